@@ -1,0 +1,1 @@
+//! Commands, progress, diagnostics and exit codes.

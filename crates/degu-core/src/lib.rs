@@ -1,0 +1,1 @@
+//! Slot traits, registry, typed parameters, seeds and errors of degu-lab.

@@ -1,0 +1,1 @@
+//! Alphabet, shuffles, motifs, splits and file formats of regulatory genomics.

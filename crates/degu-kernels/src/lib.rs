@@ -1,0 +1,1 @@
+//! CPU kernels of degu-lab, with run-time dispatch.

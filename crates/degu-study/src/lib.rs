@@ -1,0 +1,1 @@
+//! Experiment files, plans, artifact store, journal and executors.
