@@ -1,1 +1,65 @@
-//! Slot traits, registry, typed parameters, seeds and errors of degu-lab.
+//! The contract between the framework and its plugins.
+//!
+//! *For*: the slots of a study and their object-safe traits, the registry of plugins, typed parameters, named streams of
+//! randomness, the description of a network, errors. *Not for*: arithmetic (`degu-nn`), statistics (`degu-stats`), files
+//! (`degu-genome`), or anything that knows a particular plugin.
+//!
+//! Shapes are channels-last and named by letters: `N` examples, `L` base pairs, `C` channels, `F` features, `O` raw outputs,
+//! `T` tasks, `B` bins. Base codes are `u8`: A 0, C 1, G 2, T 3, N 4. Spreads are standard deviations in units of the target
+//! unless a name ends in `_var` or `_log_var`.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`slots`], [`plugin`], [`registry`], [`params`] | slots, registration, look-up, typed parameters |
+//! | [`data`], [`augment`] | data sets, augmentations, shifts |
+//! | [`graph`], [`model`], [`ctx`], [`sequences`] | networks, heads, predictions, modes of a forward pass |
+//! | [`attribution`], [`calibration`], [`metric`] | the remaining slots |
+//! | [`seed`], [`error`], [`check`] | randomness, errors, parameter ranges |
+//!
+//! ```
+//! use degu_core::graph::{Graph, NormStyle};
+//! let trunk = Graph::new(NormStyle::Keras).conv("conv1", 8, 5).relu().max_pool(2).flatten();
+//! assert_eq!(trunk.features(20).unwrap(), 80);
+//! ```
+
+pub mod attribution;
+pub mod augment;
+pub mod calibration;
+pub mod check;
+pub mod ctx;
+pub mod data;
+pub mod error;
+pub mod graph;
+pub mod metric;
+pub mod model;
+pub mod params;
+pub mod plugin;
+pub mod registry;
+pub mod seed;
+pub mod sequences;
+pub mod slots;
+pub mod suggest;
+
+pub use attribution::{Attribution, Attributor, Form, Part, Target};
+pub use augment::{Augmentation, SequenceBatch, Shift};
+pub use calibration::{Calibration, CalibrationSet, Calibrator, Forecast, Intervals};
+pub use ctx::{BatchStatistics, Ctx, Mode, Tap};
+pub use data::{Dataset, DatasetInfo, Examples, FileRef, OutputKind, Row, Split, Truth};
+pub use error::{Error, Result};
+pub use metric::{Metric, TaskForecast};
+pub use model::{
+    Architecture, Head, LabelInfo, LabelNeeds, Masked, ModelIo, Network, Params, Prediction,
+    Predictor, Quantiles, Spread, Targets, UncertaintyHead,
+};
+pub use params::ParamSource;
+pub use plugin::{Build, Invalid, Origin, Plugin, PluginConfig, Resolved};
+pub use registry::{find, plugins};
+pub use seed::Seed;
+pub use sequences::Sequences;
+pub use slots::{Slot, SlotTrait};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::plugin::{resolve, schema};
+    pub use inventory;
+}

@@ -1,0 +1,1 @@
+//! Architecture plugin: DeepSTARR.

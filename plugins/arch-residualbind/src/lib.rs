@@ -1,0 +1,1 @@
+//! Architecture plugin: ResidualBind of the lentiMPRA studies.

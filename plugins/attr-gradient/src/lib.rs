@@ -1,0 +1,1 @@
+//! Attributor plugins by gradients: saliency.

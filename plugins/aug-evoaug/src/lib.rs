@@ -1,0 +1,1 @@
+//! Augmentation plugin: EvoAug.

@@ -1,0 +1,1 @@
+//! Augmentation plugins: reverse complement, mutagenesis.

@@ -1,0 +1,1 @@
+//! Calibrator plugin: split conformal.

@@ -1,0 +1,1 @@
+//! Dataset plugin: DeepSTARR tables, FASTA and HDF5 files.

@@ -1,0 +1,1 @@
+//! Dataset plugin: lentiMPRA tables and archives.

@@ -1,0 +1,1 @@
+//! Dataset plugin: simulated regulatory sequences with known mean and noise.

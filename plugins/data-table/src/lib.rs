@@ -1,0 +1,1 @@
+//! Dataset plugin: any delimited table, or FASTA with targets.

@@ -1,0 +1,1 @@
+//! Head plugins: point and distilled.

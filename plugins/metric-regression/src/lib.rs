@@ -1,0 +1,1 @@
+//! Metric plugins for means: correlation and error.

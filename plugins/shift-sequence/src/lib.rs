@@ -1,0 +1,1 @@
+//! Shift plugins: mutagenesis and shuffles.
