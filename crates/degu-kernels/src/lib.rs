@@ -1,1 +1,54 @@
-//! CPU kernels of degu-lab, with run-time dispatch.
+//! CPU kernels of degu-lab: the hot loops of training and inference, with run-time dispatch over instruction sets.
+//!
+//! *For*: channels-last convolutions, the look-up layer on base codes, the fused passes between them, dropout masks, Adam. *Not
+//! for*: networks, tensors, threads (`degu-nn`). This is the only crate with `unsafe` code; its public functions are safe: they
+//! check shapes once per call and panic on slices that are too short, which is a bug of the caller.
+//!
+//! Every loop is written once over a small vector interface and compiled for AVX-512, AVX2 with FMA, and plain Rust; the plain one
+//! also exists in f64, for gradient checks. Results depend on the instruction set in the last bits, never on threads: there are
+//! none here.
+//!
+//! ```
+//! use degu_kernels::{CodeWindow, Isa, lookup_forward};
+//! let isa = Isa::detect(None).unwrap();
+//! // One filter of width 1 that scores A 1, C 2, G 3, T 4, on the sequence GATN.
+//! let mut y = [0.0f32; 4];
+//! let window = CodeWindow { first_row: 0, rows: 4, taps: 1, stride: 1, dilation: 1, left: 0 };
+//! lookup_forward(isa, &[1.0, 2.0, 3.0, 4.0], 1, &[2, 0, 3, 4], window, None, &mut y, 1);
+//! assert_eq!(y, [3.0, 1.0, 4.0, 0.0]);
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | `isa`, `simd`, `element` | instruction sets, vectors, f32 and f64 |
+//! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers |
+//! | `lookup` | the first layer on base codes |
+//! | `tail` | batch norm, skip, activation, dropout, pooling: forward and backward |
+//! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
+//! | `activation`, `math`, `dropout`, `adam` | what their names say |
+#![expect(unsafe_code, reason = "vector instructions and unchecked loads; shapes are checked once per call")]
+#![expect(clippy::inline_always, reason = "kernels must become part of the function that enables the instructions")]
+
+mod activation;
+mod adam;
+mod columns;
+mod conv;
+mod dropout;
+mod element;
+mod isa;
+mod lookup;
+mod math;
+mod pack;
+mod simd;
+mod tail;
+
+pub use activation::{Activation, Shape, apply_activation};
+pub use adam::{AdamStep, adam, sum_parts};
+pub use columns::{Moments, add_rows, column_sums};
+pub use conv::{Start, Window, conv_forward, conv_weight_gradient};
+pub use dropout::{DropoutMask, apply_dropout};
+pub use element::Element;
+pub use isa::{Isa, IsaError};
+pub use lookup::{CodeWindow, lookup_forward, lookup_weight_gradient};
+pub use pack::Packed;
+pub use tail::{NormGradient, Pool, Rows, RowsMut, Tail, tail_backward, tail_forward, tail_sums};

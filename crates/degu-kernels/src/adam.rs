@@ -1,0 +1,128 @@
+//! Adam and AdamW on flat vectors.
+
+use crate::element::Element;
+use crate::isa::{Isa, Kernel};
+use crate::simd::Simd;
+
+/// Numbers of one Adam step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Learning rate.
+    pub lr: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the corrected root.
+    pub eps: f64,
+    /// Decoupled weight decay: `w` loses `lr * weight_decay * w` first.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamStep {
+    fn default() -> Self {
+        Self { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+/// One update of `weights` with moments `m` and `v`; `t` counts steps from 1 (bias correction as in PyTorch: `eps` is added to the
+/// corrected root).
+///
+/// # Panics
+///
+/// If the slices differ in length.
+pub fn adam<T: Element>(isa: Isa, step: &AdamStep, t: u64, weights: &mut [T], gradient: &[T], m: &mut [T], v: &mut [T]) {
+    let n = weights.len();
+    assert!(gradient.len() == n && m.len() == n && v.len() == n, "weights, gradient and moments of one length");
+    let exponent = i32::try_from(t).unwrap_or(i32::MAX);
+    let update = Update {
+        n,
+        w: weights.as_mut_ptr(),
+        g: gradient.as_ptr(),
+        m: m.as_mut_ptr(),
+        v: v.as_mut_ptr(),
+        beta1: step.beta1,
+        beta2: step.beta2,
+        lr: step.lr / (1.0 - step.beta1.powi(exponent)),
+        root: (1.0 / (1.0 - step.beta2.powi(exponent))).sqrt(),
+        eps: step.eps,
+        decay: 1.0 - step.lr * step.weight_decay,
+    };
+    T::dispatch(isa, update);
+}
+
+struct Update<T> {
+    n: usize,
+    w: *mut T,
+    g: *const T,
+    m: *mut T,
+    v: *mut T,
+    beta1: f64,
+    beta2: f64,
+    lr: f64,
+    root: f64,
+    eps: f64,
+    decay: f64,
+}
+
+impl<T: Element> Kernel<T> for Update<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self, _: S) {
+        // SAFETY: the four slices are `n` long and `w`, `m`, `v` are borrowed mutably by the caller.
+        let (w, g, m, v) = unsafe {
+            (
+                std::slice::from_raw_parts_mut(self.w, self.n),
+                std::slice::from_raw_parts(self.g, self.n),
+                std::slice::from_raw_parts_mut(self.m, self.n),
+                std::slice::from_raw_parts_mut(self.v, self.n),
+            )
+        };
+        let of = T::from_f64;
+        let (b1, c1, b2, c2) = (of(self.beta1), of(1.0 - self.beta1), of(self.beta2), of(1.0 - self.beta2));
+        let (lr, root, eps, decay) = (of(self.lr), of(self.root), of(self.eps), of(self.decay));
+        for i in 0..self.n {
+            m[i] = b1 * m[i] + c1 * g[i];
+            v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
+            w[i] = w[i] * decay - lr * m[i] / (v[i].sqrt_element() * root + eps);
+        }
+    }
+}
+
+/// `out[i]` = sum over parts of `part[i]`, in the order of the parts.
+///
+/// # Panics
+///
+/// If a part is shorter than `out`.
+pub fn sum_parts<'a, T: Element>(isa: Isa, out: &mut [T], parts: impl Iterator<Item = &'a [T]>) {
+    struct Add<T> {
+        n: usize,
+        out: *mut T,
+        part: *const T,
+        first: bool,
+    }
+    impl<T: Element> Kernel<T> for Add<T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd<T = T>>(self, _: S) {
+            // SAFETY: both are `n` long, as checked below, and `out` is borrowed mutably.
+            let (out, part) = unsafe { (std::slice::from_raw_parts_mut(self.out, self.n), std::slice::from_raw_parts(self.part, self.n)) };
+            if self.first {
+                out.copy_from_slice(part);
+            } else {
+                for i in 0..self.n {
+                    out[i] = out[i] + part[i];
+                }
+            }
+        }
+    }
+    let mut first = true;
+    for part in parts {
+        assert!(part.len() >= out.len(), "a part of {} values for {}", part.len(), out.len());
+        T::dispatch(isa, Add { n: out.len(), out: out.as_mut_ptr(), part: part.as_ptr(), first });
+        first = false;
+    }
+    if first {
+        out.fill(T::default());
+    }
+}

@@ -1,0 +1,208 @@
+//! Sums over rows, per channel: batch-norm statistics and bias gradients; sums of matrices.
+
+use crate::activation::Shape;
+use crate::element::Element;
+use crate::isa::{Isa, Kernel};
+use crate::simd::Simd;
+use crate::tail::{Rows, RowsMut, by_channels};
+
+/// Mean and sum of squared deviations per channel of a set of rows, in double precision; merged by Chan's formula, so that a mean
+/// much larger than the spread costs no digits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moments {
+    count: f64,
+    mean: Vec<f64>,
+    m2: Vec<f64>,
+}
+
+impl Moments {
+    /// Of no rows, for `channels` channels.
+    pub fn new(channels: usize) -> Self {
+        Self { count: 0.0, mean: vec![0.0; channels], m2: vec![0.0; channels] }
+    }
+
+    /// Forgets every row.
+    pub fn clear(&mut self) {
+        self.count = 0.0;
+        self.mean.fill(0.0);
+        self.m2.fill(0.0);
+    }
+
+    /// Rows seen.
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// Mean per channel.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Sum of squared deviations from the mean, per channel.
+    pub fn m2(&self) -> &[f64] {
+        &self.m2
+    }
+
+    /// Adds the rows that `other` has seen.
+    pub fn merge(&mut self, other: &Self) {
+        let total = self.count + other.count;
+        if other.count > 0.0 {
+            let (share, product) = (other.count / total, self.count * other.count / total);
+            for ((mean, m2), (b, b2)) in self.mean.iter_mut().zip(&mut self.m2).zip(other.mean.iter().zip(&other.m2)) {
+                let delta = b - *mean;
+                *mean += delta * share;
+                *m2 += b2 + delta * delta * product;
+            }
+            self.count = total;
+        }
+    }
+
+    /// Adds rows `[rows, channels]`. Sums are taken in the type of the values, relative to the first row.
+    ///
+    /// # Panics
+    ///
+    /// If the rows are shorter than the shape says.
+    pub fn add<T: Element>(&mut self, isa: Isa, shape: Shape, rows: Rows<'_, T>) {
+        assert_eq!(self.mean.len(), shape.channels, "channels");
+        shape.check("rows", rows.values.len(), rows.pitch);
+        if shape.rows == 0 {
+            return;
+        }
+        let n = shape.rows as f64;
+        let total = self.count + n;
+        let add = AddMoments {
+            rows: rows.values.as_ptr(),
+            pitch: rows.pitch,
+            shape,
+            share: n / total,
+            product: self.count * n / total,
+            mean: self.mean.as_mut_ptr(),
+            m2: self.m2.as_mut_ptr(),
+        };
+        T::dispatch(isa, add);
+        self.count = total;
+    }
+}
+
+struct AddMoments<T> {
+    rows: *const T,
+    pitch: usize,
+    shape: Shape,
+    share: f64,
+    product: f64,
+    mean: *mut f64,
+    m2: *mut f64,
+}
+
+impl<T: Element> Kernel<T> for AddMoments<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self, s: S) {
+        let mut buffer = [[T::default(); 16]; 2];
+        by_channels!(S, self.shape.channels, |c, PART, part| {
+            let lanes = if PART { part } else { S::LANES };
+            // SAFETY: the rows and the channels c .. c + lanes exist, as `add` checked; `buffer` holds the widest vector.
+            unsafe {
+                let origin = s.load_up_to::<PART>(self.rows.add(c), part);
+                let (mut sum, mut square) = (s.zero(), s.zero());
+                for m in 0..self.shape.rows {
+                    let d = s.sub(s.load_up_to::<PART>(self.rows.add(m * self.pitch + c), part), origin);
+                    sum = s.add(sum, d);
+                    square = s.fma(d, d, square);
+                }
+                let mean = s.mul(sum, s.constant(1.0 / self.shape.rows as f64));
+                let zero = s.zero();
+                let m2 = s.max(zero, s.sub(square, s.mul(mean, sum)));
+                s.store(buffer[0].as_mut_ptr(), s.add(origin, mean));
+                s.store(buffer[1].as_mut_ptr(), m2);
+                let (mean, m2) = (self.mean.add(c), self.m2.add(c));
+                for i in 0..lanes {
+                    let delta = buffer[0][i].to_f64() - *mean.add(i);
+                    *mean.add(i) += delta * self.share;
+                    *m2.add(i) += buffer[1][i].to_f64() + delta * delta * self.product;
+                }
+            }
+        });
+    }
+}
+
+/// Adds to `sums` the sum over rows of each channel (the gradient of a bias).
+///
+/// # Panics
+///
+/// If a slice is shorter than the shape says.
+pub fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>, sums: &mut [T]) {
+    struct Sums<T> {
+        rows: *const T,
+        pitch: usize,
+        shape: Shape,
+        sums: *mut T,
+    }
+    impl<T: Element> Kernel<T> for Sums<T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd<T = T>>(self, s: S) {
+            by_channels!(S, self.shape.channels, |c, PART, part| {
+                // SAFETY: the rows and the channels from `c` on exist, as checked below.
+                unsafe {
+                    let mut sum = s.load_up_to::<PART>(self.sums.add(c), part);
+                    for m in 0..self.shape.rows {
+                        sum = s.add(sum, s.load_up_to::<PART>(self.rows.add(m * self.pitch + c), part));
+                    }
+                    s.store_up_to::<PART>(self.sums.add(c), part, sum);
+                }
+            });
+        }
+    }
+    shape.check("rows", rows.values.len(), rows.pitch);
+    assert!(sums.len() >= shape.channels, "a sum per channel");
+    T::dispatch(isa, Sums { rows: rows.values.as_ptr(), pitch: rows.pitch, shape, sums: sums.as_mut_ptr() });
+}
+
+/// `target = source`, or `target += source`, for matrices of one shape.
+///
+/// # Panics
+///
+/// If a slice is shorter than the shape says.
+pub fn add_rows<T: Element>(isa: Isa, shape: Shape, source: Rows<'_, T>, target: RowsMut<'_, T>) {
+    struct Add<T> {
+        source: *const T,
+        source_pitch: usize,
+        target: *mut T,
+        target_pitch: usize,
+        accumulate: bool,
+        shape: Shape,
+    }
+    impl<T: Element> Kernel<T> for Add<T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd<T = T>>(self, s: S) {
+            for m in 0..self.shape.rows {
+                by_channels!(S, self.shape.channels, |c, PART, part| {
+                    // SAFETY: row m and the channels from `c` on exist in both, as checked below.
+                    unsafe {
+                        let mut v = s.load_up_to::<PART>(self.source.add(m * self.source_pitch + c), part);
+                        let at = self.target.add(m * self.target_pitch + c);
+                        if self.accumulate {
+                            v = s.add(s.load_up_to::<PART>(at, part), v);
+                        }
+                        s.store_up_to::<PART>(at, part, v);
+                    }
+                });
+            }
+        }
+    }
+    shape.check("source", source.values.len(), source.pitch);
+    shape.check("target", target.values.len(), target.pitch);
+    T::dispatch(
+        isa,
+        Add {
+            source: source.values.as_ptr(),
+            source_pitch: source.pitch,
+            target: target.values.as_mut_ptr(),
+            target_pitch: target.pitch,
+            accumulate: target.accumulate,
+            shape,
+        },
+    );
+}

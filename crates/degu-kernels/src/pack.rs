@@ -1,0 +1,104 @@
+//! Weights rearranged into column panels, so that the inner loop of the matrix kernels reads one forward stream.
+
+use crate::element::Element;
+use crate::isa::Isa;
+
+/// Packed weights of a convolution (a dense layer has one tap), for one instruction set.
+///
+/// Columns are cut into panels of one to four vectors, as equal as possible and zero-padded; within a panel the order is
+/// tap, input channel, column.
+#[derive(Clone, Debug)]
+pub struct Packed<T> {
+    isa: Isa,
+    taps: usize,
+    c_in: usize,
+    c_out: usize,
+    lanes: usize,
+    panel: usize,
+    data: Vec<T>,
+}
+
+/// Widths, in vectors, of the panels that cover `vectors`, each at most `widest`.
+#[inline(always)]
+pub(crate) fn panels(vectors: usize, widest: usize) -> impl Iterator<Item = usize> {
+    let count = vectors.div_ceil(widest).max(1);
+    let (base, rest) = (vectors / count, vectors % count);
+    (0..count).map(move |i| base + usize::from(i < rest))
+}
+
+impl<T: Element> Packed<T> {
+    /// Room for weights `[taps, c_in, c_out]`, all zero.
+    pub fn new(isa: Isa, taps: usize, c_in: usize, c_out: usize) -> Self {
+        let (lanes, panel) = isa.geometry::<T>();
+        let data = vec![T::default(); taps * c_in * c_out.div_ceil(lanes) * lanes];
+        Self { isa, taps, c_in, c_out, lanes, panel, data }
+    }
+
+    /// Packs `weights`, `[taps, c_in, c_out]`.
+    ///
+    /// # Panics
+    ///
+    /// If `weights` has another length.
+    pub fn pack(&mut self, weights: &[T]) {
+        let depth = self.taps * self.c_in;
+        assert_eq!(weights.len(), depth * self.c_out, "weights [taps, c_in, c_out]");
+        let (mut at, mut first) = (0, 0);
+        for p in panels(self.c_out.div_ceil(self.lanes), self.panel) {
+            let width = p * self.lanes;
+            let end = (first + width).min(self.c_out);
+            let panel = &mut self.data[at..at + depth * width];
+            for (row, source) in panel.chunks_exact_mut(width).zip(weights.chunks_exact(self.c_out)) {
+                row[..end - first].copy_from_slice(&source[first..end]);
+            }
+            at += depth * width;
+            first += width;
+        }
+    }
+
+    /// Packs the weights of the input gradient of a convolution with `weights` `[taps, c_out, c_in]`: taps reversed, channels
+    /// transposed. `self` was made for the gradient's own direction: its `c_in` is the convolution's number of outputs.
+    ///
+    /// # Panics
+    ///
+    /// If `weights` has another length.
+    pub fn pack_reversed(&mut self, weights: &[T]) {
+        let (taps, inner, outer) = (self.taps, self.c_in, self.c_out);
+        assert_eq!(weights.len(), taps * inner * outer, "weights [taps, c_out, c_in]");
+        let (mut at, mut first) = (0, 0);
+        for p in panels(outer.div_ceil(self.lanes), self.panel) {
+            let width = p * self.lanes;
+            let end = (first + width).min(outer);
+            for t in 0..taps {
+                let source = &weights[(taps - 1 - t) * outer * inner..][..outer * inner];
+                let block = &mut self.data[at..at + inner * width];
+                for (j, row) in source[first * inner..end * inner].chunks_exact(inner).enumerate() {
+                    for (value, target) in row.iter().zip(block[j..].iter_mut().step_by(width)) {
+                        *target = *value;
+                    }
+                }
+                at += inner * width;
+            }
+            first += width;
+        }
+    }
+
+    /// The instruction set that these weights are packed for.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+    /// Taps of the convolution.
+    pub fn taps(&self) -> usize {
+        self.taps
+    }
+    /// Channels that are summed over.
+    pub fn c_in(&self) -> usize {
+        self.c_in
+    }
+    /// Columns of the result.
+    pub fn c_out(&self) -> usize {
+        self.c_out
+    }
+    pub(crate) fn data(&self) -> &[T] {
+        &self.data
+    }
+}

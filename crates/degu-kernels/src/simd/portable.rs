@@ -1,0 +1,106 @@
+//! Vectors of four values in plain Rust: every processor, f32 and f64.
+
+use super::Simd;
+use crate::dropout::hash;
+use crate::element::Element;
+use std::marker::PhantomData;
+
+/// Token of the portable set.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable<T>(PhantomData<T>);
+
+impl<T> Portable<T> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+const LANES: usize = 4;
+
+#[inline(always)]
+fn zip<T: Copy, R>(a: [T; LANES], b: [T; LANES], f: impl Fn(T, T) -> R) -> [R; LANES] {
+    std::array::from_fn(|i| f(a[i], b[i]))
+}
+
+impl<T: Element> Simd for Portable<T> {
+    type T = T;
+    type V = [T; LANES];
+    type M = [bool; LANES];
+    const LANES: usize = LANES;
+    const PANEL: usize = 2;
+
+    #[inline(always)]
+    fn splat(self, x: T) -> [T; LANES] {
+        [x; LANES]
+    }
+    #[inline(always)]
+    unsafe fn load(self, p: *const T) -> [T; LANES] {
+        // SAFETY: four values are readable; `read_unaligned` asks for no alignment.
+        unsafe { p.cast::<[T; LANES]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut T, v: [T; LANES]) {
+        // SAFETY: four values are writable; `write_unaligned` asks for no alignment.
+        unsafe { p.cast::<[T; LANES]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn load_part(self, p: *const T, n: usize) -> [T; LANES] {
+        // SAFETY: only lanes below `n`, readable by contract, are read.
+        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { T::default() })
+    }
+    #[inline(always)]
+    unsafe fn store_part(self, p: *mut T, n: usize, v: [T; LANES]) {
+        for (i, x) in v.into_iter().enumerate().take(n) {
+            // SAFETY: only lanes below `n`, writable by contract, are written.
+            unsafe { *p.add(i) = x }
+        }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |x, y| x + y)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |x, y| x - y)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |x, y| x * y)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |x, y| x / y)
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |x, y| if x > y { x } else { y })
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |x, y| if x < y { x } else { y })
+    }
+    #[inline(always)]
+    fn gt(self, a: Self::V, b: Self::V) -> Self::M {
+        zip(a, b, |x, y| x > y)
+    }
+    #[inline(always)]
+    fn eq(self, a: Self::V, b: Self::V) -> Self::M {
+        zip(a, b, |x, y| x == y)
+    }
+    #[inline(always)]
+    fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| if m[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn exp(self, x: Self::V) -> Self::V {
+        x.map(Element::exp_element)
+    }
+    #[inline(always)]
+    fn keep(self, key: [u32; 2], first: u32, threshold: u32) -> Self::M {
+        std::array::from_fn(|i| hash(key, first.wrapping_add(i as u32)) >= threshold)
+    }
+}
