@@ -1,1 +1,79 @@
-//! Alphabet, shuffles, motifs, splits and file formats of regulatory genomics.
+//! Sequences, motifs, splits and file formats of regulatory genomics, without tensors.
+//!
+//! What every other crate of the workspace knows of biology on disk and in memory: base codes, one-hot
+//! arrays, shuffles and edits of sequences, motifs and seqlets, splits that never cut a group, and
+//! streaming readers of the formats that experiments are published in. It is not a general toolkit
+//! for alignments or annotations, and it knows neither models nor experiments.
+//!
+//! # Examples
+//!
+//! Read a table, group near-duplicates, split by group:
+//!
+//! ```
+//! use degu_genome::{NearDuplicates, TableOptions, TableReader, split_groups};
+//!
+//! let text = "name,sequence,activity\ne1,ACGTACGGTCATTGCAACGG,0.5\ne2,CCGTTGCAATGACCGTACGT,0.4\n";
+//! let mut table = TableReader::from_reader("mpra.csv", text.as_bytes(), &TableOptions::default())?;
+//! let (sequence, activity) = (table.column("sequence")?, table.column("activity")?);
+//! let (mut codes, mut labels) = (Vec::new(), Vec::new());
+//! while let Some(row) = table.next_row()? {
+//!     codes.push(row.codes(&sequence)?.codes);
+//!     labels.push(row.number(&activity)?.unwrap_or(f64::NAN));
+//! }
+//! // The second element is the reverse complement of the first: one cluster, one part.
+//! let clusters = NearDuplicates::default().clusters(&codes);
+//! assert_eq!(clusters, [0, 0]);
+//! let parts = split_groups(&clusters, &[0.8, 0.2], [0; 32])?;
+//! assert_eq!(parts[0], parts[1]);
+//! # Ok::<(), degu_genome::GenomeError>(())
+//! ```
+//!
+//! # Modules
+//!
+//! Everything is re-exported here. Coordinates are 0-based and half-open; codes are A 0, C 1, G 2, T 3, N 4.
+//!
+//! | topic | modules |
+//! |---|---|
+//! | sequences | `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random numbers) |
+//! | sets of sequences | `split`, `cluster` (near-duplicates, leakage), `inspect` |
+//! | tables | `table` (TSV, CSV), `xlsx`, `hdf5` |
+//! | genomes | `fasta`, `bed` (BED, narrowPeak, bedGraph), `fragments` (Tn5 cut sites), `vcf` |
+//! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `npy` and `modisco` (export) |
+//! | plumbing | `text` (lines, gzip), `error` |
+
+mod alphabet;
+mod cluster;
+mod draws;
+mod error;
+mod ersatz;
+mod fasta;
+mod hdf5;
+mod one_hot;
+mod shuffle;
+mod split;
+mod table;
+mod text;
+
+pub use alphabet::{
+    COMPLEMENT, Encoded, LETTERS, N, canonical, complement, decode, encode, encode_into,
+    gc_content, is_canonical, reverse_complement, reverse_complement_in_place,
+};
+pub use cluster::{Leakage, NearDuplicates, is_reverse_complement, strand_groups};
+pub use draws::Draws;
+pub use error::{GenomeError, Place, Result, nearest};
+pub use ersatz::{
+    centered_start, delete, gc_composition, insert, mutate, mutate_at_rate, random_sequence, space,
+    substitute,
+};
+pub use fasta::{DuplicateId, Fasta, FastaReader, FastaRecord, Genome};
+pub use hdf5::{DatasetInfo, Hdf5File, Rows};
+pub use one_hot::{
+    BaseAxis, BaseOrder, ONE_HOT_TOLERANCE, codes_from_one_hot, one_hot, one_hot_in,
+};
+pub use shuffle::{
+    Shuffle, dinucleotide_orderings, dinucleotide_shuffle, fixed_exit_shuffle,
+    local_dinucleotide_shuffle, mononucleotide_shuffle,
+};
+pub use split::{nested_subset, split_chromosomes, split_groups};
+pub use table::{Column, Delimiter, Row, TableOptions, TableReader, parse_number};
+pub use text::LineReader;

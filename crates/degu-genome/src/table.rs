@@ -1,0 +1,558 @@
+//! Delimited tables (TSV, CSV), read row by row with typed access to named columns.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::alphabet::{Encoded, encode_into};
+use crate::error::{GenomeError, Place, Result, nearest};
+use crate::text::LineReader;
+
+/// What separates the fields of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delimiter {
+    /// Tab if the header holds one, else comma, else semicolon.
+    #[default]
+    Auto,
+    /// Tab.
+    Tab,
+    /// Comma.
+    Comma,
+    /// Another single byte.
+    Byte(u8),
+}
+
+/// How a table is laid out.
+#[derive(Debug, Clone, Default)]
+pub struct TableOptions {
+    /// What separates fields.
+    pub delimiter: Delimiter,
+    /// Lines to pass over before the header (or before the first row).
+    pub skip_lines: u64,
+    /// Names of the columns if the file has no header line.
+    pub columns: Option<Vec<String>>,
+}
+
+/// A column of one table, found by name once and then used for every row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    index: usize,
+    name: String,
+}
+
+impl Column {
+    /// Position among the columns, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Name in the header.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Streaming reader of a delimited table. Blank lines are passed over; quoted fields are understood.
+///
+/// # Examples
+///
+/// ```
+/// use degu_genome::{TableOptions, TableReader};
+/// let text = "name\tsequence\tHepG2\nenhancer_1\tACGT\t-1.018\nenhancer_2\tTTNT\tNA\n";
+/// let mut table =
+///     TableReader::from_reader("example.tsv", text.as_bytes(), &TableOptions::default())?;
+/// let sequence = table.column("sequence")?;
+/// let activity = table.column("HepG2")?;
+/// let mut values = Vec::new();
+/// while let Some(row) = table.next_row()? {
+///     assert_eq!(row.codes(&sequence)?.codes.len(), 4);
+///     values.push(row.number(&activity)?);
+/// }
+/// assert_eq!(values, [Some(-1.018), None]);
+/// # Ok::<(), degu_genome::GenomeError>(())
+/// ```
+pub struct TableReader {
+    lines: LineReader,
+    delimiter: u8,
+    columns: Vec<String>,
+    fields: Vec<Range<usize>>,
+    unquoted: Vec<u8>,
+    quoted: bool,
+    row_line: u64,
+}
+
+impl TableReader {
+    /// Opens a table with a header line; delimiter and compression are found by content.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::Io`]; [`GenomeError::Format`] if there is no header.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &TableOptions::default())
+    }
+
+    /// Opens a table with a stated layout.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: &TableOptions) -> Result<Self> {
+        Self::start(LineReader::open(path)?, options)
+    }
+
+    /// Reads a table from memory or a stream; `path` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn from_reader(
+        path: impl Into<PathBuf>,
+        input: impl std::io::Read + Send + 'static,
+        options: &TableOptions,
+    ) -> Result<Self> {
+        Self::start(LineReader::new(path, input)?, options)
+    }
+
+    fn start(mut lines: LineReader, options: &TableOptions) -> Result<Self> {
+        for _ in 0..options.skip_lines {
+            if !lines.advance()? {
+                break;
+            }
+        }
+        let mut found = lines.advance()?;
+        while found && lines.current().is_empty() {
+            found = lines.advance()?;
+        }
+        if !found && options.columns.is_none() {
+            return Err(GenomeError::format(
+                lines.place(),
+                "a header line with the names of the columns, found the end of the file",
+            ));
+        }
+        let delimiter = match options.delimiter {
+            Delimiter::Tab => b'\t',
+            Delimiter::Comma => b',',
+            Delimiter::Byte(byte) => byte,
+            Delimiter::Auto => [b'\t', b',', b';']
+                .into_iter()
+                .find(|byte| lines.current().contains(byte))
+                .unwrap_or(b'\t'),
+        };
+        let mut table = Self {
+            lines,
+            delimiter,
+            columns: Vec::new(),
+            fields: Vec::new(),
+            unquoted: Vec::new(),
+            quoted: false,
+            row_line: 0,
+        };
+        if let Some(columns) = &options.columns {
+            table.columns.clone_from(columns);
+            if found {
+                table.lines.put_back();
+            }
+        } else {
+            table.split()?;
+            table.columns = (0..table.fields.len())
+                .map(|index| {
+                    String::from_utf8_lossy(table.field(index))
+                        .trim()
+                        .to_owned()
+                })
+                .collect();
+        }
+        Ok(table)
+    }
+
+    /// The file that is read.
+    pub fn path(&self) -> &Path {
+        self.lines.path()
+    }
+
+    /// Names of the columns, in order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Finds a column by its exact name.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::MissingColumn`] naming the most similar column and all there are;
+    /// [`GenomeError::AmbiguousColumn`] if the name stands twice.
+    pub fn column(&self, name: &str) -> Result<Column> {
+        let count = self.columns.iter().filter(|column| *column == name).count();
+        match (count, self.columns.iter().position(|column| column == name)) {
+            (1, Some(index)) => Ok(Column {
+                index,
+                name: name.to_owned(),
+            }),
+            (0, _) | (_, None) => Err(GenomeError::MissingColumn {
+                path: self.path().to_path_buf(),
+                column: name.to_owned(),
+                nearest: nearest(name, self.columns.iter().map(String::as_str)).map(str::to_owned),
+                found: self.columns.clone(),
+            }),
+            _ => Err(GenomeError::AmbiguousColumn {
+                path: self.path().to_path_buf(),
+                column: name.to_owned(),
+                count,
+            }),
+        }
+    }
+
+    /// The first of several names that the table has.
+    ///
+    /// # Errors
+    ///
+    /// As [`column`](Self::column), for the first name, if there is none of them.
+    pub fn column_among(&self, names: &[&str]) -> Result<Column> {
+        let known = names
+            .iter()
+            .find(|name| self.columns.iter().any(|column| column == *name));
+        self.column(known.or(names.first()).unwrap_or(&""))
+    }
+
+    /// Takes a column by position, from 0: for layouts whose header names vary.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::MissingColumn`] beyond the last column.
+    pub fn column_at(&self, index: usize) -> Result<Column> {
+        match self.columns.get(index) {
+            Some(name) => Ok(Column {
+                index,
+                name: name.clone(),
+            }),
+            None => Err(GenomeError::MissingColumn {
+                path: self.path().to_path_buf(),
+                column: format!("number {}", index + 1),
+                nearest: None,
+                found: self.columns.clone(),
+            }),
+        }
+    }
+
+    /// The next row, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::Ragged`] if the row has more or fewer fields than the header; [`GenomeError::Io`].
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>> {
+        loop {
+            if !self.lines.advance()? {
+                return Ok(None);
+            }
+            if !self.lines.current().is_empty() {
+                break;
+            }
+        }
+        self.row_line = self.lines.line_number();
+        self.split()?;
+        if self.fields.len() != self.columns.len() {
+            return Err(GenomeError::Ragged {
+                place: Box::new(Place::line(self.path(), self.row_line)),
+                expected: self.columns.len(),
+                found: self.fields.len(),
+            });
+        }
+        Ok(Some(Row { table: self }))
+    }
+
+    fn field(&self, index: usize) -> &[u8] {
+        let source = if self.quoted {
+            &self.unquoted
+        } else {
+            self.lines.current()
+        };
+        &source[self.fields[index].clone()]
+    }
+
+    /// Finds the fields of the current line; joins lines while a quote is open.
+    fn split(&mut self) -> Result<()> {
+        self.fields.clear();
+        self.quoted = self.lines.current().contains(&b'"');
+        if !self.quoted {
+            let mut start = 0;
+            for (at, byte) in self.lines.current().iter().enumerate() {
+                if *byte == self.delimiter {
+                    self.fields.push(start..at);
+                    start = at + 1;
+                }
+            }
+            self.fields.push(start..self.lines.current().len());
+            return Ok(());
+        }
+        let place = self.lines.place();
+        while !self.split_quoted() {
+            if !self.lines.append()? {
+                return Err(GenomeError::format(
+                    place,
+                    "a closing quote, found the end of the file",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Unquotes fields as RFC 4180 says (a doubled quote is a quote); `false` if a quote is open.
+    fn split_quoted(&mut self) -> bool {
+        self.fields.clear();
+        self.unquoted.clear();
+        let (mut start, mut inside, mut at_start) = (0, false, true);
+        let line = self.lines.current();
+        let mut at = 0;
+        while at < line.len() {
+            let byte = line[at];
+            if inside {
+                if byte == b'"' && line.get(at + 1) == Some(&b'"') {
+                    self.unquoted.push(b'"');
+                    at += 1;
+                } else if byte == b'"' {
+                    inside = false;
+                } else {
+                    self.unquoted.push(byte);
+                }
+            } else if byte == b'"' && at_start {
+                inside = true;
+                at_start = false;
+            } else if byte == self.delimiter {
+                self.fields.push(start..self.unquoted.len());
+                start = self.unquoted.len();
+                at_start = true;
+            } else {
+                self.unquoted.push(byte);
+                at_start = false;
+            }
+            at += 1;
+        }
+        self.fields.push(start..self.unquoted.len());
+        !inside
+    }
+}
+
+/// One row of a table.
+pub struct Row<'a> {
+    table: &'a TableReader,
+}
+
+impl Row<'_> {
+    /// Line of the file on which the row starts, from 1.
+    pub fn line(&self) -> u64 {
+        self.table.row_line
+    }
+
+    /// Where a cell of this row stands.
+    pub fn place(&self, column: &Column) -> Place {
+        Place::line(self.table.path(), self.table.row_line).with_column(column.name())
+    }
+
+    /// The bytes of a cell, without blanks around them.
+    pub fn bytes(&self, column: &Column) -> &[u8] {
+        self.table.field(column.index).trim_ascii()
+    }
+
+    /// The text of a cell.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::Format`] if it is not UTF-8.
+    pub fn text(&self, column: &Column) -> Result<&str> {
+        std::str::from_utf8(self.bytes(column))
+            .map_err(|_| GenomeError::format(self.place(column), "text in UTF-8"))
+    }
+
+    /// A number, or `None` if the cell is blank or says NA, N/A, NaN, null, None, `.` or `-`.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::Value`] for text that is no number, and for infinite numbers.
+    pub fn number(&self, column: &Column) -> Result<Option<f64>> {
+        let text = self.text(column)?;
+        parse_number(text)
+            .map_err(|expected| GenomeError::value(self.place(column), expected, text))
+    }
+
+    /// A number that must be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`number`](Self::number), and for a missing value.
+    pub fn required_number(&self, column: &Column) -> Result<f64> {
+        self.number(column)?.ok_or_else(|| {
+            GenomeError::value(
+                self.place(column),
+                "a number, not a missing value",
+                String::from_utf8_lossy(self.bytes(column)),
+            )
+        })
+    }
+
+    /// An integer of type `T`, such as a coordinate, a cluster or a barcode count.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::Value`] if the cell is not a whole number within the range of `T`.
+    pub fn integer<T: std::str::FromStr>(&self, column: &Column) -> Result<T> {
+        let text = self.text(column)?;
+        text.parse().map_err(|_| {
+            GenomeError::value(self.place(column), "a whole number within range", text)
+        })
+    }
+
+    /// The base codes of a cell.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError::At`] with file, line and column around [`GenomeError::InvalidBase`].
+    pub fn codes(&self, column: &Column) -> Result<Encoded> {
+        let mut codes = Vec::with_capacity(self.bytes(column).len());
+        let ambiguous = self.codes_into(column, &mut codes)?;
+        Ok(Encoded { codes, ambiguous })
+    }
+
+    /// Appends the base codes of a cell to `codes`; returns the count of ambiguous letters.
+    ///
+    /// # Errors
+    ///
+    /// As [`codes`](Self::codes).
+    pub fn codes_into(&self, column: &Column, codes: &mut Vec<u8>) -> Result<usize> {
+        encode_into(self.bytes(column), codes).map_err(|error| error.at(self.place(column)))
+    }
+}
+
+/// A number or a missing value, by the rules of [`Row::number`]; on failure what was expected.
+///
+/// # Errors
+///
+/// The text of what was expected, for the caller to place.
+pub fn parse_number(text: &str) -> std::result::Result<Option<f64>, &'static str> {
+    if is_missing(text) {
+        return Ok(None);
+    }
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(Some(value)),
+        Ok(value) if value.is_nan() => Ok(None),
+        Ok(_) => Err("a finite number (leave the cell blank or write NA if it is missing)"),
+        Err(_) => Err("a number, or a blank cell, NA or NaN for a missing value"),
+    }
+}
+
+fn is_missing(text: &str) -> bool {
+    text.is_empty()
+        || ["NA", "N/A", "#N/A", "NaN", "null", "None", ".", "-"]
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> TableReader {
+        TableReader::from_reader(
+            "t.tsv",
+            std::io::Cursor::new(text.as_bytes().to_vec()),
+            &TableOptions::default(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn numbers_blanks_and_infinities() {
+        for missing in ["", "NA", "na", "NaN", "nan", "n/a", "null", "."] {
+            assert_eq!(parse_number(missing), Ok(None), "{missing}");
+        }
+        assert_eq!(parse_number("-1.5e-3"), Ok(Some(-1.5e-3)));
+        for bad in ["inf", "-Infinity", "1e999", "1,5", "x"] {
+            assert!(parse_number(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn errors_name_file_line_and_column() {
+        let mut t = table("name\tsequence\tK562\r\n\r\na\tACGT\t1\r\nb\tAC-T\tinf\r\n");
+        let sequence = t.column("sequence").unwrap();
+        let activity = t.column("K562").unwrap();
+        assert_eq!(
+            t.next_row().unwrap().unwrap().line(),
+            3,
+            "a blank line counts"
+        );
+        let row = t.next_row().unwrap().unwrap();
+        assert_eq!(
+            row.codes(&sequence).unwrap_err().to_string(),
+            "t.tsv:4, `sequence`: expected a nucleotide letter (A, C, G, T, U, N or an IUPAC code), \
+             found `-` at position 2 of the sequence (counted from 0)"
+        );
+        assert_eq!(
+            row.number(&activity).unwrap_err().to_string(),
+            "t.tsv:4, `K562`: expected a finite number (leave the cell blank or write NA if it is missing), found `inf`"
+        );
+        assert!(row.integer::<u32>(&activity).is_err());
+        let message = t.column("K526").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "t.tsv: no column `K526` (did you mean `K562`?); found `name`, `sequence`, `K562`"
+        );
+    }
+
+    #[test]
+    fn ragged_rows_and_repeated_columns() {
+        let mut t = table("a\tb\ta\n1\t2\t3\n1\t2\n");
+        assert!(matches!(
+            t.column("a"),
+            Err(GenomeError::AmbiguousColumn { count: 2, .. })
+        ));
+        assert!(t.next_row().unwrap().is_some());
+        let error = t.next_row().err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "t.tsv:3: expected 3 fields as in the header, found 2"
+        );
+    }
+
+    #[test]
+    fn quoted_fields_may_hold_anything() {
+        let mut t =
+            table("name,\"value, log2\"\n\"a \"\"b\"\"\",\"1\"\n\"two\nlines\",2\nlast,3\n");
+        let name = t.column("name").unwrap();
+        let value = t.column("value, log2").unwrap();
+        let mut rows = Vec::new();
+        while let Some(row) = t.next_row().unwrap() {
+            let text = row.text(&name).unwrap().to_owned();
+            rows.push((row.line(), text, row.required_number(&value).unwrap()));
+        }
+        assert_eq!(
+            rows,
+            [
+                (2, "a \"b\"".to_owned(), 1.0),
+                (3, "two\nlines".to_owned(), 2.0),
+                (5, "last".to_owned(), 3.0)
+            ]
+        );
+        let mut open = table("a,b\n\"never closed,1\n");
+        assert!(open.next_row().is_err());
+    }
+
+    #[test]
+    fn tables_without_header_and_with_leading_lines() {
+        let options = TableOptions {
+            skip_lines: 2,
+            columns: Some(vec!["chromosome".into(), "position".into()]),
+            ..TableOptions::default()
+        };
+        let mut t = TableReader::from_reader(
+            "c.tsv",
+            std::io::Cursor::new(b"title\nmore\n1\t155271119\n".to_vec()),
+            &options,
+        )
+        .unwrap();
+        let position = t.column("position").unwrap();
+        let row = t.next_row().unwrap().unwrap();
+        assert_eq!(row.integer::<u64>(&position).unwrap(), 155_271_119);
+        assert_eq!(row.line(), 3);
+        assert!(t.next_row().unwrap().is_none());
+        assert!(TableReader::from_reader("e", std::io::empty(), &TableOptions::default()).is_err());
+    }
+}
