@@ -1,0 +1,8 @@
+//! The page: one file, no network, scripts pinned by hash.
+
+mod hash;
+mod page;
+mod points;
+mod sections;
+
+pub use page::html;

@@ -1,0 +1,344 @@
+//! The sections of the page in their order; one without data is left out.
+
+use std::collections::BTreeMap;
+
+use crate::data::ReportData;
+use crate::figures::{self, Figure, Section};
+use crate::tables;
+use crate::text::{count, escape, number, percent, slug};
+
+/// One section.
+pub(super) struct Part {
+    pub(super) id: &'static str,
+    pub(super) title: String,
+    /// Name in the navigation.
+    pub(super) short: String,
+    pub(super) body: String,
+    pub(super) alert: bool,
+}
+
+fn part(id: &'static str, short: &str, title: &str, body: String) -> Part {
+    Part { id, title: title.into(), short: short.into(), body, alert: false }
+}
+
+/// All sections with content.
+pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
+    let mut figures = figures::all(data);
+    let mut take = |section| figures.remove(&section).unwrap_or_default();
+    let mut parts = vec![
+        part("data", "Data and provenance", "Data and provenance", provenance(data)),
+        part("metrics", "Accuracy", "Accuracy by kind of model", metrics(data, &take(Section::Metrics))),
+        part(
+            "predictions",
+            "Predictions",
+            "Predicted against measured",
+            explorer_body(explorer) + &switch("scatter", &take(Section::Scatter)),
+        ),
+        part(
+            "learning",
+            "Learning curves",
+            "Learning curves",
+            switch("learning", &take(Section::Learning)) + &folded("Training by network", &tables::training(data)),
+        ),
+        part(
+            "transfer",
+            "Teacher → student",
+            "From the ensemble to one network",
+            switch("transfer", &take(Section::Transfer)) + &table(&tables::transfer(data), ""),
+        ),
+        part("calibration", "Intervals", "Do the intervals hold?", {
+            let mut body = switch("coverage", &take(Section::Calibration)) + &calibration(data);
+            let bins = take(Section::Conditional);
+            if !bins.is_empty() {
+                body.push_str("<h3>Within groups of sequences</h3>\n");
+                body.push_str(&switch("bins", &bins));
+                body.push_str(&folded("Interval coverage by group", &tables::conditional(data)));
+            }
+            body
+        }),
+        part(
+            "uncertainty",
+            "Uncertainty and error",
+            "Does it know what it does not know?",
+            switch("selective", &take(Section::Selective)),
+        ),
+        part("attribution", "Attribution", "What drives the predictions", {
+            let consistency = take(Section::Consistency);
+            let mut body = switch("logos", &take(Section::Logos));
+            if !consistency.is_empty() {
+                body.push_str("<h3>Agreement among networks</h3>\n");
+            }
+            body + &switch("consistency", &consistency) + &table(&tables::consistency(data), "")
+        }),
+        part(
+            "shift",
+            "Shifts",
+            "On unfamiliar sequences",
+            switch("shift", &take(Section::Shift)) + &folded("All values", &tables::shift(data)),
+        ),
+        part(
+            "ablation",
+            "Ablation",
+            "What each ingredient contributes",
+            switch("comparison", &take(Section::Comparison)) + &comparisons(data),
+        ),
+        part(
+            "sweeps",
+            "Sweeps",
+            "Sweeps",
+            switch("sweep", &take(Section::Sweep)) + &folded("All values", &tables::sweeps(data)),
+        ),
+    ];
+    parts.retain(|part| !part.body.is_empty());
+    parts.push(holes(data, &parts));
+    parts.extend(
+        [
+            part("configuration", "Configuration", "Configuration", configuration(data)),
+            part("differs", "Differs from the original", "Differs from the original", notes(data)),
+            part("reproduce", "Reproduce", "How to reproduce", reproduce(data)),
+        ]
+        .into_iter()
+        .filter(|part| !part.body.is_empty()),
+    );
+    parts
+}
+
+/// A table, or nothing without rows.
+fn table(table: &crate::table::Table, caption: &str) -> String {
+    if table.rows.is_empty() { String::new() } else { table.html(caption) }
+}
+
+/// A long table behind a line to open it; open in print and without scripts closed but reachable.
+fn folded(title: &str, table: &crate::table::Table) -> String {
+    if table.rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<details><summary>{} ({} rows)</summary>\n{}</details>\n",
+        escape(title),
+        count(table.rows.len()),
+        table.html("")
+    )
+}
+
+/// Figures of one kind; the script shows one at a time, without it all are there.
+fn switch(group: &str, figures: &[Figure]) -> String {
+    let mut out = String::new();
+    if figures.len() > 1 {
+        out.push_str(&format!("<div class=\"switch\" data-group=\"{group}\">\n"));
+    }
+    for figure in figures {
+        let caption = &figure.caption;
+        out.push_str(&format!(
+            "<figure id=\"fig-{}\" data-tab=\"{}\" data-name=\"{}\">\n{}<figcaption>{} <span><b>How to read it:</b> {}</span> <span><b>Good:</b> {}</span></figcaption>\n</figure>\n",
+            figure.name,
+            escape(&figure.tab),
+            figure.name,
+            figure.svg,
+            escape(&caption.shows),
+            escape(&caption.read),
+            escape(&caption.good)
+        ));
+    }
+    if figures.len() > 1 {
+        out.push_str("</div>\n");
+    }
+    out
+}
+
+fn explorer_body(explorer: bool) -> String {
+    if !explorer {
+        return String::new();
+    }
+    "<div id=\"explorer\" hidden><div class=\"controls\"></div><canvas role=\"img\" aria-label=\"Interactive scatter plot of predicted against measured activity\"></canvas>\
+     <p class=\"hint\">Point at a dot for its sequence, measured and predicted value (± total predicted standard deviation). Type part of an identifier to find it. <span class=\"shown\"></span></p></div>\n"
+        .into()
+}
+
+fn provenance(data: &ReportData) -> String {
+    let mut out = String::new();
+    if let Some(set) = &data.dataset {
+        out.push_str(&format!("<p><b>{}</b>", escape(&set.name)));
+        if let Some(length) = set.length {
+            out.push_str(&format!(", sequences of {} bp", count(length)));
+        }
+        if !set.digest.is_empty() {
+            out.push_str(&format!(", source digest <code>{}</code>", escape(&set.digest)));
+        }
+        out.push_str("</p>\n");
+        let mut splits = crate::table::Table::new("splits", &["split", "rows", "groups", "mean GC content"]);
+        for s in &set.splits {
+            use crate::table::Cell;
+            splits.push(vec![
+                Cell::text(&s.name),
+                Cell::Count(s.rows),
+                s.groups.map_or(Cell::Empty, Cell::Count),
+                s.gc.map_or(Cell::Empty, Cell::Share),
+            ]);
+        }
+        out.push_str(&table(&splits, ""));
+        for note in &set.notes {
+            out.push_str(&format!("<p class=\"note\">{}</p>\n", escape(note)));
+        }
+    }
+    if let Some(provenance) = &data.provenance {
+        if let Some(bitwise) = provenance.bitwise {
+            out.push_str(if bitwise {
+                "<p class=\"note\"><b>Bitwise reproducible:</b> the same study on a CPU gives the same bits, for any number of threads.</p>\n"
+            } else {
+                "<p class=\"note\"><b>Reproducible within a tolerance:</b> some results come from a GPU, where sums are not bit-identical.</p>\n"
+            });
+        }
+        out.push_str("<dl class=\"entries\">\n");
+        for entry in &provenance.entries {
+            out.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(&entry.name), escape(&entry.value)));
+        }
+        out.push_str("</dl>\n");
+    }
+    out
+}
+
+fn metrics(data: &ReportData, figures: &[Figure]) -> String {
+    let mut splits: Vec<&str> = Vec::new();
+    for row in &data.metrics {
+        if !splits.contains(&row.split.as_str()) {
+            splits.push(&row.split);
+        }
+    }
+    let mut out = switch("accuracy", figures);
+    for split in splits {
+        out.push_str(&table(&tables::metrics_by_model(data, split), &format!("{split} split; in brackets the confidence interval")));
+    }
+    let gap = tables::gap_closed(data);
+    if !gap.rows.is_empty() {
+        out.push_str("<h3>Share of the gap that the student closes</h3>\n<p class=\"note\">0 % is as good as a mean member, 100 % as good as the whole ensemble.</p>\n");
+        out.push_str(&gap.html(""));
+    }
+    out
+}
+
+fn calibration(data: &ReportData) -> String {
+    let mut out = table(&tables::calibration(data), "");
+    let mut promises: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in data.calibration.iter().filter(|r| !r.guarantee.is_empty()) {
+        let list = promises.entry(&row.calibrator).or_default();
+        if !list.contains(&row.guarantee.as_str()) {
+            list.push(&row.guarantee);
+        }
+    }
+    if !promises.is_empty() {
+        out.push_str("<h3>What is promised</h3>\n<ul>\n");
+        for (calibrator, guarantees) in promises {
+            out.push_str(&format!("<li><b>{}</b>: {}</li>\n", escape(calibrator), escape(&guarantees.join(" "))));
+        }
+        out.push_str("</ul>\n");
+    }
+    let infinite = data.calibration.iter().map(|r| r.infinite_fraction).fold(0.0, f64::max);
+    if infinite > 0.0 {
+        out.push_str(&format!(
+            "<p class=\"note\">Up to {} of the intervals are unbounded (∞): too few calibration sequences for the promise. They count as covering; mean widths leave them out.</p>\n",
+            percent(infinite)
+        ));
+    }
+    out
+}
+
+fn comparisons(data: &ReportData) -> String {
+    let rows = tables::comparisons(data);
+    if rows.rows.is_empty() {
+        return String::new();
+    }
+    let mut out = rows.html("differences are turned so that positive is better; p is an exact sign-flip test, adjusted by Holm for the primary metric only");
+    if let Some(smallest) = data.comparisons.iter().filter_map(|c| c.smallest_p).reduce(f64::max) {
+        let reach = if smallest > 0.05 { " A p of 0.05 cannot be reached." } else { "" };
+        out.push_str(&format!(
+            "<p class=\"note\">The smallest two-sided p that this number of replicates can give is {}.{reach}</p>\n",
+            number(smallest)
+        ));
+    }
+    out
+}
+
+fn holes(data: &ReportData, present: &[Part]) -> Part {
+    let mut body = String::new();
+    if data.holes.is_empty() {
+        body.push_str("<p>None: no failed, blocked or missing task was recorded.</p>\n");
+    } else {
+        body.push_str(&tables::holes(data).html(""));
+    }
+    let expected = [
+        ("metrics", "accuracy"),
+        ("predictions", "predictions"),
+        ("learning", "learning curves"),
+        ("transfer", "teacher and student"),
+        ("calibration", "prediction intervals"),
+        ("attribution", "attribution maps"),
+        ("shift", "shifts"),
+        ("ablation", "ablation"),
+        ("sweeps", "sweeps"),
+    ];
+    let absent: Vec<&str> = expected
+        .iter()
+        .filter(|(id, _)| !present.iter().any(|part| part.id == *id))
+        .map(|(_, name)| *name)
+        .collect();
+    if !absent.is_empty() {
+        body.push_str(&format!(
+            "<p class=\"note\">Not part of this report, as the study has no data for it: {}.</p>\n",
+            absent.join(", ")
+        ));
+    }
+    Part {
+        id: "holes",
+        title: "Holes".into(),
+        short: if data.holes.is_empty() { "Holes".into() } else { format!("Holes ({})", data.holes.len()) },
+        body,
+        alert: !data.holes.is_empty(),
+    }
+}
+
+fn configuration(data: &ReportData) -> String {
+    let table = tables::configuration(data);
+    if table.rows.is_empty() {
+        return String::new();
+    }
+    format!("<p class=\"note\">Every value with the place that set it.</p>\n<div class=\"mono\">{}</div>", table.html(""))
+}
+
+fn notes(data: &ReportData) -> String {
+    let mut out = String::new();
+    for note in &data.notes {
+        out.push_str(&format!(
+            "<article class=\"plugin\" id=\"plugin-{}-{}\"><h3>{} <small>{}, revision {}</small></h3>\n",
+            slug(&note.slot),
+            slug(&note.name),
+            escape(&note.name),
+            escape(&note.slot),
+            note.revision
+        ));
+        if !note.citation.is_empty() {
+            out.push_str(&format!("<p class=\"cite\">{}</p>\n", escape(&note.citation)));
+        }
+        if note.differs.is_empty() {
+            out.push_str("<p>No known difference.</p>\n");
+        } else {
+            out.push_str("<ul>\n");
+            for line in &note.differs {
+                out.push_str(&format!("<li>{}</li>\n", escape(line)));
+            }
+            out.push_str("</ul>\n");
+        }
+        out.push_str("</article>\n");
+    }
+    out
+}
+
+fn reproduce(data: &ReportData) -> String {
+    if data.reproduce.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<p>One command makes everything on this page again; what is in the store already is reused.</p>\n<pre><code>{}</code></pre>\n",
+        escape(&data.reproduce)
+    )
+}
