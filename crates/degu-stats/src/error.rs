@@ -134,6 +134,14 @@ pub enum StatsError {
         /// Resamples in which it was not finite.
         undefined: usize,
     },
+    /// A BCa interval whose estimate lies beyond all resamples.
+    #[error(
+        "expected resampled statistics on both sides of the estimate, found all {resamples} on one side; use the percentile method"
+    )]
+    OneSided {
+        /// Resamples in which the statistic is defined.
+        resamples: usize,
+    },
     /// An iteration did not settle.
     #[error(
         "expected `{name}` to converge within {iterations} iterations, found a gradient of {gradient:e}"

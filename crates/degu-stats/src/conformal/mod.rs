@@ -7,12 +7,30 @@
 //! |---|---|
 //! | [`scores`] | the quantile, and sorted scores that answer any level later |
 //! | [`split`] | absolute, normalized, signed, one-sided and relative intervals |
+//! | [`cqr`] | conformalized quantile regression and its variants |
+//! | [`mondrian`] | a quantile per group, merging of small groups |
+//! | [`cross`] | CV+, min-max, jackknife+-after-bootstrap |
+//! | [`weighted`], [`density_ratio`] | covariate shift |
+//! | [`joint`], [`ellipsoid`] | several tasks at once |
+//! | [`band`] | base-resolution profiles |
+//! | [`predictive`] | whole predictive distributions, p-values |
+//! | [`adaptive`] | streams (adaptive conformal inference) |
 //! | [`coverage`] | where the observed interval coverage should fall |
 
+pub mod adaptive;
+pub mod band;
 pub mod coverage;
+pub mod cqr;
+pub mod cross;
+pub mod density_ratio;
+pub mod ellipsoid;
 pub mod intervals;
+pub mod joint;
+pub mod mondrian;
+pub mod predictive;
 pub mod scores;
 pub mod split;
+pub mod weighted;
 
 pub use coverage::{CoverageBand, beta_binomial_band};
 pub use intervals::Intervals;

@@ -1,0 +1,15 @@
+//! Does the predicted uncertainty match the errors?
+//!
+//! | module | what |
+//! |---|---|
+//! | [`curve`] | calibration curves of Gaussian predictions: MACE, RMSCE, miscalibration area, quantile errors |
+//! | [`binned`] | ENCE and UCE over bins of predicted spread |
+//! | [`conditional`] | interval coverage by group, width and slab: CovGap, SSC, worst slab, HSIC |
+
+pub mod binned;
+pub mod conditional;
+pub mod curve;
+
+pub use binned::{SpreadError, spread_error};
+pub use conditional::{cov_gap, size_stratified_coverage, worst_slab};
+pub use curve::{CurveErrors, gaussian_curve_errors, sharpness, variance_ratio};
