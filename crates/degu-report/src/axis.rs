@@ -14,10 +14,13 @@ pub(crate) struct Axis {
 
 /// Smallest and largest finite value.
 pub(crate) fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    values.into_iter().filter(|v| v.is_finite()).fold(None, |range, v| match range {
-        None => Some((v, v)),
-        Some((low, high)) => Some((v.min(low), v.max(high))),
-    })
+    values
+        .into_iter()
+        .filter(|v| v.is_finite())
+        .fold(None, |range, v| match range {
+            None => Some((v, v)),
+            Some((low, high)) => Some((v.min(low), v.max(high))),
+        })
 }
 
 impl Axis {
@@ -26,7 +29,8 @@ impl Axis {
         let (low, high) = range(values).unwrap_or((0.0, 1.0));
         let spread = high - low;
         // Values that agree to rounding have no range of their own.
-        let margin = if spread > 1e-12 * low.abs().max(high.abs()).max(1e-300) && spread.is_finite() {
+        let margin = if spread > 1e-12 * low.abs().max(high.abs()).max(1e-300) && spread.is_finite()
+        {
             0.05 * spread
         } else if low == 0.0 {
             0.5
@@ -41,22 +45,49 @@ impl Axis {
         let (low, high) = range(values.into_iter().chain([0.0])).unwrap_or((0.0, 1.0));
         let spread = if high > low { high - low } else { 1.0 };
         let low = if low < 0.0 { low - 0.06 * spread } else { 0.0 };
-        let high = if high > 0.0 || low >= 0.0 { high.max(low) + 0.06 * spread } else { 0.0 };
+        let high = if high > 0.0 || low >= 0.0 {
+            high.max(low) + 0.06 * spread
+        } else {
+            0.0
+        };
         Self::fixed(label, low, high)
     }
 
     /// Exactly this range; an empty one is widened.
     pub(crate) fn fixed(label: &str, low: f64, high: f64) -> Self {
         let bound = 1e300;
-        let low = if low.is_finite() { low.clamp(-bound, bound) } else { 0.0 };
-        let high = if high.is_finite() { high.clamp(-bound, bound) } else { 1.0 };
-        let high = if high > low { high } else { low + low.abs().max(1.0) * 1e-3 };
-        Self { label: label.to_owned(), low, high, log: false, ticks: linear_ticks(low, high, 5) }
+        let low = if low.is_finite() {
+            low.clamp(-bound, bound)
+        } else {
+            0.0
+        };
+        let high = if high.is_finite() {
+            high.clamp(-bound, bound)
+        } else {
+            1.0
+        };
+        let high = if high > low {
+            high
+        } else {
+            low + low.abs().max(1.0) * 1e-3
+        };
+        Self {
+            label: label.to_owned(),
+            low,
+            high,
+            log: false,
+            ticks: linear_ticks(low, high, 5),
+        }
     }
 
     /// A logarithmic range of the positive values; linear if there are none.
     pub(crate) fn log(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
-        let Some((low, high)) = range(values.into_iter().filter(|v| *v > 0.0)) else {
+        // Powers of ten of anything beyond would overflow.
+        let positive = values
+            .into_iter()
+            .filter(|v| *v > 0.0 && v.is_finite())
+            .map(|v| v.clamp(1e-290, 1e290));
+        let Some((low, high)) = range(positive) else {
             return Self::fixed(label, 0.0, 1.0);
         };
         let (low, high) = if high > low * 1.000_001 {
@@ -65,7 +96,13 @@ impl Axis {
         } else {
             (low / 2.0, high * 2.0)
         };
-        Self { label: label.to_owned(), low, high, log: true, ticks: log_ticks(low, high) }
+        Self {
+            label: label.to_owned(),
+            low,
+            high,
+            log: true,
+            ticks: log_ticks(low, high),
+        }
     }
 
     /// Replaces the ticks, e.g. by the values that were swept.
@@ -96,7 +133,11 @@ impl Axis {
             return f64::NAN;
         }
         let t = if self.log {
-            if value <= 0.0 { -2.0 } else { (value / self.low).log10() / (self.high / self.low).log10() }
+            if value <= 0.0 {
+                -2.0
+            } else {
+                (value / self.low).log10() / (self.high / self.low).log10()
+            }
         } else {
             // Halves avoid an overflow at the ends of f64.
             (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
@@ -108,7 +149,11 @@ impl Axis {
 /// A swept value as short as possible.
 pub(crate) fn plain(value: f64) -> String {
     let text = format!("{value}");
-    if text.len() <= 7 { text.replace('-', "−") } else { number(value) }
+    if text.len() <= 7 {
+        text.replace('-', "−")
+    } else {
+        number(value)
+    }
 }
 
 fn linear_ticks(low: f64, high: f64, about: usize) -> Vec<(f64, String)> {
@@ -186,9 +231,18 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers() {
-        assert_eq!(labels(&Axis::fixed("", 0.0, 1.0)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"].map(|t| if t == "0.0" { "0" } else { t }));
-        assert_eq!(labels(&Axis::fixed("", -3.2, 7.9)), ["−2.5", "0", "2.5", "5.0", "7.5"]);
-        assert_eq!(labels(&Axis::log("", [0.01, 100.0])), ["0.01", "0.1", "1", "10", "100"]);
+        assert_eq!(
+            labels(&Axis::fixed("", 0.0, 1.0)),
+            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"].map(|t| if t == "0.0" { "0" } else { t })
+        );
+        assert_eq!(
+            labels(&Axis::fixed("", -3.2, 7.9)),
+            ["−2.5", "0", "2.5", "5.0", "7.5"]
+        );
+        assert_eq!(
+            labels(&Axis::log("", [0.01, 100.0])),
+            ["0.01", "0.1", "1", "10", "100"]
+        );
     }
 
     #[test]
@@ -210,11 +264,20 @@ mod tests {
                 Axis::log("", values.clone()),
             ] {
                 let (low, high) = axis.bounds();
-                assert!(low.is_finite() && high.is_finite() && low < high, "{values:?} {axis:?}");
+                assert!(
+                    low.is_finite() && high.is_finite() && low < high,
+                    "{values:?} {axis:?}"
+                );
                 assert!(axis.ticks().len() <= 20, "{values:?}");
-                for v in values.iter().filter(|v| v.is_finite() && (!axis.log || **v > 0.0)) {
+                for v in values
+                    .iter()
+                    .filter(|v| v.is_finite() && (!axis.log || **v > 0.0))
+                {
                     let t = axis.at(*v);
-                    assert!((-0.01..=1.01).contains(&t) || v.abs() > 1e300, "{values:?} at {v} is {t}");
+                    assert!(
+                        (-0.01..=1.01).contains(&t) || v.abs() > 1e290 || v.abs() < 1e-290,
+                        "{values:?} at {v} is {t}"
+                    );
                 }
             }
         }

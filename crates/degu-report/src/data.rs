@@ -12,9 +12,7 @@ mod record;
 
 use serde::{Deserialize, Serialize};
 
-pub use comparisons::{
-    Arm, Comparison, CurvePoint, ShiftCurve, Sweep, SweepLine,
-};
+pub use comparisons::{Arm, Comparison, CurvePoint, ShiftCurve, Sweep, SweepLine};
 pub use intervals::{CalibrationRow, ConditionalRow};
 pub use maps::{ConsistencyRow, Logo, LogoForm, LogoSpan};
 pub use models::{Epoch, GapClosed, LearningCurve, MetricRow, ModelKind};
@@ -127,6 +125,9 @@ impl ReportData {
 
     /// Unit of a task, or the empty text.
     pub(crate) fn unit(&self, task: &str) -> &str {
-        self.tasks.iter().find(|known| known.name == task).map_or("", |known| known.unit.as_str())
+        self.tasks
+            .iter()
+            .find(|known| known.name == task)
+            .map_or("", |known| known.unit.as_str())
     }
 }

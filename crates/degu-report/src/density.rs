@@ -27,12 +27,12 @@ pub(crate) fn cloud(svg: &mut Svg, panel: &Panel, points: &[(f64, f64)], color: 
     points.len() - places.len()
 }
 
-/// Class of a count, 0 to `CLASSES - 1`, on a logarithmic scale.
+/// Class of a count, 0 to `CLASSES - 1`, on a scale that opens the sparse end.
 fn class(count: usize, most: usize) -> usize {
     if most <= 1 {
         return CLASSES / 2;
     }
-    let t = (count.max(1) as f64).ln() / (most as f64).ln();
+    let t = ((count.max(1) - 1) as f64 / (most - 1) as f64).powf(0.55);
     ((t * CLASSES as f64) as usize).min(CLASSES - 1)
 }
 
@@ -67,10 +67,18 @@ fn dots(svg: &mut Svg, places: &[(f64, f64)], color: &str) {
     let mut paths = vec![String::new(); CLASSES];
     for (&(x, y), &count) in places.iter().zip(&near) {
         // Few points have no density to speak of: one color.
-        let class = if places.len() > 60 { class(count, most) } else { CLASSES / 2 };
+        let class = if places.len() > 60 {
+            class(count, most)
+        } else {
+            CLASSES / 2
+        };
         let _ = write!(paths[class], "M{} {}h0", px(x), px(y));
     }
-    for (class, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+    for (class, path) in paths
+        .iter()
+        .enumerate()
+        .filter(|(_, path)| !path.is_empty())
+    {
         svg.path(path)
             .a("fill", "none")
             .stroke(&shade(color, strength(class)), size)
@@ -84,13 +92,16 @@ fn hexagons(svg: &mut Svg, panel: &Panel, places: &[(f64, f64)], color: &str) {
     let (step_x, step_y) = (radius * 3f64.sqrt(), radius * 1.5);
     let mut counts: BTreeMap<(i64, i64), usize> = BTreeMap::new();
     for &(x, y) in places {
-        *counts.entry(hexagon(x - panel.left, y - panel.top, step_x, step_y)).or_default() += 1;
+        *counts
+            .entry(hexagon(x - panel.left, y - panel.top, step_x, step_y))
+            .or_default() += 1;
     }
     let most = counts.values().copied().max().unwrap_or(1);
     let mut paths = vec![String::new(); CLASSES];
     let (dx, dy) = (step_x / 2.0, radius / 2.0);
     for (&(column, row), &count) in &counts {
-        let x = panel.left + (column as f64 + if row.rem_euclid(2) == 1 { 0.5 } else { 0.0 }) * step_x;
+        let x =
+            panel.left + (column as f64 + if row.rem_euclid(2) == 1 { 0.5 } else { 0.0 }) * step_x;
         let y = panel.top + row as f64 * step_y;
         let _ = write!(
             paths[class(count, most)],
@@ -107,7 +118,11 @@ fn hexagons(svg: &mut Svg, panel: &Panel, places: &[(f64, f64)], color: &str) {
             px(-radius)
         );
     }
-    for (class, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+    for (class, path) in paths
+        .iter()
+        .enumerate()
+        .filter(|(_, path)| !path.is_empty())
+    {
         svg.path(path).fill(&shade(color, strength(class))).end();
     }
 }
@@ -137,7 +152,11 @@ mod tests {
                 let shift = if row.rem_euclid(2) == 1 { 0.5 } else { 0.0 };
                 let (x, y) = ((column as f64 + shift) * sx, row as f64 * sy);
                 for (dx, dy) in [(0.0, 0.0), (8.0, 0.0), (-8.0, 0.0), (0.0, 9.0), (0.0, -9.0)] {
-                    assert_eq!(hexagon(x + dx, y + dy, sx, sy), (column, row), "{row} {column} {dx} {dy}");
+                    assert_eq!(
+                        hexagon(x + dx, y + dy, sx, sy),
+                        (column, row),
+                        "{row} {column} {dx} {dy}"
+                    );
                 }
             }
         }

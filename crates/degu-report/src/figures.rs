@@ -36,7 +36,11 @@ impl Caption {
         read: impl Into<String>,
         good: impl Into<String>,
     ) -> Self {
-        Self { shows: shows.into(), read: read.into(), good: good.into() }
+        Self {
+            shows: shows.into(),
+            read: read.into(),
+            good: good.into(),
+        }
     }
 }
 
@@ -107,7 +111,11 @@ pub fn figures(data: &ReportData) -> Vec<(String, String)> {
 
 /// A file name from its parts.
 fn name(parts: &[&str]) -> String {
-    parts.iter().map(|part| slug(part)).collect::<Vec<_>>().join("-")
+    parts
+        .iter()
+        .map(|part| slug(part))
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 /// The distinct values of a list in the order of their first appearance.

@@ -36,18 +36,33 @@ impl Forest {
         for (value, label) in self.x.ticks() {
             let x = self.px(*value);
             svg.line(x, self.top, x, bottom).stroke(GRID, 1.0).end();
-            svg.text(x, bottom + 16.0, 11.0, Anchor::Middle).fill(MUTED).words(label);
+            svg.text(x, bottom + 16.0, 11.0, Anchor::Middle)
+                .fill(MUTED)
+                .words(label);
         }
         for row in 1..self.rows {
             let y = self.top + row as f64 * self.row_height;
-            svg.line(self.left, y, right, y).stroke(GRID, 1.0).a("stroke-opacity", "0.6").end();
+            svg.line(self.left, y, right, y)
+                .stroke(GRID, 1.0)
+                .a("stroke-opacity", "0.6")
+                .end();
         }
-        svg.line(self.left, bottom, right, bottom).stroke(AXIS, 1.0).end();
+        svg.line(self.left, bottom, right, bottom)
+            .stroke(AXIS, 1.0)
+            .end();
         for (row, name) in names.iter().enumerate() {
-            svg.text(self.left - 10.0, self.row(row) + 4.0, 12.0, Anchor::End).fill(INK).words(&shorten(name, 42));
+            svg.text(self.left - 10.0, self.row(row) + 4.0, 12.0, Anchor::End)
+                .fill(INK)
+                .words(&shorten(name, 42));
         }
         if !self.x.label.is_empty() {
-            svg.text(self.left + self.width / 2.0, bottom + 34.0, 12.0, Anchor::Middle).words(&self.x.label);
+            svg.text(
+                self.left + self.width / 2.0,
+                bottom + 34.0,
+                12.0,
+                Anchor::Middle,
+            )
+            .words(&self.x.label);
         }
         if !title.is_empty() {
             panel_title(svg, self.left, self.top - 12.0, title);
@@ -55,12 +70,23 @@ impl Forest {
     }
 
     /// A horizontal interval; ends outside of the axis get an arrow.
-    pub(crate) fn interval(&self, svg: &mut Svg, row: f64, low: f64, high: f64, color: &str, width: f64) {
+    pub(crate) fn interval(
+        &self,
+        svg: &mut Svg,
+        row: f64,
+        low: f64,
+        high: f64,
+        color: &str,
+        width: f64,
+    ) {
         if low.is_nan() || high.is_nan() {
             return;
         }
         let (x1, x2) = (self.px(low), self.px(high));
-        svg.line(x1, row, x2, row).stroke(color, width).a("stroke-linecap", "round").end();
+        svg.line(x1, row, x2, row)
+            .stroke(color, width)
+            .a("stroke-linecap", "round")
+            .end();
         if self.x.at(high) > 1.0 {
             arrow(svg, x2, row, 1.0, color);
         }
@@ -72,10 +98,20 @@ impl Forest {
 
 /// An arrow head that says "continues".
 pub(crate) fn arrow(svg: &mut Svg, x: f64, y: f64, direction: f64, color: &str) {
-    svg.polyline(&[(x - 6.0 * direction, y - 5.0), (x, y), (x - 6.0 * direction, y + 5.0)]).stroke(color, 1.8).end();
+    svg.polyline(&[
+        (x - 6.0 * direction, y - 5.0),
+        (x, y),
+        (x - 6.0 * direction, y + 5.0),
+    ])
+    .stroke(color, 1.8)
+    .end();
 }
 
 /// Room that row names need at the left.
 pub(crate) fn name_room(names: &[String]) -> f64 {
-    names.iter().map(|name| text_width(&shorten(name, 42), 12.0)).fold(40.0, f64::max) + 18.0
+    names
+        .iter()
+        .map(|name| text_width(&shorten(name, 42), 12.0))
+        .fold(40.0, f64::max)
+        + 18.0
 }

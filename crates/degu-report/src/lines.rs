@@ -33,7 +33,11 @@ pub(crate) fn colors(kinds: impl IntoIterator<Item = ModelKind>) -> Vec<&'static
 
 /// Dash pattern: what no model can do is dashed, means over models are solid.
 pub(crate) fn dash(kind: ModelKind) -> &'static str {
-    if kind == ModelKind::Ceiling { "5 4" } else { "" }
+    if kind == ModelKind::Ceiling {
+        "5 4"
+    } else {
+        ""
+    }
 }
 
 /// Draws ribbons first, then lines and dots.
@@ -46,24 +50,48 @@ pub(crate) fn draw(svg: &mut Svg, panel: &Panel, curves: &[Curve<'_>], x_name: &
             .filter(|(x, low, high)| x.is_finite() && low.is_finite() && high.is_finite())
             .collect();
         if finite.len() > 1 {
-            let mut outline: Vec<(f64, f64)> =
-                finite.iter().map(|(x, low, _)| (panel.px(*x), panel.py(*low))).collect();
-            outline.extend(finite.iter().rev().map(|(x, _, high)| (panel.px(*x), panel.py(*high))));
-            svg.polyline(&outline).a("style", &format!("fill:{}", curve.color)).a("opacity", "0.14").end();
+            let mut outline: Vec<(f64, f64)> = finite
+                .iter()
+                .map(|(x, low, _)| (panel.px(*x), panel.py(*low)))
+                .collect();
+            outline.extend(
+                finite
+                    .iter()
+                    .rev()
+                    .map(|(x, _, high)| (panel.px(*x), panel.py(*high))),
+            );
+            svg.polyline(&outline)
+                .a("style", &format!("fill:{}", curve.color))
+                .a("opacity", "0.14")
+                .end();
         }
     }
     for curve in curves {
-        let line: Vec<(f64, f64)> =
-            curve.points.iter().map(|p| (panel.px(p.x), panel.py(p.value))).collect();
-        let width = if curve.kind == ModelKind::Member { 1.2 } else { 2.2 };
-        svg.polyline(&line).stroke(curve.color, width).dash(dash(curve.kind)).end();
+        let line: Vec<(f64, f64)> = curve
+            .points
+            .iter()
+            .map(|p| (panel.px(p.x), panel.py(p.value)))
+            .collect();
+        let width = if curve.kind == ModelKind::Member {
+            1.2
+        } else {
+            2.2
+        };
+        svg.polyline(&line)
+            .stroke(curve.color, width)
+            .dash(dash(curve.kind))
+            .end();
         for (point, &(x, y)) in curve.points.iter().zip(&line) {
             if x.is_finite() && y.is_finite() {
                 let value = with_interval(point.value, point.low, point.high);
                 svg.circle(x, y, 3.6)
                     .fill(curve.color)
                     .stroke("#fff", 1.0)
-                    .tip(&format!("{}\n{x_name} {}\n{value}", curve.label, crate::axis::plain(point.x)));
+                    .tip(&format!(
+                        "{}\n{x_name} {}\n{value}",
+                        curve.label,
+                        crate::axis::plain(point.x)
+                    ));
             }
         }
     }

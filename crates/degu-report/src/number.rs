@@ -65,7 +65,10 @@ impl<'de> Deserialize<'de> for Number {
 pub(crate) mod one {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `with` hands out references")]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's `with` hands out references"
+    )]
     pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         Number(*value).serialize(serializer)
     }
@@ -79,11 +82,16 @@ pub(crate) mod one {
 pub(crate) mod many {
     use super::{Deserialize, Deserializer, Number, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        values: &[f64],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(values.iter().map(|&value| Number(value)))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<f64>, D::Error> {
         let values: Vec<Number> = Vec::deserialize(deserializer)?;
         Ok(values.into_iter().map(|value| value.0).collect())
     }
@@ -104,6 +112,9 @@ pub(crate) mod quads {
         deserializer: D,
     ) -> Result<Vec<[f64; 4]>, D::Error> {
         let values: Vec<[Number; 4]> = Vec::deserialize(deserializer)?;
-        Ok(values.into_iter().map(|quad| quad.map(|value| value.0)).collect())
+        Ok(values
+            .into_iter()
+            .map(|quad| quad.map(|value| value.0))
+            .collect())
     }
 }

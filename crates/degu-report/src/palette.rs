@@ -16,8 +16,9 @@ pub(crate) const BAND: &str = "#dbe4ec";
 pub(crate) const ALERT: &str = "#b3261e";
 
 /// Colors of series that are not kinds of models.
-pub(crate) const SERIES: [&str; 7] =
-    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a6761d", "#5d6b7a"];
+pub(crate) const SERIES: [&str; 7] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a6761d", "#5d6b7a",
+];
 
 /// Colors of A, C, G, T: distinguishable under the common kinds of color blindness.
 pub(crate) const BASES: [&str; 4] = ["#009e73", "#0072b2", "#e69f00", "#d55e00"];
@@ -45,7 +46,9 @@ pub(crate) fn part(part: Part) -> &'static str {
 /// A color between white (0) and dark (1) in the hue of `base`; `base` itself is at 0.65.
 pub(crate) fn shade(base: &str, strength: f64) -> String {
     let channel = |at: usize| {
-        base.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).map_or(0.0, f64::from)
+        base.get(at..at + 2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            .map_or(0.0, f64::from)
     };
     let t = strength.clamp(0.0, 1.0);
     let mix = |value: f64| {
@@ -56,7 +59,12 @@ pub(crate) fn shade(base: &str, strength: f64) -> String {
         };
         mixed.round() as u8
     };
-    format!("#{:02x}{:02x}{:02x}", mix(channel(1)), mix(channel(3)), mix(channel(5)))
+    format!(
+        "#{:02x}{:02x}{:02x}",
+        mix(channel(1)),
+        mix(channel(3)),
+        mix(channel(5))
+    )
 }
 
 #[cfg(test)]

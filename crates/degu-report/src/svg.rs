@@ -47,15 +47,15 @@ pub(crate) fn px(value: f64) -> String {
     if text == "-0" { "0".into() } else { text }
 }
 
-/// Width of a text in pixels, roughly.
+/// Width of a text in pixels, roughly, and rather too wide: the font is the reader's.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     let units: f64 = text
         .chars()
         .map(|c| match c {
-            'i' | 'l' | 'j' | '.' | ',' | ':' | '|' | '\'' | ' ' | '(' | ')' | '[' | ']' => 0.32,
+            'i' | 'l' | 'j' | '.' | ',' | ':' | '|' | '\'' | ' ' | '(' | ')' | '[' | ']' => 0.38,
             'm' | 'w' | 'M' | 'W' | '%' | '@' | '∞' => 0.88,
-            c if c.is_uppercase() => 0.68,
-            _ => 0.56,
+            c if c.is_uppercase() => 0.72,
+            _ => 0.62,
         })
         .sum();
     units * size
@@ -64,19 +64,37 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
 impl Svg {
     /// An empty drawing; `id` makes ids inside it unique within a page, `title` is its accessible name.
     pub(crate) fn new(id: &str, title: &str, width: f64, height: f64) -> Self {
-        Self { id: id.to_owned(), title: title.to_owned(), width, height, body: String::new() }
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            width,
+            height,
+            body: String::new(),
+        }
     }
 
     pub(crate) fn shape(&mut self, tag: &'static str) -> Element<'_> {
-        Element { svg: self, tag, attributes: String::new() }
+        Element {
+            svg: self,
+            tag,
+            attributes: String::new(),
+        }
     }
 
     pub(crate) fn line(&mut self, x1: f64, y1: f64, x2: f64, y2: f64) -> Element<'_> {
-        self.shape("line").n("x1", x1).n("y1", y1).n("x2", x2).n("y2", y2)
+        self.shape("line")
+            .n("x1", x1)
+            .n("y1", y1)
+            .n("x2", x2)
+            .n("y2", y2)
     }
 
     pub(crate) fn rect(&mut self, x: f64, y: f64, width: f64, height: f64) -> Element<'_> {
-        self.shape("rect").n("x", x).n("y", y).n("width", width.max(0.0)).n("height", height.max(0.0))
+        self.shape("rect")
+            .n("x", x)
+            .n("y", y)
+            .n("width", width.max(0.0))
+            .n("height", height.max(0.0))
     }
 
     pub(crate) fn circle(&mut self, x: f64, y: f64, r: f64) -> Element<'_> {
@@ -108,13 +126,22 @@ impl Svg {
         let mut pen_down = false;
         for &(x, y) in points {
             if x.is_finite() && y.is_finite() {
-                let _ = write!(data, "{}{} {}", if pen_down { 'L' } else { 'M' }, px(x), px(y));
+                let _ = write!(
+                    data,
+                    "{}{} {}",
+                    if pen_down { 'L' } else { 'M' },
+                    px(x),
+                    px(y)
+                );
                 pen_down = true;
             } else {
                 pen_down = false;
             }
         }
-        self.path(&data).a("fill", "none").a("stroke-linejoin", "round").a("stroke-linecap", "round")
+        self.path(&data)
+            .a("fill", "none")
+            .a("stroke-linejoin", "round")
+            .a("stroke-linecap", "round")
     }
 
     pub(crate) fn text(&mut self, x: f64, y: f64, size: f64, anchor: Anchor) -> Element<'_> {
@@ -131,7 +158,7 @@ impl Svg {
         let id = format!("{}-clip-{name}", self.id);
         let _ = write!(
             self.body,
-            r##"<clipPath id="{id}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath><g clip-path="url(#{id})">"##,
+            r#"<clipPath id="{id}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath><g clip-path="url(#{id})">"#,
             px(x),
             px(y),
             px(width.max(0.0)),
@@ -185,7 +212,11 @@ impl Element<'_> {
     }
 
     pub(crate) fn dash(self, pattern: &str) -> Self {
-        if pattern.is_empty() { self } else { self.a("stroke-dasharray", pattern) }
+        if pattern.is_empty() {
+            self
+        } else {
+            self.a("stroke-dasharray", pattern)
+        }
     }
 
     pub(crate) fn bold(self) -> Self {
@@ -210,7 +241,13 @@ impl Element<'_> {
 
     /// Writes a text element.
     pub(crate) fn words(self, text: &str) {
-        let _ = writeln!(self.svg.body, "<{tag}{}>{}</{tag}>", self.attributes, escape(text), tag = self.tag);
+        let _ = writeln!(
+            self.svg.body,
+            "<{tag}{}>{}</{tag}>",
+            self.attributes,
+            escape(text),
+            tag = self.tag
+        );
     }
 }
 
@@ -220,9 +257,14 @@ mod tests {
 
     #[test]
     fn coordinates_are_short_and_always_finite() {
-        for (value, expected) in
-            [(1.0, "1"), (1.005, "1"), (-0.001, "0"), (2.5, "2.5"), (f64::NAN, "0"), (f64::INFINITY, "0")]
-        {
+        for (value, expected) in [
+            (1.0, "1"),
+            (1.005, "1"),
+            (-0.001, "0"),
+            (2.5, "2.5"),
+            (f64::NAN, "0"),
+            (f64::INFINITY, "0"),
+        ] {
             assert_eq!(px(value), expected);
         }
     }
@@ -230,7 +272,8 @@ mod tests {
     #[test]
     fn a_gap_breaks_a_line() {
         let mut svg = Svg::new("t", "t", 10.0, 10.0);
-        svg.polyline(&[(0.0, 0.0), (1.0, f64::NAN), (2.0, 2.0), (3.0, 3.0)]).end();
+        svg.polyline(&[(0.0, 0.0), (1.0, f64::NAN), (2.0, 2.0), (3.0, 3.0)])
+            .end();
         assert!(svg.finish().contains("d=\"M0 0M2 2L3 3\""));
     }
 }

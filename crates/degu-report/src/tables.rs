@@ -1,7 +1,7 @@
 //! The tables of a study: long ones for CSV, arranged ones for the page.
 
 use crate::Result;
-use crate::data::{ModelKind, ReportData};
+use crate::data::{Arm, Comparison, ModelKind, ReportData};
 use crate::table::{Cell, Table};
 use crate::text::{labelled, metric_label};
 
@@ -36,7 +36,9 @@ pub fn tables(data: &ReportData) -> Result<Vec<(String, String)>> {
 fn metrics(data: &ReportData) -> Table {
     let mut table = Table::new(
         "metrics",
-        &["kind", "model", "split", "task", "metric", "value", "ci_low", "ci_high", "unit"],
+        &[
+            "kind", "model", "split", "task", "metric", "value", "ci_low", "ci_high", "unit",
+        ],
     );
     for r in &data.metrics {
         table.push(vec![
@@ -75,15 +77,22 @@ pub(crate) fn metrics_by_model(data: &ReportData, split: &str) -> Table {
     let mut table = Table::new("metrics-by-model", &["kind", "model"]);
     table.name = format!("metrics-by-model-{}", crate::text::slug(split));
     table.columns.extend(columns.iter().map(|(task, metric)| {
-        let unit = rows.iter().find(|r| r.task == *task && r.metric == *metric).map_or("", |r| r.unit.as_str());
+        let unit = rows
+            .iter()
+            .find(|r| r.task == *task && r.metric == *metric)
+            .map_or("", |r| r.unit.as_str());
         format!("{task}: {}", labelled(&metric_label(metric), unit))
     }));
     for (kind, model) in order {
         let mut cells = vec![Cell::text(kind.label()), Cell::text(model)];
         cells.extend(columns.iter().map(|(task, metric)| {
             rows.iter()
-                .find(|r| r.kind == kind && r.model == model && r.task == *task && r.metric == *metric)
-                .map_or(Cell::Empty, |r| Cell::Interval(r.value, r.ci_low, r.ci_high))
+                .find(|r| {
+                    r.kind == kind && r.model == model && r.task == *task && r.metric == *metric
+                })
+                .map_or(Cell::Empty, |r| {
+                    Cell::Interval(r.value, r.ci_low, r.ci_high)
+                })
         }));
         table.push_row(cells, minor(kind) && several(kind));
     }
@@ -93,7 +102,17 @@ pub(crate) fn metrics_by_model(data: &ReportData, split: &str) -> Table {
 pub(crate) fn gap_closed(data: &ReportData) -> Table {
     let mut table = Table::new(
         "gap_closed",
-        &["split", "task", "metric", "member", "student", "ensemble", "gap_closed", "ci_low", "ci_high"],
+        &[
+            "split",
+            "task",
+            "metric",
+            "member",
+            "student",
+            "ensemble",
+            "gap_closed",
+            "ci_low",
+            "ci_high",
+        ],
     );
     for r in &data.gap_closed {
         table.push(vec![
@@ -112,8 +131,18 @@ pub(crate) fn gap_closed(data: &ReportData) -> Table {
 }
 
 fn learning(data: &ReportData) -> Table {
-    let mut table =
-        Table::new("learning", &["stage", "kind", "epoch", "train_loss", "validation_loss", "learning_rate", "kept"]);
+    let mut table = Table::new(
+        "learning",
+        &[
+            "stage",
+            "kind",
+            "epoch",
+            "train_loss",
+            "validation_loss",
+            "learning_rate",
+            "kept",
+        ],
+    );
     for curve in &data.learning {
         for e in &curve.epochs {
             table.push(vec![
@@ -134,15 +163,26 @@ fn learning(data: &ReportData) -> Table {
 pub(crate) fn training(data: &ReportData) -> Table {
     let mut table = Table::new(
         "training",
-        &["task of the plan", "kind", "epochs", "kept epoch", "training loss there", "validation loss there"],
+        &[
+            "task of the plan",
+            "kind",
+            "epochs",
+            "kept epoch",
+            "training loss there",
+            "validation loss there",
+        ],
     );
     for curve in &data.learning {
-        let best = curve.best_epoch.and_then(|b| curve.epochs.iter().find(|e| e.epoch == b));
+        let best = curve
+            .best_epoch
+            .and_then(|b| curve.epochs.iter().find(|e| e.epoch == b));
         table.push(vec![
             Cell::text(&curve.stage),
             Cell::text(curve.kind.label()),
             Cell::Count(curve.epochs.len()),
-            curve.best_epoch.map_or(Cell::Empty, |b| Cell::Count(b as usize)),
+            curve
+                .best_epoch
+                .map_or(Cell::Empty, |b| Cell::Count(b as usize)),
             Cell::maybe(best.map(|e| e.train_loss)),
             Cell::maybe(best.and_then(|e| e.validation_loss)),
         ]);
@@ -151,8 +191,18 @@ pub(crate) fn training(data: &ReportData) -> Table {
 }
 
 pub(crate) fn transfer(data: &ReportData) -> Table {
-    let mut table =
-        Table::new("transfer", &["student", "split", "task", "part", "n", "correlation", "ceiling"]);
+    let mut table = Table::new(
+        "transfer",
+        &[
+            "student",
+            "split",
+            "task",
+            "part",
+            "n",
+            "correlation",
+            "ceiling",
+        ],
+    );
     for t in &data.transfer {
         table.push(vec![
             Cell::text(&t.model),
@@ -194,7 +244,7 @@ pub(crate) fn calibration(data: &ReportData) -> Table {
             Cell::text(&r.model),
             Cell::text(&r.split),
             Cell::text(&r.task),
-            Cell::Number(r.alpha),
+            Cell::Setting(r.alpha),
             Cell::Count(r.n),
             Cell::Count(r.k),
             Cell::Share(r.coverage),
@@ -232,7 +282,7 @@ pub(crate) fn conditional(data: &ReportData) -> Table {
             Cell::text(&r.calibrator),
             Cell::text(&r.split),
             Cell::text(&r.task),
-            Cell::Number(r.alpha),
+            Cell::Setting(r.alpha),
             Cell::text(&r.by),
             Cell::text(&r.bin),
             Cell::Count(r.n),
@@ -248,7 +298,9 @@ pub(crate) fn conditional(data: &ReportData) -> Table {
 pub(crate) fn consistency(data: &ReportData) -> Table {
     let mut table = Table::new(
         "attribution_consistency",
-        &["method", "task", "part", "models", "metric", "value", "ci_low", "ci_high", "n"],
+        &[
+            "method", "task", "part", "models", "metric", "value", "ci_low", "ci_high", "n",
+        ],
     );
     for r in &data.consistency {
         table.push(vec![
@@ -269,7 +321,9 @@ pub(crate) fn consistency(data: &ReportData) -> Table {
 pub(crate) fn shift(data: &ReportData) -> Table {
     let mut table = Table::new(
         "shift",
-        &["shift", "task", "kind", "model", "metric", "severity", "value", "ci_low", "ci_high"],
+        &[
+            "shift", "task", "kind", "model", "metric", "severity", "value", "ci_low", "ci_high",
+        ],
     );
     for c in &data.shift {
         for p in &c.points {
@@ -279,7 +333,7 @@ pub(crate) fn shift(data: &ReportData) -> Table {
                 Cell::text(c.kind.key()),
                 Cell::text(&c.model),
                 Cell::text(&c.metric),
-                Cell::Number(p.x),
+                Cell::Setting(p.x),
                 Cell::Number(p.value),
                 Cell::maybe(p.low),
                 Cell::maybe(p.high),
@@ -289,53 +343,78 @@ pub(crate) fn shift(data: &ReportData) -> Table {
     table
 }
 
-pub(crate) fn comparisons(data: &ReportData) -> Table {
-    let mut table = Table::new(
-        "comparisons",
-        &[
-            "metric",
-            "role",
-            "baseline",
-            "arm",
-            "n",
-            "mean",
-            "sd",
-            "difference",
-            "ci_low",
-            "ci_high",
-            "p",
-            "adjusted_p",
-            "smallest_p",
-            "note",
-        ],
-    );
+fn comparisons(data: &ReportData) -> Table {
+    let mut table = Table::new("comparisons", &["metric", "role", "baseline"]);
+    table
+        .columns
+        .extend(ARM_COLUMNS.iter().map(|c| (*c).to_owned()));
+    table.columns.push("smallest_p".into());
     for c in &data.comparisons {
         for arm in &c.arms {
-            table.push(vec![
+            let mut row = vec![
                 Cell::text(&c.metric),
                 Cell::text(if c.primary { "primary" } else { "exploratory" }),
                 Cell::text(&c.baseline),
-                Cell::text(&arm.name),
-                Cell::Count(arm.n),
-                Cell::Number(arm.mean),
-                Cell::maybe(arm.sd),
-                Cell::Number(arm.difference),
-                Cell::maybe(arm.ci_low),
-                Cell::maybe(arm.ci_high),
-                Cell::maybe(arm.p),
-                Cell::maybe(arm.adjusted_p),
-                Cell::maybe(c.smallest_p),
-                Cell::text(if arm.n < 2 && arm.note.is_empty() { "insufficient replicates" } else { &arm.note }),
-            ]);
+            ];
+            row.extend(arm_cells(arm));
+            row.push(Cell::maybe(c.smallest_p));
+            table.push(row);
         }
     }
     table
 }
 
+/// The arms of one comparison arranged for reading.
+pub(crate) fn arms(comparison: &Comparison) -> Table {
+    let mut table = Table::new(
+        &format!("arms-{}", crate::text::slug(&comparison.metric)),
+        &ARM_COLUMNS,
+    );
+    for arm in &comparison.arms {
+        table.push(arm_cells(arm));
+    }
+    table
+}
+
+const ARM_COLUMNS: [&str; 10] = [
+    "arm",
+    "n",
+    "mean",
+    "sd",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "p",
+    "adjusted_p",
+    "note",
+];
+
+fn arm_cells(arm: &Arm) -> Vec<Cell> {
+    let note = if arm.n < 2 && arm.note.is_empty() {
+        "insufficient replicates"
+    } else {
+        &arm.note
+    };
+    vec![
+        Cell::text(&arm.name),
+        Cell::Count(arm.n),
+        Cell::Number(arm.mean),
+        Cell::maybe(arm.sd),
+        Cell::Number(arm.difference),
+        Cell::maybe(arm.ci_low),
+        Cell::maybe(arm.ci_high),
+        Cell::maybe(arm.p),
+        Cell::maybe(arm.adjusted_p),
+        Cell::text(note),
+    ]
+}
+
 pub(crate) fn sweeps(data: &ReportData) -> Table {
     let mut table = Table::new(
         "sweeps",
-        &["sweep", "axis", "metric", "kind", "model", "x", "value", "ci_low", "ci_high"],
+        &[
+            "sweep", "axis", "metric", "kind", "model", "x", "value", "ci_low", "ci_high",
+        ],
     );
     for s in &data.sweeps {
         for line in &s.lines {
@@ -346,7 +425,7 @@ pub(crate) fn sweeps(data: &ReportData) -> Table {
                     Cell::text(&s.metric),
                     Cell::text(line.kind.key()),
                     Cell::text(&line.model),
-                    Cell::Number(p.x),
+                    Cell::Setting(p.x),
                     Cell::Number(p.value),
                     Cell::maybe(p.low),
                     Cell::maybe(p.high),
@@ -358,7 +437,10 @@ pub(crate) fn sweeps(data: &ReportData) -> Table {
 }
 
 pub(crate) fn holes(data: &ReportData) -> Table {
-    let mut table = Table::new("holes", &["task of the plan", "state", "what happened", "what to do"]);
+    let mut table = Table::new(
+        "holes",
+        &["task of the plan", "state", "what happened", "what to do"],
+    );
     for h in &data.holes {
         table.push(vec![
             Cell::text(&h.task),
@@ -373,7 +455,11 @@ pub(crate) fn holes(data: &ReportData) -> Table {
 pub(crate) fn configuration(data: &ReportData) -> Table {
     let mut table = Table::new("configuration", &["path", "value", "origin"]);
     for r in &data.configuration {
-        table.push(vec![Cell::text(&r.path), Cell::text(&r.value), Cell::text(&r.origin)]);
+        table.push(vec![
+            Cell::text(&r.path),
+            Cell::text(&r.value),
+            Cell::text(&r.origin),
+        ]);
     }
     table
 }

@@ -24,12 +24,16 @@ pub(crate) fn number(value: f64) -> String {
         return "–".into();
     }
     if value.is_infinite() {
-        return if value > 0.0 { "∞".into() } else { "−∞".into() };
+        return if value > 0.0 {
+            "∞".into()
+        } else {
+            "−∞".into()
+        };
     }
     let size = value.abs();
     let text = if size == 0.0 {
         "0".into()
-    } else if size >= 1e6 || size < 1e-4 {
+    } else if !(1e-4..1e6).contains(&size) {
         return scientific(value);
     } else if size >= 1000.0 {
         thousands(value)
@@ -66,7 +70,11 @@ fn scientific(value: f64) -> String {
 
 fn thousands(value: f64) -> String {
     let whole = count(value.abs().round() as usize);
-    if value < 0.0 { format!("-{whole}") } else { whole }
+    if value < 0.0 {
+        format!("-{whole}")
+    } else {
+        whole
+    }
 }
 
 /// A count with thousands separators.
@@ -88,7 +96,10 @@ pub(crate) fn percent(value: f64) -> String {
         return number(value);
     }
     let text = format!("{:.1}", value * 100.0);
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text).replace('-', "−"))
+    format!(
+        "{} %",
+        text.strip_suffix(".0").unwrap_or(&text).replace('-', "−")
+    )
 }
 
 /// `value` or `value [low, high]`.
@@ -101,7 +112,11 @@ pub(crate) fn with_interval(value: f64, low: Option<f64>, high: Option<f64>) -> 
 
 /// `label (unit)`, or the label alone.
 pub(crate) fn labelled(label: &str, unit: &str) -> String {
-    if unit.is_empty() { label.to_owned() } else { format!("{label} ({unit})") }
+    if unit.is_empty() {
+        label.to_owned()
+    } else {
+        format!("{label} ({unit})")
+    }
 }
 
 /// Shortens text to at most `limit` characters with an ellipsis.
@@ -127,12 +142,18 @@ pub(crate) fn slug(text: &str) -> String {
     while out.ends_with('-') {
         out.pop();
     }
-    if out.is_empty() { "unnamed".into() } else { out }
+    if out.is_empty() {
+        "unnamed".into()
+    } else {
+        out
+    }
 }
 
 /// A metric's name for people: `interval_width@0.1` becomes `interval width at α = 0.1`.
 pub(crate) fn metric_label(metric: &str) -> String {
-    let (name, alpha) = metric.split_once('@').map_or((metric, None), |(n, a)| (n, Some(a)));
+    let (name, alpha) = metric
+        .split_once('@')
+        .map_or((metric, None), |(n, a)| (n, Some(a)));
     let name = name.rsplit_once('/').map_or(name, |(_, last)| last);
     let label = match name {
         "pearson" => "Pearson correlation".to_owned(),
@@ -182,10 +203,16 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_slugs_are_safe() {
-        assert_eq!(escape("a<b>&\"'\u{1}"), "a&lt;b&gt;&amp;&quot;&#39;\u{fffd}");
+        assert_eq!(
+            escape("a<b>&\"'\u{1}"),
+            "a&lt;b&gt;&amp;&quot;&#39;\u{fffd}"
+        );
         assert_eq!(slug("main (normalized)"), "main-normalized");
         assert_eq!(slug("../Ä"), "unnamed");
-        assert_eq!(metric_label("test/interval_width@0.1"), "interval width at α = 0.1");
+        assert_eq!(
+            metric_label("test/interval_width@0.1"),
+            "interval width at α = 0.1"
+        );
         assert_eq!(shorten("abcdef", 4), "abc…");
     }
 }

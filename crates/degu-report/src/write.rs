@@ -48,11 +48,17 @@ fn write_all(folder: &Path, files: Vec<(String, String)>) -> Result<Vec<PathBuf>
 
 /// Writes a temporary file beside the target, then renames it.
 fn write_whole(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         fs::create_dir_all(folder)?;
     }
     let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_else(|| std::ffi::OsStr::new("report")));
+    name.push(
+        path.file_name()
+            .unwrap_or_else(|| std::ffi::OsStr::new("report")),
+    );
     name.push(".part");
     let part = path.with_file_name(name);
     let written = (|| {

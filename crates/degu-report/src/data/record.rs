@@ -15,7 +15,10 @@ pub struct NamedValue {
 impl NamedValue {
     /// A pair.
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into() }
+        Self {
+            name: name.into(),
+            value: value.into(),
+        }
     }
 }
 

@@ -14,8 +14,11 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     distinct(&data.metrics, |row| (row.split.clone(), row.metric.clone()))
         .into_iter()
         .map(|(split, metric)| {
-            let rows: Vec<&MetricRow> =
-                data.metrics.iter().filter(|r| r.split == split && r.metric == metric).collect();
+            let rows: Vec<&MetricRow> = data
+                .metrics
+                .iter()
+                .filter(|r| r.split == split && r.metric == metric)
+                .collect();
             one(&rows, &split, &metric)
         })
         .collect()
@@ -44,7 +47,9 @@ fn one(rows: &[&MetricRow], split: &str, metric: &str) -> Figure {
             )
             .len();
             match kind {
-                ModelKind::Member | ModelKind::Student if networks > 0 => format!("{name} (n = {networks})"),
+                ModelKind::Member | ModelKind::Student if networks > 0 => {
+                    format!("{name} (n = {networks})")
+                }
                 _ => name.clone(),
             }
         })
@@ -57,7 +62,12 @@ fn one(rows: &[&MetricRow], split: &str, metric: &str) -> Figure {
     let label = metric_label(metric);
     let height = panel_height * tasks.len().div_ceil(columns) as f64 + 4.0;
     let file = name(&["accuracy", split, metric]);
-    let mut svg = Svg::new(&file, &format!("{label} by kind of model, {split} split"), WIDTH, height);
+    let mut svg = Svg::new(
+        &file,
+        &format!("{label} by kind of model, {split} split"),
+        WIDTH,
+        height,
+    );
     for (i, task) in tasks.iter().enumerate() {
         let here: Vec<&MetricRow> = rows.iter().copied().filter(|r| r.task == *task).collect();
         let unit = here.first().map_or("", |r| r.unit.as_str());
@@ -76,7 +86,12 @@ fn one(rows: &[&MetricRow], split: &str, metric: &str) -> Figure {
         forest.frame(&mut svg, task, if i % columns == 0 { &names } else { &[] });
         guides(&mut svg, &forest, &here);
         for (index, lane_key) in lanes.iter().enumerate() {
-            marks(&mut svg, &forest, forest.row(index), here.iter().copied().filter(|r| lane(r) == *lane_key));
+            marks(
+                &mut svg,
+                &forest,
+                forest.row(index),
+                here.iter().copied().filter(|r| lane(r) == *lane_key),
+            );
         }
     }
     Figure {
@@ -97,7 +112,10 @@ fn guides(svg: &mut Svg, forest: &Forest, rows: &[&MetricRow]) {
     for kind in [ModelKind::MeanMember, ModelKind::Ensemble] {
         if let Some(row) = rows.iter().find(|r| r.kind == kind && r.value.is_finite()) {
             let x = forest.px(row.value);
-            svg.line(x, forest.top, x, forest.bottom()).stroke(palette::kind(kind), 1.2).dash("4 4").end();
+            svg.line(x, forest.top, x, forest.bottom())
+                .stroke(palette::kind(kind), 1.2)
+                .dash("4 4")
+                .end();
         }
     }
 }
@@ -114,7 +132,11 @@ fn marks<'a>(svg: &mut Svg, forest: &Forest, y: f64, rows: impl Iterator<Item = 
         svg.circle(forest.px(row.value), y + offset, 3.6)
             .fill(palette::kind(row.kind))
             .a("fill-opacity", "0.6")
-            .tip(&format!("{}\n{}", row.model, with_interval(row.value, row.ci_low, row.ci_high)));
+            .tip(&format!(
+                "{}\n{}",
+                row.model,
+                with_interval(row.value, row.ci_low, row.ci_high)
+            ));
     }
     for row in rows.iter().filter(|r| !single(r)) {
         let y = if shared { y - 8.0 } else { y };
@@ -125,6 +147,10 @@ fn marks<'a>(svg: &mut Svg, forest: &Forest, y: f64, rows: impl Iterator<Item = 
         svg.diamond(forest.px(row.value), y, 6.5)
             .fill(color)
             .stroke("#fff", 1.2)
-            .tip(&format!("{}\n{}", row.model, with_interval(row.value, row.ci_low, row.ci_high)));
+            .tip(&format!(
+                "{}\n{}",
+                row.model,
+                with_interval(row.value, row.ci_low, row.ci_high)
+            ));
     }
 }

@@ -20,7 +20,12 @@ pub(super) fn pairs(scatter: &Scatter) -> Vec<(f64, f64)> {
     let mut pairs: Vec<(f64, f64)> = scatter
         .points
         .iter()
-        .filter_map(|p| Some((p.epistemic.or_else(|| p.total())?, (p.mean - p.measured).abs())))
+        .filter_map(|p| {
+            Some((
+                p.epistemic.or_else(|| p.total())?,
+                (p.mean - p.measured).abs(),
+            ))
+        })
         .filter(|(sd, error)| sd.is_finite() && error.is_finite())
         .collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -36,7 +41,8 @@ pub(super) fn bins(pairs: &[(f64, f64)]) -> Vec<Bin> {
         .map(|part| {
             let n = part.len() as f64;
             let error = part.iter().map(|p| p.1).sum::<f64>() / n;
-            let variance = part.iter().map(|p| (p.1 - error).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+            let variance =
+                part.iter().map(|p| (p.1 - error).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
             Bin {
                 sd: part.iter().map(|p| p.0).sum::<f64>() / n,
                 error,
@@ -76,9 +82,16 @@ mod tests {
                 epistemic: Some(f64::from(i) / 10.0),
                 ..Point::default()
             })
-            .chain([Point { measured: f64::NAN, epistemic: Some(1.0), ..Point::default() }])
+            .chain([Point {
+                measured: f64::NAN,
+                epistemic: Some(1.0),
+                ..Point::default()
+            }])
             .collect();
-        let pairs = pairs(&Scatter { points, ..Scatter::default() });
+        let pairs = pairs(&Scatter {
+            points,
+            ..Scatter::default()
+        });
         let bins = bins(&pairs);
         assert_eq!(bins.len(), 10);
         assert_eq!(bins.iter().map(|b| b.n).sum::<usize>(), 103);

@@ -10,15 +10,21 @@ use crate::text::number;
 
 /// One figure; a panel for members and one for students.
 pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
-    let curves: Vec<&LearningCurve> = data.learning.iter().filter(|c| !c.epochs.is_empty()).collect();
+    let curves: Vec<&LearningCurve> = data
+        .learning
+        .iter()
+        .filter(|c| !c.epochs.is_empty())
+        .collect();
     if curves.is_empty() {
         return Vec::new();
     }
     let mut kinds = distinct(&curves, |curve| curve.kind);
     kinds.sort_unstable();
     let grid = Columns::new(kinds.len(), 2);
-    let rates = curves.iter().any(|c| c.epochs.iter().any(|e| e.learning_rate.is_some()));
-    let panel_height = if rates { 430.0 } else { 340.0 };
+    let rates = curves
+        .iter()
+        .any(|c| c.epochs.iter().any(|e| e.learning_rate.is_some()));
+    let panel_height = if rates { 404.0 } else { 330.0 };
     let mut svg = Svg::new("learning-curves", "Learning curves", WIDTH, 0.0);
     svg.set_height(40.0 + panel_height * grid.rows(kinds.len()));
     legend(
@@ -32,7 +38,8 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
         ],
     );
     for (i, kind) in kinds.iter().enumerate() {
-        let here: Vec<&LearningCurve> = curves.iter().copied().filter(|c| c.kind == *kind).collect();
+        let here: Vec<&LearningCurve> =
+            curves.iter().copied().filter(|c| c.kind == *kind).collect();
         let losses: Vec<f64> = here
             .iter()
             .flat_map(|c| c.epochs.iter())
@@ -40,10 +47,18 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
             .flatten()
             .filter(|loss| loss.is_finite())
             .collect();
-        let epochs = || here.iter().flat_map(|c| c.epochs.iter()).map(|e| f64::from(e.epoch));
+        let epochs = || {
+            here.iter()
+                .flat_map(|c| c.epochs.iter())
+                .map(|e| f64::from(e.epoch))
+        };
         let (low, high) = crate::axis::range(losses.iter().copied()).unwrap_or((0.0, 1.0));
         let log = low > 0.0 && high / low > 20.0;
-        let y = if log { Axis::log("loss (log scale)", losses) } else { Axis::fit("loss", losses) };
+        let y = if log {
+            Axis::log("loss (log scale)", losses)
+        } else {
+            Axis::fit("loss", losses)
+        };
         let last = epochs().fold(1.0, f64::max);
         let x_label = if rates { "" } else { "epoch" };
         let top = 66.0 + panel_height * grid.row(i);
@@ -55,7 +70,11 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
             x: Axis::fixed(x_label, 0.5, last + 0.5),
             y,
         };
-        let title = if here.len() == 1 { here[0].stage.clone() } else { format!("{}s (n = {})", kind.label(), here.len()) };
+        let title = if here.len() == 1 {
+            here[0].stage.clone()
+        } else {
+            format!("{}s (n = {})", kind.label(), here.len())
+        };
         panel.frame(&mut svg, &title);
         panel.clip(&mut svg, &i.to_string());
         for curve in &here {
@@ -69,7 +88,9 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
                 x: Axis::fixed("epoch", 0.5, last + 0.5),
                 y: Axis::log(
                     "rate",
-                    here.iter().flat_map(|c| c.epochs.iter()).filter_map(|e| e.learning_rate),
+                    here.iter()
+                        .flat_map(|c| c.epochs.iter())
+                        .filter_map(|e| e.learning_rate),
                 ),
                 ..panel
             };
@@ -91,25 +112,41 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
 fn lines(svg: &mut Svg, panel: &Panel, curve: &LearningCurve) {
     let color = palette::kind(curve.kind);
     let at = |epoch: u32, loss: f64| (panel.px(f64::from(epoch)), panel.py(loss));
-    let train: Vec<_> = curve.epochs.iter().map(|e| at(e.epoch, e.train_loss)).collect();
-    svg.polyline(&train).stroke(color, 1.1).dash("3 3").a("stroke-opacity", "0.55").end();
+    let train: Vec<_> = curve
+        .epochs
+        .iter()
+        .map(|e| at(e.epoch, e.train_loss))
+        .collect();
+    svg.polyline(&train)
+        .stroke(color, 1.1)
+        .dash("3 3")
+        .a("stroke-opacity", "0.55")
+        .end();
     let validation: Vec<_> = curve
         .epochs
         .iter()
         .filter_map(|e| e.validation_loss.map(|loss| at(e.epoch, loss)))
         .collect();
-    svg.polyline(&validation).stroke(color, 1.7).a("stroke-opacity", "0.85").tip(&curve.stage);
-    let best = curve.best_epoch.and_then(|best| curve.epochs.iter().find(|e| e.epoch == best));
+    svg.polyline(&validation)
+        .stroke(color, 1.7)
+        .a("stroke-opacity", "0.85")
+        .tip(&curve.stage);
+    let best = curve
+        .best_epoch
+        .and_then(|best| curve.epochs.iter().find(|e| e.epoch == best));
     if let Some(best) = best {
         let loss = best.validation_loss.unwrap_or(best.train_loss);
         if loss.is_finite() {
             let (x, y) = at(best.epoch, loss);
-            svg.circle(x, y, 4.2).fill(color).stroke("#fff", 1.2).tip(&format!(
-                "{}\nkept epoch {}\nloss {}",
-                curve.stage,
-                best.epoch,
-                number(loss)
-            ));
+            svg.circle(x, y, 4.2)
+                .fill(color)
+                .stroke("#fff", 1.2)
+                .tip(&format!(
+                    "{}\nkept epoch {}\nloss {}",
+                    curve.stage,
+                    best.epoch,
+                    number(loss)
+                ));
         }
     }
 }
@@ -117,18 +154,35 @@ fn lines(svg: &mut Svg, panel: &Panel, curve: &LearningCurve) {
 fn rate_strip(svg: &mut Svg, mut strip: Panel, curves: &[&LearningCurve]) {
     let (low, high) = strip.y.bounds();
     let shown = crate::axis::range(
-        curves.iter().flat_map(|c| c.epochs.iter()).filter_map(|e| e.learning_rate).filter(|r| *r > 0.0),
+        curves
+            .iter()
+            .flat_map(|c| c.epochs.iter())
+            .filter_map(|e| e.learning_rate)
+            .filter(|r| *r > 0.0),
     )
     .unwrap_or((low, high));
-    strip.y = strip.y.clone().with_ticks(if shown.0 < shown.1 { vec![shown.0, shown.1] } else { vec![shown.0] });
-    strip.y = strip.y.clone().map_labels(|v| format!("{v:.0e}").replace("e-", "e−"));
+    strip.y = strip.y.clone().with_ticks(if shown.0 < shown.1 {
+        vec![shown.0, shown.1]
+    } else {
+        vec![shown.0]
+    });
+    strip.y = strip
+        .y
+        .clone()
+        .map_labels(|v| format!("{v:.0e}").replace("e-", "e−"));
     strip.frame(svg, "");
     for curve in curves {
         let line: Vec<_> = curve
             .epochs
             .iter()
-            .filter_map(|e| e.learning_rate.map(|r| (strip.px(f64::from(e.epoch)), strip.py(r))))
+            .filter_map(|e| {
+                e.learning_rate
+                    .map(|r| (strip.px(f64::from(e.epoch)), strip.py(r)))
+            })
             .collect();
-        svg.polyline(&line).stroke(palette::kind(curve.kind), 1.3).a("stroke-opacity", "0.6").end();
+        svg.polyline(&line)
+            .stroke(palette::kind(curve.kind), 1.3)
+            .a("stroke-opacity", "0.6")
+            .end();
     }
 }

@@ -18,28 +18,51 @@ const SHORT: usize = 80;
 
 /// One figure per sequence, method, task and part; maps of different models below each other on one scale.
 pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
-    let shown: Vec<&Logo> = data.logos.iter().filter(|l| !l.heights.is_empty()).collect();
-    distinct(&shown, |l| (l.sequence.clone(), l.method.clone(), l.task.clone(), l.part))
-        .into_iter()
-        .map(|key| {
-            let maps: Vec<&Logo> = shown
-                .iter()
-                .copied()
-                .filter(|l| (&l.sequence, &l.method, &l.task, l.part) == (&key.0, &key.1, &key.2, key.3))
-                .collect();
-            one(&maps, data.unit(&key.2))
-        })
-        .collect()
+    let shown: Vec<&Logo> = data
+        .logos
+        .iter()
+        .filter(|l| !l.heights.is_empty())
+        .collect();
+    distinct(&shown, |l| {
+        (l.sequence.clone(), l.method.clone(), l.task.clone(), l.part)
+    })
+    .into_iter()
+    .map(|key| {
+        let maps: Vec<&Logo> = shown
+            .iter()
+            .copied()
+            .filter(|l| {
+                (&l.sequence, &l.method, &l.task, l.part) == (&key.0, &key.1, &key.2, key.3)
+            })
+            .collect();
+        one(&maps, data.unit(&key.2))
+    })
+    .collect()
 }
 
 fn one(maps: &[&Logo], unit: &str) -> Figure {
     let first = maps[0];
-    let file = name(&["logo", &first.sequence, &first.method, &first.task, first.part.label()]);
+    let file = name(&[
+        "logo",
+        &first.sequence,
+        &first.method,
+        &first.task,
+        first.part.label(),
+    ]);
     let length = maps.iter().map(|m| m.heights.len()).max().unwrap_or(1);
-    let window = if length > SHORT { strongest(maps, length) } else { 0..length };
+    let window = if length > SHORT {
+        strongest(maps, length)
+    } else {
+        0..length
+    };
     let whole = length > SHORT;
     let (low, high) = extent(maps, 0..length);
-    let mut svg = Svg::new(&file, &format!("Attribution of {}", first.sequence), WIDTH, 0.0);
+    let mut svg = Svg::new(
+        &file,
+        &format!("Attribution of {}", first.sequence),
+        WIDTH,
+        0.0,
+    );
     let mut top = 34.0;
     for (i, map) in maps.iter().enumerate() {
         let mut panel = Panel {
@@ -54,7 +77,10 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
         frame(&mut svg, &panel, &map.title, map);
         if whole {
             let (x1, x2) = (panel.px(window.start as f64), panel.px(window.end as f64));
-            svg.rect(x1, panel.top, x2 - x1, panel.height).fill("#f3e9c6").a("fill-opacity", "0.55").end();
+            svg.rect(x1, panel.top, x2 - x1, panel.height)
+                .fill("#f3e9c6")
+                .a("fill-opacity", "0.55")
+                .end();
         }
         letters(&mut svg, &panel, map, 0..length, &format!("{i}"));
         top += panel.height + 56.0;
@@ -73,7 +99,13 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
             top += zoom.height + 50.0;
         }
     }
-    svg.text(64.0 + (WIDTH - 84.0) / 2.0, top - 18.0, 12.0, Anchor::Middle).words("position in the sequence (bp)");
+    svg.text(
+        64.0 + (WIDTH - 84.0) / 2.0,
+        top - 18.0,
+        12.0,
+        Anchor::Middle,
+    )
+    .words("position in the sequence (bp)");
     svg.set_height(top);
     let what = match first.part {
         Part::Mean => "predicted activity",
@@ -81,14 +113,25 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
         Part::Aleatoric => "predicted aleatoric uncertainty",
     };
     let scale = labelled(&format!("contribution to the {what}"), unit);
-    let zoomed = if whole { " The shaded stretch is enlarged below each map." } else { "" };
-    let bars = if maps.iter().any(|m| !m.sd.is_empty()) { " Thin bars are ± one standard deviation among models." } else { "" };
+    let zoomed = if whole {
+        " The shaded stretch is enlarged below each map."
+    } else {
+        ""
+    };
+    let bars = if maps.iter().any(|m| !m.sd.is_empty()) {
+        " Thin bars are ± one standard deviation among models."
+    } else {
+        ""
+    };
     Figure {
         name: file,
         tab: tab(first),
         svg: svg.finish(),
         caption: Caption::new(
-            format!("Which bases of {} drive the {what} of {}, by {}.", first.sequence, first.task, first.method),
+            format!(
+                "Which bases of {} drive the {what} of {}, by {}.",
+                first.sequence, first.task, first.method
+            ),
             format!(
                 "Taller letters matter more ({scale}); letters above the line raise the prediction, those below lower it. All maps share one scale.{zoomed}{bars}"
             ),
@@ -98,17 +141,31 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
 }
 
 fn tab(map: &Logo) -> String {
-    let part = if map.part == Part::Mean { String::new() } else { format!(", {}", map.part.label()) };
+    let part = if map.part == Part::Mean {
+        String::new()
+    } else {
+        format!(", {}", map.part.label())
+    };
     format!("{} ({}{part})", map.sequence, map.method)
 }
 
 fn position_axis(range: &Range<usize>) -> Axis {
-    Axis::fixed("", range.start as f64, range.end.max(range.start + 1) as f64)
+    Axis::fixed(
+        "",
+        range.start as f64,
+        range.end.max(range.start + 1) as f64,
+    )
 }
 
 /// Round positions only; a letter spans from its position to the next, so its middle is half further.
 fn thin_ticks(panel: &mut Panel) {
-    let ticks: Vec<f64> = panel.x.ticks().iter().map(|t| t.0).filter(|v| v.fract().abs() < 1e-9).collect();
+    let ticks: Vec<f64> = panel
+        .x
+        .ticks()
+        .iter()
+        .map(|t| t.0)
+        .filter(|v| v.fract().abs() < 1e-9)
+        .collect();
     panel.x = panel.x.clone().with_ticks(ticks);
 }
 
@@ -117,9 +174,16 @@ fn extent(maps: &[&Logo], range: Range<usize>) -> (f64, f64) {
     let (mut low, mut high) = (0.0f64, 0.0f64);
     for map in maps {
         for i in range.clone() {
-            let Some(heights) = map.heights.get(i) else { continue };
+            let Some(heights) = map.heights.get(i) else {
+                continue;
+            };
             let (down, up) = stack_ends(heights);
-            let sd = map.sd.get(i).copied().filter(|sd| sd.is_finite()).unwrap_or(0.0);
+            let sd = map
+                .sd
+                .get(i)
+                .copied()
+                .filter(|sd| sd.is_finite())
+                .unwrap_or(0.0);
             high = high.max(up + if up > 0.0 { sd } else { 0.0 });
             low = low.min(down - if down < 0.0 { sd } else { 0.0 });
         }
@@ -130,7 +194,10 @@ fn extent(maps: &[&Logo], range: Range<usize>) -> (f64, f64) {
 
 fn stack_ends(heights: &[f64; 4]) -> (f64, f64) {
     let finite = || heights.iter().copied().filter(|h| h.is_finite());
-    (finite().filter(|h| *h < 0.0).sum(), finite().filter(|h| *h > 0.0).sum())
+    (
+        finite().filter(|h| *h < 0.0).sum(),
+        finite().filter(|h| *h > 0.0).sum(),
+    )
 }
 
 /// The stretch of [`ZOOM`] positions with the largest sum of absolute heights over all maps.
@@ -148,27 +215,48 @@ fn strongest(maps: &[&Logo], length: usize) -> Range<usize> {
     let sum = |start: usize| -> f64 { weight[start..start + ZOOM].iter().sum() };
     let start = (0..=length - ZOOM)
         .map(|start| (start, sum(start)))
-        .fold((0, f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best })
+        .fold((0, f64::NEG_INFINITY), |best, next| {
+            if next.1 > best.1 { next } else { best }
+        })
         .0;
     start..start + ZOOM
 }
 
 fn frame(svg: &mut Svg, panel: &Panel, title: &str, map: &Logo) {
     let bottom = panel.top + panel.height;
-    for (value, label) in panel.y.ticks().iter().step_by(if panel.height < 100.0 { 2 } else { 1 }) {
+    for (value, label) in panel
+        .y
+        .ticks()
+        .iter()
+        .step_by(if panel.height < 100.0 { 2 } else { 1 })
+    {
         let y = panel.py(*value);
-        svg.line(panel.left - 4.0, y, panel.left, y).stroke(palette::AXIS, 1.0).end();
-        svg.text(panel.left - 8.0, y + 3.6, 10.5, Anchor::End).fill(palette::MUTED).words(label);
+        svg.line(panel.left - 4.0, y, panel.left, y)
+            .stroke(palette::AXIS, 1.0)
+            .end();
+        svg.text(panel.left - 8.0, y + 3.6, 10.5, Anchor::End)
+            .fill(palette::MUTED)
+            .words(label);
     }
     for (value, label) in panel.x.ticks() {
         let x = panel.px(*value);
-        svg.line(x, bottom, x, bottom + 4.0).stroke(palette::AXIS, 1.0).end();
-        svg.text(x, bottom + 16.0, 10.5, Anchor::Middle).fill(palette::MUTED).words(label);
+        svg.line(x, bottom, x, bottom + 4.0)
+            .stroke(palette::AXIS, 1.0)
+            .end();
+        svg.text(x, bottom + 16.0, 10.5, Anchor::Middle)
+            .fill(palette::MUTED)
+            .words(label);
     }
-    svg.line(panel.left, panel.top, panel.left, bottom).stroke(palette::AXIS, 1.0).end();
+    svg.line(panel.left, panel.top, panel.left, bottom)
+        .stroke(palette::AXIS, 1.0)
+        .end();
     if !title.is_empty() {
-        svg.rect(panel.left, panel.top - 22.0, 10.0, 10.0).fill(palette::kind(map.kind)).end();
-        svg.text(panel.left + 16.0, panel.top - 12.5, 13.0, Anchor::Start).bold().words(title);
+        svg.rect(panel.left, panel.top - 22.0, 10.0, 10.0)
+            .fill(palette::kind(map.kind))
+            .end();
+        svg.text(panel.left + 16.0, panel.top - 12.5, 13.0, Anchor::Start)
+            .bold()
+            .words(title);
     }
 }
 
@@ -178,9 +266,13 @@ fn letters(svg: &mut Svg, panel: &Panel, map: &Logo, range: Range<usize>, clip: 
     spans(svg, panel, map, &range);
     svg.clip(clip, panel.left, panel.top, panel.width, panel.height);
     let zero = panel.py(0.0);
-    svg.line(panel.left, zero, panel.left + panel.width, zero).stroke(palette::AXIS, 1.0).end();
+    svg.line(panel.left, zero, panel.left + panel.width, zero)
+        .stroke(palette::AXIS, 1.0)
+        .end();
     for i in range {
-        let Some(heights) = map.heights.get(i) else { break };
+        let Some(heights) = map.heights.get(i) else {
+            break;
+        };
         let x = panel.left + (panel.x.at(i as f64)) * panel.width;
         stack(svg, panel, heights, (x, step), i, map);
         let sd = map.sd.get(i).copied().unwrap_or(f64::NAN);
@@ -200,7 +292,14 @@ fn letters(svg: &mut Svg, panel: &Panel, map: &Logo, range: Range<usize>, clip: 
 }
 
 /// Letters of one position: positive ones upwards with the largest on top, negative ones downwards with the largest at the bottom.
-fn stack(svg: &mut Svg, panel: &Panel, heights: &[f64; 4], (x, step): (f64, f64), position: usize, map: &Logo) {
+fn stack(
+    svg: &mut Svg,
+    panel: &Panel,
+    heights: &[f64; 4],
+    (x, step): (f64, f64),
+    position: usize,
+    map: &Logo,
+) {
     let mut order = [0usize, 1, 2, 3];
     order.sort_by(|a, b| heights[*a].abs().total_cmp(&heights[*b].abs()));
     let (mut up, mut down) = (0.0f64, 0.0f64);
@@ -215,8 +314,16 @@ fn stack(svg: &mut Svg, panel: &Panel, heights: &[f64; 4], (x, step): (f64, f64)
         let (top, tall) = (from.min(to), (from - to).abs());
         let width = step * 0.96;
         let color = palette::BASES[base];
-        let sd = map.sd.get(position).filter(|sd| sd.is_finite()).map_or(String::new(), |sd| format!(" ± {}", number(*sd)));
-        let tip = format!("position {position}\n{} {}{sd}", BASES[base], number(height));
+        let sd = map
+            .sd
+            .get(position)
+            .filter(|sd| sd.is_finite())
+            .map_or(String::new(), |sd| format!(" ± {}", number(*sd)));
+        let tip = format!(
+            "position {position}\n{} {}{sd}",
+            BASES[base],
+            number(height)
+        );
         // A letter flatter than half a percent of the panel is a line to the eye.
         if tall < 0.005 * panel.height {
             if map.form == LogoForm::Observed && tall > 0.05 {
@@ -226,13 +333,32 @@ fn stack(svg: &mut Svg, panel: &Panel, heights: &[f64; 4], (x, step): (f64, f64)
         }
         let flip = height < 0.0 && !map.upright_negative;
         let transform = if flip {
-            format!("matrix({} 0 0 {} {} {})", scale(width), scale(-tall), px(x), px(top + tall))
+            format!(
+                "matrix({} 0 0 {} {} {})",
+                scale(width),
+                scale(-tall),
+                px(x),
+                px(top + tall)
+            )
         } else {
-            format!("matrix({} 0 0 {} {} {})", scale(width), scale(tall), px(x), px(top))
+            format!(
+                "matrix({} 0 0 {} {} {})",
+                scale(width),
+                scale(tall),
+                px(x),
+                px(top)
+            )
         };
-        let glyph = svg.path(GLYPHS[base]).fill(color).a("transform", &transform);
+        let glyph = svg
+            .path(GLYPHS[base])
+            .fill(color)
+            .a("transform", &transform);
         // Tooltips on the enlarged stretch only: thousands of them would weigh more than the picture.
-        if step >= 7.0 { glyph.tip(&tip) } else { glyph.end() }
+        if step >= 7.0 {
+            glyph.tip(&tip);
+        } else {
+            glyph.end();
+        }
     }
 }
 
@@ -255,7 +381,7 @@ fn spans(svg: &mut Svg, panel: &Panel, map: &Logo, range: &Range<usize>) {
             .a("rx", "2")
             .tip(&format!("{}: {} to {}", span.label, span.start, span.end));
         if text_width(&span.label, 10.5) < (x2 - x1) + 30.0 {
-            svg.text((x1 + x2) / 2.0, panel.top - 3.0, 10.5, Anchor::Middle)
+            svg.text(f64::midpoint(x1, x2), panel.top - 3.0, 10.5, Anchor::Middle)
                 .fill(palette::MUTED)
                 .words(&span.label);
         }
@@ -271,7 +397,10 @@ mod tests {
         let mut heights = vec![[0.0; 4]; 200];
         heights[150][2] = 3.0;
         heights[160][0] = -2.0;
-        let map = Logo { heights, ..Logo::default() };
+        let map = Logo {
+            heights,
+            ..Logo::default()
+        };
         let range = strongest(&[&map], 200);
         assert!(range.contains(&150) && range.contains(&160) && range.len() == ZOOM);
     }

@@ -14,8 +14,11 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     distinct(&data.consistency, |row| row.metric.clone())
         .into_iter()
         .map(|metric| {
-            let rows: Vec<&ConsistencyRow> =
-                data.consistency.iter().filter(|row| row.metric == metric).collect();
+            let rows: Vec<&ConsistencyRow> = data
+                .consistency
+                .iter()
+                .filter(|row| row.metric == metric)
+                .collect();
             one(&rows, &metric)
         })
         .collect()
@@ -25,11 +28,21 @@ fn one(rows: &[&ConsistencyRow], metric: &str) -> Figure {
     let file = name(&["consistency", metric]);
     let names: Vec<String> = rows
         .iter()
-        .map(|r| format!("{}, {}, {}: {}s", r.method, r.task, r.part.label(), r.kind.label()))
+        .map(|r| {
+            format!(
+                "{}, {}, {}: {}s",
+                r.method,
+                r.task,
+                r.part.label(),
+                r.kind.label()
+            )
+        })
         .collect();
     let room = name_room(&names);
-    let values =
-        rows.iter().flat_map(|r| [Some(r.value), r.ci_low, r.ci_high]).flatten();
+    let values = rows
+        .iter()
+        .flat_map(|r| [Some(r.value), r.ci_low, r.ci_high])
+        .flatten();
     let forest = Forest {
         left: room,
         top: 34.0,
@@ -38,19 +51,31 @@ fn one(rows: &[&ConsistencyRow], metric: &str) -> Figure {
         rows: rows.len(),
         x: Axis::fit_zero(metric, values),
     };
-    let mut svg = Svg::new(&file, &format!("Agreement of maps, {metric}"), WIDTH, forest.bottom() + 46.0);
+    let mut svg = Svg::new(
+        &file,
+        &format!("Agreement of maps, {metric}"),
+        WIDTH,
+        forest.bottom() + 46.0,
+    );
     forest.frame(&mut svg, metric, &names);
-    for (i, row) in rows.iter().enumerate().filter(|(_, row)| row.value.is_finite()) {
+    for (i, row) in rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.value.is_finite())
+    {
         let (y, color) = (forest.row(i), palette::kind(row.kind));
         if let (Some(low), Some(high)) = (row.ci_low, row.ci_high) {
             forest.interval(&mut svg, y, low, high, color, 2.4);
         }
-        svg.diamond(forest.px(row.value), y, 6.5).fill(color).stroke("#fff", 1.2).tip(&format!(
-            "{}\n{}\nn = {} sequences",
-            names[i],
-            with_interval(row.value, row.ci_low, row.ci_high),
-            count(row.n)
-        ));
+        svg.diamond(forest.px(row.value), y, 6.5)
+            .fill(color)
+            .stroke("#fff", 1.2)
+            .tip(&format!(
+                "{}\n{}\nn = {} sequences",
+                names[i],
+                with_interval(row.value, row.ci_low, row.ci_high),
+                count(row.n)
+            ));
     }
     Figure {
         name: file,

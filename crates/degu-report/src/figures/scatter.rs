@@ -11,12 +11,19 @@ use crate::text::{count, labelled, number};
 
 /// One figure per split and task; a panel per model.
 pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
-    let shown: Vec<&Scatter> = data.scatter.iter().filter(|s| !s.points.is_empty()).collect();
+    let shown: Vec<&Scatter> = data
+        .scatter
+        .iter()
+        .filter(|s| !s.points.is_empty())
+        .collect();
     distinct(&shown, |s| (s.split.clone(), s.task.clone()))
         .into_iter()
         .map(|(split, task)| {
-            let models: Vec<&Scatter> =
-                shown.iter().copied().filter(|s| s.split == split && s.task == task).collect();
+            let models: Vec<&Scatter> = shown
+                .iter()
+                .copied()
+                .filter(|s| s.split == split && s.task == task)
+                .collect();
             one(&models, &split, &task, data.unit(&task))
         })
         .collect()
@@ -28,7 +35,12 @@ fn one(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Figure {
     let side = grid.width.min(360.0);
     let panel_height = side + 92.0;
     let title = format!("Predicted against measured activity, {task}, {split} split");
-    let mut svg = Svg::new(&file, &title, WIDTH, 14.0 + panel_height * grid.rows(models.len()));
+    let mut svg = Svg::new(
+        &file,
+        &title,
+        WIDTH,
+        14.0 + panel_height * grid.rows(models.len()),
+    );
     let points = || models.iter().flat_map(|m| &m.points);
     let x = Axis::fit(&labelled("measured", unit), points().map(|p| p.measured));
     let y = Axis::fit(&labelled("predicted", unit), points().map(|p| p.mean));
@@ -62,7 +74,9 @@ fn one(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Figure {
         tab: format!("{task} ({split})"),
         svg: svg.finish(),
         caption: Caption::new(
-            format!("Predicted against measured activity of the {split} sequences for {task}; darker means more sequences."),
+            format!(
+                "Predicted against measured activity of the {split} sequences for {task}; darker means more sequences."
+            ),
             if binned {
                 "Each hexagon counts the sequences in it. The dashed line is perfect prediction."
             } else {
@@ -91,14 +105,27 @@ pub(super) fn note(svg: &mut Svg, panel: &Panel, lines: &[String]) {
     let Some((_, width)) = range(lines.iter().map(|line| text_width(line, 12.0))) else {
         return;
     };
-    svg.rect(panel.left + 6.0, panel.top + 6.0, width + 14.0, 17.0 * lines.len() as f64 + 7.0)
-        .fill("#fff")
-        .a("fill-opacity", "0.86")
-        .a("rx", "3")
-        .end();
+    svg.rect(
+        panel.left + 6.0,
+        panel.top + 6.0,
+        width + 14.0,
+        17.0 * lines.len() as f64 + 7.0,
+    )
+    .fill("#fff")
+    .a("fill-opacity", "0.86")
+    .a("rx", "3")
+    .end();
     for (i, line) in lines.iter().enumerate() {
-        let text = svg
-            .text(panel.left + 13.0, panel.top + 22.0 + 17.0 * i as f64, 12.0, Anchor::Start);
-        if i == 0 { text.bold().words(line) } else { text.fill(palette::MUTED).words(line) }
+        let text = svg.text(
+            panel.left + 13.0,
+            panel.top + 22.0 + 17.0 * i as f64,
+            12.0,
+            Anchor::Start,
+        );
+        if i == 0 {
+            text.bold().words(line);
+        } else {
+            text.fill(palette::MUTED).words(line);
+        }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn draw_sweeps(data: &ReportData) -> Vec<Figure> {
                 tab: format!("{}: {}", sweep.name.replace('_', " "), metric_label(&sweep.metric)),
                 svg,
                 caption: Caption::new(
-                    format!("{} while `{}` is changed and everything else stays.", metric_label(&sweep.metric), sweep.axis),
+                    format!("{} while “{}” is changed and everything else stays.", metric_label(&sweep.metric), sweep.axis),
                     "Each dot is the mean over replicates at one setting; shaded is its interval.",
                     "The students' line stays near the ensemble's at every setting. Where a line levels off, more of the swept value buys nothing.",
                 ),
@@ -79,7 +79,11 @@ fn sweep_panel(sweep: &Sweep) -> PanelData<'_> {
         x_label: &sweep.axis,
         y_label: metric_label(&sweep.metric),
         log: sweep.log_axis,
-        curves: sweep.lines.iter().map(|l| (l.kind, l.model.as_str(), l.points.as_slice())).collect(),
+        curves: sweep
+            .lines
+            .iter()
+            .map(|l| (l.kind, l.model.as_str(), l.points.as_slice()))
+            .collect(),
     }
 }
 
@@ -93,7 +97,10 @@ struct PanelData<'a> {
 
 fn small_multiples(file: &str, title: &str, panels: &[PanelData<'_>]) -> String {
     let models = distinct(
-        &panels.iter().flat_map(|p| p.curves.iter()).collect::<Vec<_>>(),
+        &panels
+            .iter()
+            .flat_map(|p| p.curves.iter())
+            .collect::<Vec<_>>(),
         |(kind, model, _)| (*kind, *model),
     );
     let color_of = colors(models.iter().map(|m| m.0));
@@ -102,7 +109,11 @@ fn small_multiples(file: &str, title: &str, panels: &[PanelData<'_>]) -> String 
         .iter()
         .zip(&color_of)
         .map(|((kind, model), color)| {
-            let mark = if *kind == ModelKind::Ceiling { Mark::Dashed } else { Mark::Line };
+            let mark = if *kind == ModelKind::Ceiling {
+                Mark::Dashed
+            } else {
+                Mark::Line
+            };
             Entry::new(model, color, mark)
         })
         .collect();
@@ -115,8 +126,14 @@ fn small_multiples(file: &str, title: &str, panels: &[PanelData<'_>]) -> String 
         let mut ticks: Vec<f64> = xs().filter(|x| x.is_finite()).collect();
         ticks.sort_by(f64::total_cmp);
         ticks.dedup();
-        let mut x = if data.log { Axis::log(data.x_label, xs()) } else { Axis::fit(data.x_label, xs()) };
-        let crowded = ticks.windows(2).any(|pair| x.at(pair[1]) - x.at(pair[0]) < 0.07);
+        let mut x = if data.log {
+            Axis::log(data.x_label, xs())
+        } else {
+            Axis::fit(data.x_label, xs())
+        };
+        let crowded = ticks
+            .windows(2)
+            .any(|pair| x.at(pair[1]) - x.at(pair[0]) < 0.07);
         if !ticks.is_empty() && !crowded {
             x = x.with_ticks(ticks);
         }
@@ -127,8 +144,10 @@ fn small_multiples(file: &str, title: &str, panels: &[PanelData<'_>]) -> String 
             height: 234.0,
             x,
             y: Axis::fit(
-                if grid.columns > 1 { "" } else { &data.y_label },
-                points().flat_map(|p| [Some(p.value), p.low, p.high]).flatten(),
+                if grid.across > 1 { "" } else { &data.y_label },
+                points()
+                    .flat_map(|p| [Some(p.value), p.low, p.high])
+                    .flatten(),
             ),
         };
         panel.frame(&mut svg, &data.title);

@@ -11,22 +11,36 @@ use crate::text::{count, labelled, number};
 
 /// One figure per student, split and task; a panel per part.
 pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
-    let shown: Vec<&Transfer> =
-        data.transfer.iter().filter(|t| !t.teacher.is_empty() && !t.student.is_empty()).collect();
+    let shown: Vec<&Transfer> = data
+        .transfer
+        .iter()
+        .filter(|t| !t.teacher.is_empty() && !t.student.is_empty())
+        .collect();
     let several = distinct(&shown, |t| t.model.clone()).len() > 1;
-    distinct(&shown, |t| (t.model.clone(), t.split.clone(), t.task.clone()))
-        .into_iter()
-        .map(|(model, split, task)| {
-            let mut parts: Vec<&Transfer> = shown
-                .iter()
-                .copied()
-                .filter(|t| t.model == model && t.split == split && t.task == task)
-                .collect();
-            parts.sort_by_key(|t| t.part);
-            let tab = if several { format!("{task}, {model} ({split})") } else { format!("{task} ({split})") };
-            one(&parts, &name(&["transfer", &model, &split, &task]), &tab, data.unit(&task))
-        })
-        .collect()
+    distinct(&shown, |t| {
+        (t.model.clone(), t.split.clone(), t.task.clone())
+    })
+    .into_iter()
+    .map(|(model, split, task)| {
+        let mut parts: Vec<&Transfer> = shown
+            .iter()
+            .copied()
+            .filter(|t| t.model == model && t.split == split && t.task == task)
+            .collect();
+        parts.sort_by_key(|t| t.part);
+        let tab = if several {
+            format!("{task}, {model} ({split})")
+        } else {
+            format!("{task} ({split})")
+        };
+        one(
+            &parts,
+            &name(&["transfer", &model, &split, &task]),
+            &tab,
+            data.unit(&task),
+        )
+    })
+    .collect()
 }
 
 fn one(parts: &[&Transfer], file: &str, tab: &str, unit: &str) -> Figure {
@@ -40,8 +54,12 @@ fn one(parts: &[&Transfer], file: &str, tab: &str, unit: &str) -> Figure {
         14.0 + panel_height * grid.rows(parts.len()),
     );
     for (i, part) in parts.iter().enumerate() {
-        let places: Vec<(f64, f64)> =
-            part.teacher.iter().copied().zip(part.student.iter().copied()).collect();
+        let places: Vec<(f64, f64)> = part
+            .teacher
+            .iter()
+            .copied()
+            .zip(part.student.iter().copied())
+            .collect();
         let panel = Panel {
             left: grid.left(i),
             top: 40.0 + panel_height * grid.row(i),

@@ -1,5 +1,7 @@
 //! The frame of the page: policy, style, navigation, scripts.
 
+use std::fmt::Write as _;
+
 use super::hash::source_hash;
 use super::points;
 use super::sections::{self, Part};
@@ -26,74 +28,109 @@ pub fn html(data: &ReportData) -> Result<String> {
     let points = points::json(data)?;
     let parts = sections::all(data, points.is_some());
     let mut out = String::with_capacity(1 << 20);
-    let title = escape(if data.title.is_empty() { &data.name } else { &data.title });
+    let title = escape(if data.title.is_empty() {
+        &data.name
+    } else {
+        &data.title
+    });
     out.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    out.push_str(&format!(
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src '{}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n",
+    let _ = writeln!(
+        out,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src '{}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">",
         source_hash(SCRIPT)
-    ));
+    );
     out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    out.push_str(&format!(
-        "<meta name=\"generator\" content=\"{}\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
+    let _ = writeln!(
+        out,
+        "<meta name=\"generator\" content=\"{}\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>",
         escape(&data.generated_by)
-    ));
+    );
     navigation(&mut out, data, &parts);
     out.push_str("<main>\n");
     header(&mut out, data, &title);
     for part in &parts {
-        out.push_str(&format!(
-            "<section id=\"{}\"><h2>{}</h2>\n{}</section>\n",
+        let _ = writeln!(
+            out,
+            "<section id=\"{}\"><h2>{}</h2>\n{}</section>",
             part.id,
             escape(&part.title),
             part.body
-        ));
+        );
     }
-    out.push_str(&format!(
-        "<footer>Made by {} for the study <code>{}</code>. This file is complete in itself: it loads nothing and can be mailed or archived.</footer>\n</main>\n",
+    let _ = writeln!(
+        out,
+        "<footer>Made by {} for the study <code>{}</code>. This file is complete in itself: it loads nothing and can be mailed or archived.</footer>\n</main>",
         escape(&data.generated_by),
         escape(&data.name)
-    ));
+    );
     if let Some(points) = points {
-        out.push_str(&format!("<script type=\"application/json\" id=\"points\">{points}</script>\n"));
+        let _ = writeln!(
+            out,
+            "<script type=\"application/json\" id=\"points\">{points}</script>"
+        );
     }
-    out.push_str(&format!("<script>{SCRIPT}</script>\n</body>\n</html>\n"));
+    let _ = writeln!(out, "<script>{SCRIPT}</script>\n</body>\n</html>");
     if out.len() > LIMIT {
-        return Err(Error::TooLarge { limit: LIMIT, found: out.len() });
+        return Err(Error::TooLarge {
+            limit: LIMIT,
+            found: out.len(),
+        });
     }
     Ok(out)
 }
 
 fn navigation(out: &mut String, data: &ReportData, parts: &[Part]) {
-    out.push_str(&format!(
-        "<nav aria-label=\"Sections\"><a class=\"brand\" href=\"#top\">{}</a>\n<ol>\n",
+    let _ = writeln!(
+        out,
+        "<nav aria-label=\"Sections\"><a class=\"brand\" href=\"#top\">{}</a>\n<ol>",
         escape(&data.name)
-    ));
+    );
     for part in parts {
         let mark = if part.alert { " class=\"alert\"" } else { "" };
-        out.push_str(&format!("<li><a href=\"#{}\"{mark}>{}</a></li>\n", part.id, escape(&part.short)));
+        let _ = writeln!(
+            out,
+            "<li><a href=\"#{}\"{mark}>{}</a></li>",
+            part.id,
+            escape(&part.short)
+        );
     }
     out.push_str("</ol></nav>\n");
 }
 
 fn header(out: &mut String, data: &ReportData, title: &str) {
-    out.push_str(&format!("<header id=\"top\"><h1>{title}</h1>\n"));
+    let _ = writeln!(out, "<header id=\"top\"><h1>{title}</h1>");
     if !data.summary.is_empty() {
-        out.push_str(&format!("<p class=\"lead\">{}</p>\n", escape(&data.summary)));
+        let _ = writeln!(out, "<p class=\"lead\">{}</p>", escape(&data.summary));
     }
     if !data.tasks.is_empty() {
-        let tasks: Vec<String> =
-            data.tasks.iter().map(|t| escape(&crate::text::labelled(&t.name, &t.unit))).collect();
+        let tasks: Vec<String> = data
+            .tasks
+            .iter()
+            .map(|t| escape(&crate::text::labelled(&t.name, &t.unit)))
+            .collect();
         let word = if tasks.len() == 1 { "Task" } else { "Tasks" };
-        out.push_str(&format!("<p class=\"tasks\"><b>{word}</b> {}</p>\n", tasks.join(" · ")));
+        let _ = writeln!(
+            out,
+            "<p class=\"tasks\"><b>{word}</b> {}</p>",
+            tasks.join(" · ")
+        );
     }
     out.push_str("</header>\n");
     if !data.holes.is_empty() {
-        let (n, verb) = (data.holes.len(), if data.holes.len() == 1 { "task has" } else { "tasks have" });
-        out.push_str(&format!(
+        let (n, verb) = (
+            data.holes.len(),
+            if data.holes.len() == 1 {
+                "task has"
+            } else {
+                "tasks have"
+            },
+        );
+        let _ = writeln!(
+            out,
             "<p class=\"banner\" role=\"alert\"><b>This report is incomplete.</b> {} planned {verb} no result; \
-             numbers below leave them out. <a href=\"#holes\">See which and why.</a></p>\n",
+             numbers below leave them out. <a href=\"#holes\">See which and why.</a></p>",
             count(n)
-        ));
+        );
     }
     if !data.headline.is_empty() {
         out.push_str("<div class=\"facts\">\n");
@@ -103,12 +140,13 @@ fn header(out: &mut String, data: &ReportData, title: &str) {
                 Tone::Good => "good",
                 Tone::Caution => "caution",
             };
-            out.push_str(&format!(
-                "<div class=\"fact {tone}\"><span class=\"label\">{}</span><span class=\"value\">{}</span><span class=\"detail\">{}</span></div>\n",
+            let _ = writeln!(
+                out,
+                "<div class=\"fact {tone}\"><span class=\"label\">{}</span><span class=\"value\">{}</span><span class=\"detail\">{}</span></div>",
                 escape(&fact.label),
                 escape(&fact.value),
                 escape(&fact.detail)
-            ));
+            );
         }
         out.push_str("</div>\n");
     }

@@ -29,14 +29,24 @@ struct Series<'a> {
 
 /// JSON for a script element (`<` escaped), or nothing without points.
 pub(super) fn json(data: &ReportData) -> Result<Option<String>> {
-    let shown: Vec<&Scatter> = data.scatter.iter().filter(|s| !s.points.is_empty()).collect();
+    let shown: Vec<&Scatter> = data
+        .scatter
+        .iter()
+        .filter(|s| !s.points.is_empty())
+        .collect();
     if shown.is_empty() {
         return Ok(None);
     }
     let most = (BUDGET / shown.len()).clamp(50, MOST);
     // Beyond that many series even the smallest share would not fit.
-    let series: Vec<Series<'_>> = shown.into_iter().take(BUDGET / 50).map(|s| thin(data, s, most)).collect();
-    Ok(Some(serde_json::to_string(&series)?.replace('<', "\\u003c")))
+    let series: Vec<Series<'_>> = shown
+        .into_iter()
+        .take(BUDGET / 50)
+        .map(|s| thin(data, s, most))
+        .collect();
+    Ok(Some(
+        serde_json::to_string(&series)?.replace('<', "\\u003c"),
+    ))
 }
 
 /// Every k-th point, so that the same rows are taken for each model and task.

@@ -1,11 +1,12 @@
 //! The sections of the page in their order; one without data is left out.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::data::ReportData;
 use crate::figures::{self, Figure, Section};
 use crate::tables;
-use crate::text::{count, escape, number, percent, slug};
+use crate::text::{count, escape, metric_label, number, percent, slug};
 
 /// One section.
 pub(super) struct Part {
@@ -18,7 +19,13 @@ pub(super) struct Part {
 }
 
 fn part(id: &'static str, short: &str, title: &str, body: String) -> Part {
-    Part { id, title: title.into(), short: short.into(), body, alert: false }
+    Part {
+        id,
+        title: title.into(),
+        short: short.into(),
+        body,
+        alert: false,
+    }
 }
 
 /// All sections with content.
@@ -26,8 +33,18 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
     let mut figures = figures::all(data);
     let mut take = |section| figures.remove(&section).unwrap_or_default();
     let mut parts = vec![
-        part("data", "Data and provenance", "Data and provenance", provenance(data)),
-        part("metrics", "Accuracy", "Accuracy by kind of model", metrics(data, &take(Section::Metrics))),
+        part(
+            "data",
+            "Data and provenance",
+            "Data and provenance",
+            provenance(data),
+        ),
+        part(
+            "metrics",
+            "Accuracy",
+            "Accuracy by kind of model",
+            metrics(data, &take(Section::Metrics)),
+        ),
         part(
             "predictions",
             "Predictions",
@@ -38,7 +55,8 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             "learning",
             "Learning curves",
             "Learning curves",
-            switch("learning", &take(Section::Learning)) + &folded("Training by network", &tables::training(data)),
+            switch("learning", &take(Section::Learning))
+                + &folded("Training by network", &tables::training(data)),
         ),
         part(
             "transfer",
@@ -52,7 +70,10 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             if !bins.is_empty() {
                 body.push_str("<h3>Within groups of sequences</h3>\n");
                 body.push_str(&switch("bins", &bins));
-                body.push_str(&folded("Interval coverage by group", &tables::conditional(data)));
+                body.push_str(&folded(
+                    "Interval coverage by group",
+                    &tables::conditional(data),
+                ));
             }
             body
         }),
@@ -62,14 +83,19 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             "Does it know what it does not know?",
             switch("selective", &take(Section::Selective)),
         ),
-        part("attribution", "Attribution", "What drives the predictions", {
-            let consistency = take(Section::Consistency);
-            let mut body = switch("logos", &take(Section::Logos));
-            if !consistency.is_empty() {
-                body.push_str("<h3>Agreement among networks</h3>\n");
-            }
-            body + &switch("consistency", &consistency) + &table(&tables::consistency(data), "")
-        }),
+        part(
+            "attribution",
+            "Attribution",
+            "What drives the predictions",
+            {
+                let consistency = take(Section::Consistency);
+                let mut body = switch("logos", &take(Section::Logos));
+                if !consistency.is_empty() {
+                    body.push_str("<h3>Agreement among networks</h3>\n");
+                }
+                body + &switch("consistency", &consistency) + &table(&tables::consistency(data), "")
+            },
+        ),
         part(
             "shift",
             "Shifts",
@@ -93,9 +119,24 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
     parts.push(holes(data, &parts));
     parts.extend(
         [
-            part("configuration", "Configuration", "Configuration", configuration(data)),
-            part("differs", "Differs from the original", "Differs from the original", notes(data)),
-            part("reproduce", "Reproduce", "How to reproduce", reproduce(data)),
+            part(
+                "configuration",
+                "Configuration",
+                "Configuration",
+                configuration(data),
+            ),
+            part(
+                "differs",
+                "Differs from the original",
+                "Differs from the original",
+                notes(data),
+            ),
+            part(
+                "reproduce",
+                "Reproduce",
+                "How to reproduce",
+                reproduce(data),
+            ),
         ]
         .into_iter()
         .filter(|part| !part.body.is_empty()),
@@ -105,7 +146,11 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
 
 /// A table, or nothing without rows.
 fn table(table: &crate::table::Table, caption: &str) -> String {
-    if table.rows.is_empty() { String::new() } else { table.html(caption) }
+    if table.rows.is_empty() {
+        String::new()
+    } else {
+        table.html(caption)
+    }
 }
 
 /// A long table behind a line to open it; open in print and without scripts closed but reachable.
@@ -125,12 +170,13 @@ fn folded(title: &str, table: &crate::table::Table) -> String {
 fn switch(group: &str, figures: &[Figure]) -> String {
     let mut out = String::new();
     if figures.len() > 1 {
-        out.push_str(&format!("<div class=\"switch\" data-group=\"{group}\">\n"));
+        let _ = writeln!(out, "<div class=\"switch\" data-group=\"{group}\">");
     }
     for figure in figures {
         let caption = &figure.caption;
-        out.push_str(&format!(
-            "<figure id=\"fig-{}\" data-tab=\"{}\" data-name=\"{}\">\n{}<figcaption>{} <span><b>How to read it:</b> {}</span> <span><b>Good:</b> {}</span></figcaption>\n</figure>\n",
+        let _ = writeln!(
+            out,
+            "<figure id=\"fig-{}\" data-tab=\"{}\" data-name=\"{}\">\n{}<figcaption>{} <span><b>How to read it:</b> {}</span> <span><b>Good:</b> {}</span></figcaption>\n</figure>",
             figure.name,
             escape(&figure.tab),
             figure.name,
@@ -138,7 +184,7 @@ fn switch(group: &str, figures: &[Figure]) -> String {
             escape(&caption.shows),
             escape(&caption.read),
             escape(&caption.good)
-        ));
+        );
     }
     if figures.len() > 1 {
         out.push_str("</div>\n");
@@ -158,15 +204,16 @@ fn explorer_body(explorer: bool) -> String {
 fn provenance(data: &ReportData) -> String {
     let mut out = String::new();
     if let Some(set) = &data.dataset {
-        out.push_str(&format!("<p><b>{}</b>", escape(&set.name)));
+        let _ = write!(out, "<p><b>{}</b>", escape(&set.name));
         if let Some(length) = set.length {
-            out.push_str(&format!(", sequences of {} bp", count(length)));
+            let _ = write!(out, ", sequences of {} bp", count(length));
         }
         if !set.digest.is_empty() {
-            out.push_str(&format!(", source digest <code>{}</code>", escape(&set.digest)));
+            let _ = write!(out, ", source digest <code>{}</code>", escape(&set.digest));
         }
         out.push_str("</p>\n");
-        let mut splits = crate::table::Table::new("splits", &["split", "rows", "groups", "mean GC content"]);
+        let mut splits =
+            crate::table::Table::new("splits", &["split", "rows", "groups", "mean GC content"]);
         for s in &set.splits {
             use crate::table::Cell;
             splits.push(vec![
@@ -178,7 +225,7 @@ fn provenance(data: &ReportData) -> String {
         }
         out.push_str(&table(&splits, ""));
         for note in &set.notes {
-            out.push_str(&format!("<p class=\"note\">{}</p>\n", escape(note)));
+            let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(note));
         }
     }
     if let Some(provenance) = &data.provenance {
@@ -191,7 +238,12 @@ fn provenance(data: &ReportData) -> String {
         }
         out.push_str("<dl class=\"entries\">\n");
         for entry in &provenance.entries {
-            out.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(&entry.name), escape(&entry.value)));
+            let _ = writeln!(
+                out,
+                "<dt>{}</dt><dd>{}</dd>",
+                escape(&entry.name),
+                escape(&entry.value)
+            );
         }
         out.push_str("</dl>\n");
     }
@@ -207,7 +259,10 @@ fn metrics(data: &ReportData, figures: &[Figure]) -> String {
     }
     let mut out = switch("accuracy", figures);
     for split in splits {
-        out.push_str(&table(&tables::metrics_by_model(data, split), &format!("{split} split; in brackets the confidence interval")));
+        out.push_str(&table(
+            &tables::metrics_by_model(data, split),
+            &format!("{split} split; in brackets the confidence interval"),
+        ));
     }
     let gap = tables::gap_closed(data);
     if !gap.rows.is_empty() {
@@ -218,7 +273,8 @@ fn metrics(data: &ReportData, figures: &[Figure]) -> String {
 }
 
 fn calibration(data: &ReportData) -> String {
-    let mut out = table(&tables::calibration(data), "");
+    // The promises stand below the table: once, not in every row.
+    let mut out = table(&tables::calibration(data).without("guarantee"), "");
     let mut promises: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for row in data.calibration.iter().filter(|r| !r.guarantee.is_empty()) {
         let list = promises.entry(&row.calibrator).or_default();
@@ -229,32 +285,63 @@ fn calibration(data: &ReportData) -> String {
     if !promises.is_empty() {
         out.push_str("<h3>What is promised</h3>\n<ul>\n");
         for (calibrator, guarantees) in promises {
-            out.push_str(&format!("<li><b>{}</b>: {}</li>\n", escape(calibrator), escape(&guarantees.join(" "))));
+            let _ = writeln!(
+                out,
+                "<li><b>{}</b>: {}</li>",
+                escape(calibrator),
+                escape(&guarantees.join(" "))
+            );
         }
         out.push_str("</ul>\n");
     }
-    let infinite = data.calibration.iter().map(|r| r.infinite_fraction).fold(0.0, f64::max);
+    let infinite = data
+        .calibration
+        .iter()
+        .map(|r| r.infinite_fraction)
+        .fold(0.0, f64::max);
     if infinite > 0.0 {
-        out.push_str(&format!(
-            "<p class=\"note\">Up to {} of the intervals are unbounded (∞): too few calibration sequences for the promise. They count as covering; mean widths leave them out.</p>\n",
+        let _ = writeln!(
+            out,
+            "<p class=\"note\">Up to {} of the intervals are unbounded (∞): too few calibration sequences for the promise. They count as covering; mean widths leave them out.</p>",
             percent(infinite)
-        ));
+        );
     }
     out
 }
 
 fn comparisons(data: &ReportData) -> String {
-    let rows = tables::comparisons(data);
-    if rows.rows.is_empty() {
-        return String::new();
+    let mut out = String::new();
+    for comparison in data.comparisons.iter().filter(|c| !c.arms.is_empty()) {
+        let role = if comparison.primary {
+            "primary metric, declared before the run; adjusted p by Holm over the arms"
+        } else {
+            "exploratory, p not adjusted"
+        };
+        let baseline = comparison
+            .baseline_mean
+            .map_or(String::new(), |mean| format!(" (mean {})", number(mean)));
+        out.push_str(&tables::arms(comparison).html(&format!(
+            "{} against “{}”{baseline}: {role}. Differences are turned so that positive is better; p is an exact sign-flip test over replicates.",
+            metric_label(&comparison.metric),
+            comparison.baseline
+        )));
     }
-    let mut out = rows.html("differences are turned so that positive is better; p is an exact sign-flip test, adjusted by Holm for the primary metric only");
-    if let Some(smallest) = data.comparisons.iter().filter_map(|c| c.smallest_p).reduce(f64::max) {
-        let reach = if smallest > 0.05 { " A p of 0.05 cannot be reached." } else { "" };
-        out.push_str(&format!(
-            "<p class=\"note\">The smallest two-sided p that this number of replicates can give is {}.{reach}</p>\n",
+    if let Some(smallest) = data
+        .comparisons
+        .iter()
+        .filter_map(|c| c.smallest_p)
+        .reduce(f64::max)
+    {
+        let reach = if smallest > 0.05 {
+            " A p of 0.05 cannot be reached."
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            out,
+            "<p class=\"note\">The smallest two-sided p that this number of replicates can give is {}.{reach}</p>",
             number(smallest)
-        ));
+        );
     }
     out
 }
@@ -283,15 +370,20 @@ fn holes(data: &ReportData, present: &[Part]) -> Part {
         .map(|(_, name)| *name)
         .collect();
     if !absent.is_empty() {
-        body.push_str(&format!(
-            "<p class=\"note\">Not part of this report, as the study has no data for it: {}.</p>\n",
+        let _ = writeln!(
+            body,
+            "<p class=\"note\">Not part of this report, as the study has no data for it: {}.</p>",
             absent.join(", ")
-        ));
+        );
     }
     Part {
         id: "holes",
         title: "Holes".into(),
-        short: if data.holes.is_empty() { "Holes".into() } else { format!("Holes ({})", data.holes.len()) },
+        short: if data.holes.is_empty() {
+            "Holes".into()
+        } else {
+            format!("Holes ({})", data.holes.len())
+        },
         body,
         alert: !data.holes.is_empty(),
     }
@@ -302,29 +394,33 @@ fn configuration(data: &ReportData) -> String {
     if table.rows.is_empty() {
         return String::new();
     }
-    format!("<p class=\"note\">Every value with the place that set it.</p>\n<div class=\"mono\">{}</div>", table.html(""))
+    format!(
+        "<p class=\"note\">Every value with the place that set it.</p>\n<div class=\"mono\">{}</div>",
+        table.html("")
+    )
 }
 
 fn notes(data: &ReportData) -> String {
     let mut out = String::new();
     for note in &data.notes {
-        out.push_str(&format!(
-            "<article class=\"plugin\" id=\"plugin-{}-{}\"><h3>{} <small>{}, revision {}</small></h3>\n",
+        let _ = writeln!(
+            out,
+            "<article class=\"plugin\" id=\"plugin-{}-{}\"><h3>{} <small>{}, revision {}</small></h3>",
             slug(&note.slot),
             slug(&note.name),
             escape(&note.name),
             escape(&note.slot),
             note.revision
-        ));
+        );
         if !note.citation.is_empty() {
-            out.push_str(&format!("<p class=\"cite\">{}</p>\n", escape(&note.citation)));
+            let _ = writeln!(out, "<p class=\"cite\">{}</p>", escape(&note.citation));
         }
         if note.differs.is_empty() {
             out.push_str("<p>No known difference.</p>\n");
         } else {
             out.push_str("<ul>\n");
             for line in &note.differs {
-                out.push_str(&format!("<li>{}</li>\n", escape(line)));
+                let _ = writeln!(out, "<li>{}</li>", escape(line));
             }
             out.push_str("</ul>\n");
         }
