@@ -1,0 +1,141 @@
+use degu_core::{Build, Dataset, Invalid, PluginConfig, Result, check};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::SimulatedData;
+use crate::motif::REFERENCE_MOTIFS;
+
+/// Parameters of the simulator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Simulated {
+    /// Names the sequences and their noise; the same seed gives the same rows, whatever the number of rows.
+    pub seed: u64,
+    /// Rows of the training part.
+    #[schemars(range(max = 100_000_000))]
+    pub train: usize,
+    /// Rows of the validation part.
+    #[schemars(range(max = 100_000_000))]
+    pub validation: usize,
+    /// Rows of a calibration part of its own; 0 if the study takes it from validation.
+    #[schemars(range(max = 100_000_000))]
+    pub calibration: usize,
+    /// Rows of the test part.
+    #[schemars(range(max = 100_000_000))]
+    pub test: usize,
+    /// Length in bp.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub length: usize,
+    /// Number of tasks (cell types), named `task_0`, `task_1`, ...
+    #[schemars(range(min = 1, max = 64))]
+    pub tasks: usize,
+    /// Correlation of every further task's mean with that of `task_0`, on the reference sequences.
+    #[schemars(range(min = -1.0, max = 1.0))]
+    pub task_correlation: f64,
+    /// Replicate measurements of each row; with 1 there is no replicate spread.
+    #[schemars(range(min = 1, max = 100))]
+    pub replicates: usize,
+    /// Chance that one replicate of one task was not measured; a row without any has a missing target.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub missing: f64,
+    /// Share of G and C in the background.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub gc: f64,
+    /// Mean of the Poisson number of motif instances, of which at most 8 are written.
+    #[schemars(range(min = 0.0, max = 50.0))]
+    pub density: f64,
+    /// Factor on the noise's standard deviation.
+    #[schemars(range(min = 0.0))]
+    pub noise: f64,
+    /// Standard deviation of noise that does not depend on the sequence, in units of the target.
+    #[schemars(range(min = 0.0))]
+    pub noise_add: f64,
+    /// Consensus sequences of the motifs, in the letters A, C, G and T.
+    pub motifs: Vec<String>,
+    /// Weights of the motifs and of their pairs.
+    pub programme: ProgrammeChoice,
+}
+
+/// Where the weights of the motifs come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgrammeChoice {
+    /// The stored weights of the twelve reference motifs: the same function for every seed.
+    #[default]
+    Reference,
+    /// Drawn from the seed: `W ~ N(0.6, 1)`, `V ~ N(1.5, 0.25)` (variances).
+    Random,
+}
+
+impl Default for Simulated {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            train: 3000,
+            validation: 600,
+            calibration: 0,
+            test: 600,
+            length: 200,
+            tasks: 1,
+            task_correlation: 0.8,
+            replicates: 3,
+            missing: 0.0,
+            gc: 0.5,
+            density: 3.0,
+            noise: 1.0,
+            noise_add: 0.0,
+            motifs: REFERENCE_MOTIFS.map(str::to_owned).to_vec(),
+            programme: ProgrammeChoice::Reference,
+        }
+    }
+}
+
+impl PluginConfig for Simulated {
+    fn check(&self) -> Result<(), Invalid> {
+        for (field, rows) in [
+            ("train", self.train),
+            ("validation", self.validation),
+            ("calibration", self.calibration),
+            ("test", self.test),
+        ] {
+            check::range(field, rows, ..=100_000_000)?;
+        }
+        if self.train + self.validation + self.calibration + self.test == 0 {
+            return Err(Invalid {
+                field: "train",
+                message: "must be above 0 if no other part has rows".to_owned(),
+            });
+        }
+        check::range("tasks", self.tasks, 1..=64)?;
+        check::range("task_correlation", self.task_correlation, -1.0..=1.0)?;
+        check::range("replicates", self.replicates, 1..=100)?;
+        check::range("missing", self.missing, 0.0..=1.0)?;
+        check::range("gc", self.gc, 0.0..=1.0)?;
+        check::range("density", self.density, 0.0..=50.0)?;
+        check::range("noise", self.noise, 0.0..f64::INFINITY)?;
+        check::range("noise_add", self.noise_add, 0.0..f64::INFINITY)?;
+        check::range("motifs", self.motifs.len(), 1..=1000)?;
+        check::each(
+            "motifs",
+            &self.motifs,
+            |motif| (1..=30).contains(&motif.len()) && motif.bytes().all(|b| b"ACGT".contains(&b)),
+            "1 to 30 of the letters A, C, G and T",
+        )?;
+        let widest = self.motifs.iter().map(String::len).max().unwrap_or(1);
+        check::range("length", self.length, widest..=1_000_000)?;
+        if self.programme == ProgrammeChoice::Reference && self.motifs != REFERENCE_MOTIFS {
+            return Err(Invalid {
+                field: "programme",
+                message: "must be `random` with motifs of your own: `reference` holds the weights of the default motifs"
+                    .to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Build<dyn Dataset> for Simulated {
+    fn build(self) -> Result<Box<dyn Dataset>> {
+        Ok(Box::new(SimulatedData::new(self)))
+    }
+}
