@@ -1,0 +1,77 @@
+//! Finite differences, for tests of layers, losses and plugins.
+
+use candle_core::{DType, Device, Tensor, Var};
+use degu_core::{Result, Seed};
+use rand::RngExt as _;
+
+/// Irregular values in `[-1, 1)`, the same for the same name and shape, f64 on the CPU.
+///
+/// # Errors
+///
+/// If the tensor cannot be made.
+pub fn irregular(name: &str, shape: &[usize]) -> Result<Tensor> {
+    let mut rng = Seed::root(7).child(name).rng();
+    let values: Vec<f64> = (0..shape.iter().product::<usize>())
+        .map(|_| rng.random::<f64>() * 2.0 - 1.0)
+        .collect();
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+}
+
+/// Compares the gradient of `f` with central differences.
+///
+/// The loss is `sum(f(inputs) w)` with irregular weights `w`: a plain sum would hide errors that cancel. Use batches of at least
+/// three, more than one output channel and irregular lengths, and stay away from kinks.
+///
+/// # Shapes
+///
+/// * `inputs` - any, f64
+/// * returns, per input, the largest difference relative to the largest gradient (at least 1)
+///
+/// # Errors
+///
+/// If `f` fails, or an input takes no part in the graph.
+pub fn gradient_errors(
+    f: &dyn Fn(&[Var]) -> Result<Tensor>,
+    inputs: &[Tensor],
+) -> Result<Vec<f64>> {
+    let vars = inputs
+        .iter()
+        .map(Var::from_tensor)
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    let y = f(&vars)?;
+    let weights = irregular("gradient weights", y.dims())?;
+    let loss = |vars: &[Var]| -> Result<Tensor> { Ok((f(vars)? * &weights)?.sum_all()?) };
+    let gradients = (y * &weights)?.sum_all()?.backward()?;
+    let mut errors = Vec::with_capacity(vars.len());
+    for (i, var) in vars.iter().enumerate() {
+        let Some(gradient) = gradients.get(var) else {
+            return Err(degu_core::Error::Layer {
+                layer: format!("input {i}"),
+                rule: "takes part in the graph",
+                found: "no gradient".to_owned(),
+            });
+        };
+        let analytic = gradient.flatten_all()?.to_vec1::<f64>()?;
+        let start = var.flatten_all()?.to_vec1::<f64>()?;
+        let shape = var.shape().clone();
+        let (mut worst, mut size) = (0f64, 1f64);
+        for (k, expected) in analytic.iter().enumerate() {
+            let at = |delta: f64| -> Result<f64> {
+                let mut values = start.clone();
+                values[k] += delta;
+                var.set(&Tensor::from_vec(values, &shape, &Device::Cpu)?)?;
+                Ok(loss(&vars)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+            };
+            // Richardson's extrapolation of two central differences: the error is of order h^4.
+            let h = 1e-3;
+            let coarse = (at(h)? - at(-h)?) / (2.0 * h);
+            let fine = (at(h / 2.0)? - at(-h / 2.0)?) / h;
+            let numeric = (4.0 * fine - coarse) / 3.0;
+            worst = worst.max((numeric - expected).abs());
+            size = size.max(numeric.abs());
+        }
+        var.set(&Tensor::from_vec(start, &shape, &Device::Cpu)?)?;
+        errors.push(worst / size);
+    }
+    Ok(errors)
+}
