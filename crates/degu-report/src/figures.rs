@@ -5,6 +5,7 @@ mod bins;
 mod comparison;
 mod conditional;
 mod coverage;
+mod extent;
 mod glyphs;
 mod learning;
 mod logo;

@@ -3,6 +3,7 @@
 mod hash;
 mod page;
 mod points;
+mod record;
 mod sections;
 
 pub use page::html;

@@ -48,7 +48,7 @@ impl Cell {
         match self {
             Self::Empty => "<td class=\"empty\">–</td>".into(),
             // Short names stay on one line, sentences wrap.
-            Self::Text(text) if text.chars().count() > 34 => {
+            Self::Text(text) if text.chars().count() > 27 => {
                 format!("<td class=\"w\">{}</td>", escape(text))
             }
             Self::Text(text) => format!("<td>{}</td>", escape(text)),

@@ -1,9 +1,12 @@
 //! The tables of a study: long ones for CSV, arranged ones for the page.
 
+mod page;
+
+pub(crate) use page::{arms, metrics_by_model, training};
+
 use crate::Result;
-use crate::data::{Arm, Comparison, ModelKind, ReportData};
+use crate::data::{Arm, ReportData};
 use crate::table::{Cell, Table};
-use crate::text::{labelled, metric_label};
 
 /// The tables of a report as CSV: file name and text. Tables without rows are left out.
 ///
@@ -52,49 +55,6 @@ fn metrics(data: &ReportData) -> Table {
             Cell::maybe(r.ci_high),
             Cell::text(&r.unit),
         ]);
-    }
-    table
-}
-
-/// Metrics of one split arranged for reading: a row per model, a column per task and metric.
-pub(crate) fn metrics_by_model(data: &ReportData, split: &str) -> Table {
-    let rows: Vec<_> = data.metrics.iter().filter(|r| r.split == split).collect();
-    let mut columns: Vec<(&str, &str)> = Vec::new();
-    let mut models: Vec<(ModelKind, &str)> = Vec::new();
-    for r in &rows {
-        if !columns.contains(&(&r.task, &r.metric)) {
-            columns.push((&r.task, &r.metric));
-        }
-        if !models.contains(&(r.kind, &r.model)) {
-            models.push((r.kind, &r.model));
-        }
-    }
-    // What a reader compares comes first, single networks after it.
-    let minor = |kind: ModelKind| matches!(kind, ModelKind::Member | ModelKind::Student);
-    let several = |kind: ModelKind| models.iter().filter(|m| m.0 == kind).count() > 1;
-    let mut order = models.clone();
-    order.sort_by_key(|(kind, _)| (minor(*kind) && several(*kind), *kind));
-    let mut table = Table::new("metrics-by-model", &["kind", "model"]);
-    table.name = format!("metrics-by-model-{}", crate::text::slug(split));
-    table.columns.extend(columns.iter().map(|(task, metric)| {
-        let unit = rows
-            .iter()
-            .find(|r| r.task == *task && r.metric == *metric)
-            .map_or("", |r| r.unit.as_str());
-        format!("{task}: {}", labelled(&metric_label(metric), unit))
-    }));
-    for (kind, model) in order {
-        let mut cells = vec![Cell::text(kind.label()), Cell::text(model)];
-        cells.extend(columns.iter().map(|(task, metric)| {
-            rows.iter()
-                .find(|r| {
-                    r.kind == kind && r.model == model && r.task == *task && r.metric == *metric
-                })
-                .map_or(Cell::Empty, |r| {
-                    Cell::Interval(r.value, r.ci_low, r.ci_high)
-                })
-        }));
-        table.push_row(cells, minor(kind) && several(kind));
     }
     table
 }
@@ -155,37 +115,6 @@ fn learning(data: &ReportData) -> Table {
                 Cell::text((curve.best_epoch == Some(e.epoch)).to_string()),
             ]);
         }
-    }
-    table
-}
-
-/// Training of each network arranged for reading.
-pub(crate) fn training(data: &ReportData) -> Table {
-    let mut table = Table::new(
-        "training",
-        &[
-            "task of the plan",
-            "kind",
-            "epochs",
-            "kept epoch",
-            "training loss there",
-            "validation loss there",
-        ],
-    );
-    for curve in &data.learning {
-        let best = curve
-            .best_epoch
-            .and_then(|b| curve.epochs.iter().find(|e| e.epoch == b));
-        table.push(vec![
-            Cell::text(&curve.stage),
-            Cell::text(curve.kind.label()),
-            Cell::Count(curve.epochs.len()),
-            curve
-                .best_epoch
-                .map_or(Cell::Empty, |b| Cell::Count(b as usize)),
-            Cell::maybe(best.map(|e| e.train_loss)),
-            Cell::maybe(best.and_then(|e| e.validation_loss)),
-        ]);
     }
     table
 }
@@ -360,18 +289,6 @@ fn comparisons(data: &ReportData) -> Table {
             row.push(Cell::maybe(c.smallest_p));
             table.push(row);
         }
-    }
-    table
-}
-
-/// The arms of one comparison arranged for reading.
-pub(crate) fn arms(comparison: &Comparison) -> Table {
-    let mut table = Table::new(
-        &format!("arms-{}", crate::text::slug(&comparison.metric)),
-        &ARM_COLUMNS,
-    );
-    for arm in &comparison.arms {
-        table.push(arm_cells(arm));
     }
     table
 }

@@ -44,16 +44,17 @@ fn one(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Option<Figur
         WIDTH,
         0.0,
     );
+    let oracle_of = models.iter().zip(&all).find(|(_, pairs)| !pairs.is_empty());
+    let oracle_label = format!(
+        "best possible order of {}",
+        oracle_of.map_or("", |(model, _)| &model.model)
+    );
     let mut entries: Vec<Entry> = models
         .iter()
         .zip(&palette)
         .map(|(m, c)| Entry::new(&m.model, c, Mark::Line))
         .collect();
-    entries.push(Entry::new(
-        "best possible order",
-        palette::INK,
-        Mark::Dashed,
-    ));
+    entries.push(Entry::new(&oracle_label, palette::INK, Mark::Dashed));
     let used = legend(&mut svg, 64.0, 6.0, &entries);
     let binned: Vec<_> = all.iter().map(|pairs| bins(pairs)).collect();
     let left = Panel {
@@ -113,7 +114,7 @@ fn one(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Option<Figur
                 "Whether the uncertainty predicted for {task} tells where the prediction is wrong."
             ),
             "Left: sequences in ten groups from sure to unsure, with the mean error of each group (± standard error). \
-             Right: the error that remains when only the surest share of the sequences is kept; the dashed line sorts by the true error and cannot be beaten.",
+             Right: the error that remains when only the surest share of the sequences is kept; the dashed line sorts the named model's predictions by their true error, the best any uncertainty could do.",
             "Left, the dots rise from left to right. Right, the line falls as fewer sequences are kept: following the model where it is sure pays. A flat line means that its uncertainty says nothing.",
         ),
     })

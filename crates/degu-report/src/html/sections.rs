@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::record::{configuration, notes, provenance, reproduce};
 use crate::data::ReportData;
 use crate::figures::{self, Figure, Section};
 use crate::tables;
-use crate::text::{count, escape, metric_label, number, percent, slug};
+use crate::text::{count, escape, metric_label, number, percent};
 
 /// One section.
 pub(super) struct Part {
@@ -145,7 +146,7 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
 }
 
 /// A table, or nothing without rows.
-fn table(table: &crate::table::Table, caption: &str) -> String {
+pub(super) fn table(table: &crate::table::Table, caption: &str) -> String {
     if table.rows.is_empty() {
         String::new()
     } else {
@@ -199,55 +200,6 @@ fn explorer_body(explorer: bool) -> String {
     "<div id=\"explorer\" hidden><div class=\"controls\"></div><canvas role=\"img\" aria-label=\"Interactive scatter plot of predicted against measured activity\"></canvas>\
      <p class=\"hint\">Point at a dot for its sequence, measured and predicted value (± total predicted standard deviation). Type part of an identifier to find it. <span class=\"shown\"></span></p></div>\n"
         .into()
-}
-
-fn provenance(data: &ReportData) -> String {
-    let mut out = String::new();
-    if let Some(set) = &data.dataset {
-        let _ = write!(out, "<p><b>{}</b>", escape(&set.name));
-        if let Some(length) = set.length {
-            let _ = write!(out, ", sequences of {} bp", count(length));
-        }
-        if !set.digest.is_empty() {
-            let _ = write!(out, ", source digest <code>{}</code>", escape(&set.digest));
-        }
-        out.push_str("</p>\n");
-        let mut splits =
-            crate::table::Table::new("splits", &["split", "rows", "groups", "mean GC content"]);
-        for s in &set.splits {
-            use crate::table::Cell;
-            splits.push(vec![
-                Cell::text(&s.name),
-                Cell::Count(s.rows),
-                s.groups.map_or(Cell::Empty, Cell::Count),
-                s.gc.map_or(Cell::Empty, Cell::Share),
-            ]);
-        }
-        out.push_str(&table(&splits, ""));
-        for note in &set.notes {
-            let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(note));
-        }
-    }
-    if let Some(provenance) = &data.provenance {
-        if let Some(bitwise) = provenance.bitwise {
-            out.push_str(if bitwise {
-                "<p class=\"note\"><b>Bitwise reproducible:</b> the same study on a CPU gives the same bits, for any number of threads.</p>\n"
-            } else {
-                "<p class=\"note\"><b>Reproducible within a tolerance:</b> some results come from a GPU, where sums are not bit-identical.</p>\n"
-            });
-        }
-        out.push_str("<dl class=\"entries\">\n");
-        for entry in &provenance.entries {
-            let _ = writeln!(
-                out,
-                "<dt>{}</dt><dd>{}</dd>",
-                escape(&entry.name),
-                escape(&entry.value)
-            );
-        }
-        out.push_str("</dl>\n");
-    }
-    out
 }
 
 fn metrics(data: &ReportData, figures: &[Figure]) -> String {
@@ -387,54 +339,4 @@ fn holes(data: &ReportData, present: &[Part]) -> Part {
         body,
         alert: !data.holes.is_empty(),
     }
-}
-
-fn configuration(data: &ReportData) -> String {
-    let table = tables::configuration(data);
-    if table.rows.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<p class=\"note\">Every value with the place that set it.</p>\n<div class=\"mono\">{}</div>",
-        table.html("")
-    )
-}
-
-fn notes(data: &ReportData) -> String {
-    let mut out = String::new();
-    for note in &data.notes {
-        let _ = writeln!(
-            out,
-            "<article class=\"plugin\" id=\"plugin-{}-{}\"><h3>{} <small>{}, revision {}</small></h3>",
-            slug(&note.slot),
-            slug(&note.name),
-            escape(&note.name),
-            escape(&note.slot),
-            note.revision
-        );
-        if !note.citation.is_empty() {
-            let _ = writeln!(out, "<p class=\"cite\">{}</p>", escape(&note.citation));
-        }
-        if note.differs.is_empty() {
-            out.push_str("<p>No known difference.</p>\n");
-        } else {
-            out.push_str("<ul>\n");
-            for line in &note.differs {
-                let _ = writeln!(out, "<li>{}</li>", escape(line));
-            }
-            out.push_str("</ul>\n");
-        }
-        out.push_str("</article>\n");
-    }
-    out
-}
-
-fn reproduce(data: &ReportData) -> String {
-    if data.reproduce.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<p>One command makes everything on this page again; what is in the store already is reused.</p>\n<pre><code>{}</code></pre>\n",
-        escape(&data.reproduce)
-    )
 }
