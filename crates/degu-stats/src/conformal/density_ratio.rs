@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::weighted::effective_n;
 use crate::check;
+use crate::detection::detect;
 use crate::error::{Result, StatsError};
 use crate::linalg::Cholesky;
 use crate::order::quantile;
@@ -16,7 +17,7 @@ pub struct RatioOptions {
     pub folds: usize,
     /// Ridge penalty on the standardized coefficients, per training row.
     pub ridge: f64,
-    /// Weights are clipped at this quantile of the calibration weights; 1 clips nothing.
+    /// Calibration weights are clipped at this quantile of themselves; 1 clips nothing.
     pub clip: f64,
 }
 
@@ -44,6 +45,11 @@ pub struct DensityRatio {
     pub limit: f64,
     /// Calibration rows that were clipped.
     pub clipped: usize,
+    /// Target rows whose weight exceeds the limit. They are *not* clipped: a row beyond the calibration set keeps its
+    /// large weight and so gets a wide or infinite interval.
+    pub target_beyond: usize,
+    /// Area under the curve of the cross-fitted classifier: .5 is no shift, near 1 the two sets hardly overlap.
+    pub auroc: f64,
 }
 
 /// Estimates w(x) ∝ target density / calibration density from features.
@@ -110,16 +116,18 @@ pub fn density_ratio(
     }
     let target_weights = weights.split_off(n_cal);
     let limit = quantile(&weights, options.clip)?;
-    let clip =
-        |values: Vec<f64>| -> Vec<f64> { values.into_iter().map(|w| w.min(limit)).collect() };
+    let auroc = detect(&weights, &target_weights)?.auroc;
     let clipped = weights.iter().filter(|w| **w > limit).count();
-    let calibration = clip(weights);
+    let target_beyond = target_weights.iter().filter(|w| **w > limit).count();
+    let calibration: Vec<f64> = weights.into_iter().map(|w| w.min(limit)).collect();
     Ok(DensityRatio {
         effective_n: effective_n(&calibration)?,
         calibration,
-        target: clip(target_weights),
+        target: target_weights,
         limit,
         clipped,
+        target_beyond,
+        auroc,
     })
 }
 
