@@ -17,10 +17,17 @@ pub struct Shape {
 impl Shape {
     /// Stops on a slice that is too short for this shape at the row stride `pitch`.
     pub(crate) fn check(self, name: &str, len: usize, pitch: usize) {
-        assert!(pitch >= self.channels, "row stride {pitch} of `{name}` below {} channels", self.channels);
+        assert!(
+            pitch >= self.channels,
+            "row stride {pitch} of `{name}` below {} channels",
+            self.channels
+        );
         if self.rows > 0 {
             let need = (self.rows - 1) * pitch + self.channels;
-            assert!(len >= need, "`{name}` has {len} values where {self:?} at stride {pitch} needs {need}");
+            assert!(
+                len >= need,
+                "`{name}` has {len} values where {self:?} at stride {pitch} needs {need}"
+            );
         }
     }
 }
@@ -91,16 +98,36 @@ pointwise!(Identity, |s, z| s.add(z, s.zero()), {
     let _ = z;
     s.constant(1.0)
 });
-pointwise!(Relu, |s, z| s.max(s.zero(), z), s.select(s.gt(z, s.zero()), s.constant(1.0), s.zero()));
+pointwise!(
+    Relu,
+    |s, z| s.max(s.zero(), z),
+    s.select(s.gt(z, s.zero()), s.constant(1.0), s.zero())
+);
 pointwise!(Silu, |s, z| s.mul(z, math::sigmoid(s, z)), {
     let p = math::sigmoid(s, z);
     // p (1 + z (1 - p))
     s.mul(p, s.fma(z, s.sub(s.constant(1.0), p), s.constant(1.0)))
 });
-pointwise!(Elu, |s, z| s.select(s.gt(z, s.zero()), z, s.sub(s.exp(s.min(s.zero(), z)), s.constant(1.0))), {
-    s.select(s.gt(z, s.zero()), s.constant(1.0), s.exp(s.min(s.zero(), z)))
-});
-pointwise!(Gelu, |s, z| s.mul(z, math::normal_cdf(s, z)), s.fma(z, math::normal_pdf(s, z), math::normal_cdf(s, z)));
+pointwise!(
+    Elu,
+    |s, z| s.select(
+        s.gt(z, s.zero()),
+        z,
+        s.sub(s.exp(s.min(s.zero(), z)), s.constant(1.0))
+    ),
+    {
+        s.select(
+            s.gt(z, s.zero()),
+            s.constant(1.0),
+            s.exp(s.min(s.zero(), z)),
+        )
+    }
+);
+pointwise!(
+    Gelu,
+    |s, z| s.mul(z, math::normal_cdf(s, z)),
+    s.fma(z, math::normal_pdf(s, z), math::normal_cdf(s, z))
+);
 pointwise!(Softplus, |s, z| math::softplus(s, z), math::sigmoid(s, z));
 pointwise!(Sigmoid, |s, z| math::sigmoid(s, z), {
     let p = math::sigmoid(s, z);
@@ -116,22 +143,54 @@ pointwise!(Exp, |s, z| s.exp(z), s.exp(z));
 macro_rules! with_activation {
     ($activation:expr, $A:ident => $body:expr) => {
         match $activation {
-            $crate::activation::Activation::Identity => { type $A = $crate::activation::Identity; $body }
-            $crate::activation::Activation::Relu => { type $A = $crate::activation::Relu; $body }
-            $crate::activation::Activation::Silu => { type $A = $crate::activation::Silu; $body }
-            $crate::activation::Activation::Elu => { type $A = $crate::activation::Elu; $body }
-            $crate::activation::Activation::Gelu => { type $A = $crate::activation::Gelu; $body }
-            $crate::activation::Activation::Softplus => { type $A = $crate::activation::Softplus; $body }
-            $crate::activation::Activation::Sigmoid => { type $A = $crate::activation::Sigmoid; $body }
-            $crate::activation::Activation::Tanh => { type $A = $crate::activation::Tanh; $body }
-            $crate::activation::Activation::Exp => { type $A = $crate::activation::Exp; $body }
+            $crate::activation::Activation::Identity => {
+                type $A = $crate::activation::Identity;
+                $body
+            }
+            $crate::activation::Activation::Relu => {
+                type $A = $crate::activation::Relu;
+                $body
+            }
+            $crate::activation::Activation::Silu => {
+                type $A = $crate::activation::Silu;
+                $body
+            }
+            $crate::activation::Activation::Elu => {
+                type $A = $crate::activation::Elu;
+                $body
+            }
+            $crate::activation::Activation::Gelu => {
+                type $A = $crate::activation::Gelu;
+                $body
+            }
+            $crate::activation::Activation::Softplus => {
+                type $A = $crate::activation::Softplus;
+                $body
+            }
+            $crate::activation::Activation::Sigmoid => {
+                type $A = $crate::activation::Sigmoid;
+                $body
+            }
+            $crate::activation::Activation::Tanh => {
+                type $A = $crate::activation::Tanh;
+                $body
+            }
+            $crate::activation::Activation::Exp => {
+                type $A = $crate::activation::Exp;
+                $body
+            }
         }
     };
 }
 pub(crate) use with_activation;
 
 /// Replaces every value by its activation (`derivative == false`) or by the derivative there.
-pub fn apply_activation<T: Element>(isa: Isa, activation: Activation, derivative: bool, values: &mut [T]) {
+pub fn apply_activation<T: Element>(
+    isa: Isa,
+    activation: Activation,
+    derivative: bool,
+    values: &mut [T],
+) {
     struct Apply<T, A> {
         values: *mut T,
         len: usize,
@@ -148,8 +207,16 @@ pub fn apply_activation<T: Element>(isa: Isa, activation: Activation, derivative
                 // SAFETY: the values i .. i + min(left, LANES) lie inside the slice.
                 unsafe {
                     let p = self.values.add(i);
-                    let z = if left >= S::LANES { s.load(p) } else { s.load_part(p, left) };
-                    let v = if self.derivative { A::derivative(s, z) } else { A::value(s, z) };
+                    let z = if left >= S::LANES {
+                        s.load(p)
+                    } else {
+                        s.load_part(p, left)
+                    };
+                    let v = if self.derivative {
+                        A::derivative(s, z)
+                    } else {
+                        A::value(s, z)
+                    };
                     if left >= S::LANES {
                         s.store(p, v);
                     } else {

@@ -21,7 +21,13 @@ pub struct AdamStep {
 
 impl Default for AdamStep {
     fn default() -> Self {
-        Self { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+        Self {
+            lr: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: 0.0,
+        }
     }
 }
 
@@ -31,9 +37,20 @@ impl Default for AdamStep {
 /// # Panics
 ///
 /// If the slices differ in length.
-pub fn adam<T: Element>(isa: Isa, step: &AdamStep, t: u64, weights: &mut [T], gradient: &[T], m: &mut [T], v: &mut [T]) {
+pub fn adam<T: Element>(
+    isa: Isa,
+    step: &AdamStep,
+    t: u64,
+    weights: &mut [T],
+    gradient: &[T],
+    m: &mut [T],
+    v: &mut [T],
+) {
     let n = weights.len();
-    assert!(gradient.len() == n && m.len() == n && v.len() == n, "weights, gradient and moments of one length");
+    assert!(
+        gradient.len() == n && m.len() == n && v.len() == n,
+        "weights, gradient and moments of one length"
+    );
     let exponent = i32::try_from(t).unwrap_or(i32::MAX);
     let update = Update {
         n,
@@ -79,7 +96,12 @@ impl<T: Element> Kernel<T> for Update<T> {
             )
         };
         let of = T::from_f64;
-        let (b1, c1, b2, c2) = (of(self.beta1), of(1.0 - self.beta1), of(self.beta2), of(1.0 - self.beta2));
+        let (b1, c1, b2, c2) = (
+            of(self.beta1),
+            of(1.0 - self.beta1),
+            of(self.beta2),
+            of(1.0 - self.beta2),
+        );
         let (lr, root, eps, decay) = (of(self.lr), of(self.root), of(self.eps), of(self.decay));
         for i in 0..self.n {
             m[i] = b1 * m[i] + c1 * g[i];
@@ -106,7 +128,12 @@ pub fn sum_parts<'a, T: Element>(isa: Isa, out: &mut [T], parts: impl Iterator<I
         #[inline(always)]
         fn run<S: Simd<T = T>>(self, _: S) {
             // SAFETY: both are `n` long, as checked below, and `out` is borrowed mutably.
-            let (out, part) = unsafe { (std::slice::from_raw_parts_mut(self.out, self.n), std::slice::from_raw_parts(self.part, self.n)) };
+            let (out, part) = unsafe {
+                (
+                    std::slice::from_raw_parts_mut(self.out, self.n),
+                    std::slice::from_raw_parts(self.part, self.n),
+                )
+            };
             if self.first {
                 out.copy_from_slice(part);
             } else {
@@ -118,8 +145,21 @@ pub fn sum_parts<'a, T: Element>(isa: Isa, out: &mut [T], parts: impl Iterator<I
     }
     let mut first = true;
     for part in parts {
-        assert!(part.len() >= out.len(), "a part of {} values for {}", part.len(), out.len());
-        T::dispatch(isa, Add { n: out.len(), out: out.as_mut_ptr(), part: part.as_ptr(), first });
+        assert!(
+            part.len() >= out.len(),
+            "a part of {} values for {}",
+            part.len(),
+            out.len()
+        );
+        T::dispatch(
+            isa,
+            Add {
+                n: out.len(),
+                out: out.as_mut_ptr(),
+                part: part.as_ptr(),
+                first,
+            },
+        );
         first = false;
     }
     if first {

@@ -18,7 +18,11 @@ pub struct Moments {
 impl Moments {
     /// Of no rows, for `channels` channels.
     pub fn new(channels: usize) -> Self {
-        Self { count: 0.0, mean: vec![0.0; channels], m2: vec![0.0; channels] }
+        Self {
+            count: 0.0,
+            mean: vec![0.0; channels],
+            m2: vec![0.0; channels],
+        }
     }
 
     /// Forgets every row.
@@ -48,7 +52,12 @@ impl Moments {
         let total = self.count + other.count;
         if other.count > 0.0 {
             let (share, product) = (other.count / total, self.count * other.count / total);
-            for ((mean, m2), (b, b2)) in self.mean.iter_mut().zip(&mut self.m2).zip(other.mean.iter().zip(&other.m2)) {
+            for ((mean, m2), (b, b2)) in self
+                .mean
+                .iter_mut()
+                .zip(&mut self.m2)
+                .zip(other.mean.iter().zip(&other.m2))
+            {
                 let delta = b - *mean;
                 *mean += delta * share;
                 *m2 += b2 + delta * delta * product;
@@ -106,7 +115,10 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
                 let origin = s.load_up_to::<PART>(self.rows.add(c), part);
                 let (mut sum, mut square) = (s.zero(), s.zero());
                 for m in 0..self.shape.rows {
-                    let d = s.sub(s.load_up_to::<PART>(self.rows.add(m * self.pitch + c), part), origin);
+                    let d = s.sub(
+                        s.load_up_to::<PART>(self.rows.add(m * self.pitch + c), part),
+                        origin,
+                    );
                     sum = s.add(sum, d);
                     square = s.fma(d, d, square);
                 }
@@ -147,7 +159,10 @@ pub fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>, sums: 
                 unsafe {
                     let mut sum = s.load_up_to::<PART>(self.sums.add(c), part);
                     for m in 0..self.shape.rows {
-                        sum = s.add(sum, s.load_up_to::<PART>(self.rows.add(m * self.pitch + c), part));
+                        sum = s.add(
+                            sum,
+                            s.load_up_to::<PART>(self.rows.add(m * self.pitch + c), part),
+                        );
                     }
                     s.store_up_to::<PART>(self.sums.add(c), part, sum);
                 }
@@ -156,7 +171,15 @@ pub fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>, sums: 
     }
     shape.check("rows", rows.values.len(), rows.pitch);
     assert!(sums.len() >= shape.channels, "a sum per channel");
-    T::dispatch(isa, Sums { rows: rows.values.as_ptr(), pitch: rows.pitch, shape, sums: sums.as_mut_ptr() });
+    T::dispatch(
+        isa,
+        Sums {
+            rows: rows.values.as_ptr(),
+            pitch: rows.pitch,
+            shape,
+            sums: sums.as_mut_ptr(),
+        },
+    );
 }
 
 /// `target = source`, or `target += source`, for matrices of one shape.
@@ -181,7 +204,8 @@ pub fn add_rows<T: Element>(isa: Isa, shape: Shape, source: Rows<'_, T>, target:
                 by_channels!(S, self.shape.channels, |c, PART, part| {
                     // SAFETY: row m and the channels from `c` on exist in both, as checked below.
                     unsafe {
-                        let mut v = s.load_up_to::<PART>(self.source.add(m * self.source_pitch + c), part);
+                        let mut v =
+                            s.load_up_to::<PART>(self.source.add(m * self.source_pitch + c), part);
                         let at = self.target.add(m * self.target_pitch + c);
                         if self.accumulate {
                             v = s.add(s.load_up_to::<PART>(at, part), v);

@@ -50,14 +50,32 @@ pub enum Start<'a, T> {
 /// # Panics
 ///
 /// If `x`, `y` or the bias are shorter than the shapes say.
-pub fn conv_forward<T: Element>(weights: &Packed<T>, x: &[T], window: Window, start: Start<'_, T>, y: &mut [T], y_pitch: usize) {
+pub fn conv_forward<T: Element>(
+    weights: &Packed<T>,
+    x: &[T],
+    window: Window,
+    start: Start<'_, T>,
+    y: &mut [T],
+    y_pitch: usize,
+) {
     let n = weights.c_out();
     if window.rows == 0 || n == 0 {
         return;
     }
-    assert!(window.pitch >= weights.c_in() && y_pitch >= n, "row strides below the number of channels");
-    assert!(x.len() >= window.reach(weights.taps(), weights.c_in()), "input of {} values is too short", x.len());
-    assert!(y.len() >= (window.rows - 1) * y_pitch + n, "output of {} values is too short", y.len());
+    assert!(
+        window.pitch >= weights.c_in() && y_pitch >= n,
+        "row strides below the number of channels"
+    );
+    assert!(
+        x.len() >= window.reach(weights.taps(), weights.c_in()),
+        "input of {} values is too short",
+        x.len()
+    );
+    assert!(
+        y.len() >= (window.rows - 1) * y_pitch + n,
+        "output of {} values is too short",
+        y.len()
+    );
     let bias = match start {
         Start::Bias(b) => {
             assert!(b.len() >= n, "bias of {} values for {n} channels", b.len());
@@ -120,20 +138,54 @@ macro_rules! by_panel {
     ($s:ident: $S:ident, $p:expr, $total:expr, |$at:ident, $h:ident, $w:ident| $call:expr) => {
         if $S::LANES == 16 {
             match $p {
-                1 => { const $w: usize = 1; by_rows!($total, 14, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], |$at, $h| $call) }
-                2 => { const $w: usize = 2; by_rows!($total, 12, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], |$at, $h| $call) }
-                3 => { const $w: usize = 3; by_rows!($total, 8, [1, 2, 3, 4, 5, 6, 7], |$at, $h| $call) }
-                _ => { const $w: usize = 4; by_rows!($total, 6, [1, 2, 3, 4, 5], |$at, $h| $call) }
+                1 => {
+                    const $w: usize = 1;
+                    by_rows!(
+                        $total,
+                        14,
+                        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+                        |$at, $h| $call
+                    )
+                }
+                2 => {
+                    const $w: usize = 2;
+                    by_rows!(
+                        $total,
+                        12,
+                        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+                        |$at, $h| $call
+                    )
+                }
+                3 => {
+                    const $w: usize = 3;
+                    by_rows!($total, 8, [1, 2, 3, 4, 5, 6, 7], |$at, $h| $call)
+                }
+                _ => {
+                    const $w: usize = 4;
+                    by_rows!($total, 6, [1, 2, 3, 4, 5], |$at, $h| $call)
+                }
             }
         } else if $S::LANES == 8 {
             match $p {
-                1 => { const $w: usize = 1; by_rows!($total, 10, [1, 2, 3, 4, 5, 6, 7, 8, 9], |$at, $h| $call) }
-                _ => { const $w: usize = 2; by_rows!($total, 6, [1, 2, 3, 4, 5], |$at, $h| $call) }
+                1 => {
+                    const $w: usize = 1;
+                    by_rows!($total, 10, [1, 2, 3, 4, 5, 6, 7, 8, 9], |$at, $h| $call)
+                }
+                _ => {
+                    const $w: usize = 2;
+                    by_rows!($total, 6, [1, 2, 3, 4, 5], |$at, $h| $call)
+                }
             }
         } else {
             match $p {
-                1 => { const $w: usize = 1; by_rows!($total, 6, [1, 2, 3, 4, 5], |$at, $h| $call) }
-                _ => { const $w: usize = 2; by_rows!($total, 4, [1, 2, 3], |$at, $h| $call) }
+                1 => {
+                    const $w: usize = 1;
+                    by_rows!($total, 6, [1, 2, 3, 4, 5], |$at, $h| $call)
+                }
+                _ => {
+                    const $w: usize = 2;
+                    by_rows!($total, 4, [1, 2, 3], |$at, $h| $call)
+                }
             }
         }
     };
@@ -147,7 +199,11 @@ impl<T: Element> Kernel<T> for Forward<T> {
         for p in panels(self.n.div_ceil(S::LANES), S::PANEL) {
             let width = p * S::LANES;
             // Lanes of the last vector of the last panel, if it is not full.
-            let part = if first + width > self.n { self.n % S::LANES } else { 0 };
+            let part = if first + width > self.n {
+                self.n % S::LANES
+            } else {
+                0
+            };
             by_panel!(s: S, p, self.rows, |m, MR, NR| {
                 // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices that `conv_forward` checked.
                 unsafe {
@@ -188,13 +244,21 @@ impl<T: Element> Forward<T> {
                 for (i, row) in acc.iter_mut().enumerate() {
                     for (j, a) in row.iter_mut().enumerate() {
                         let at = y.add(i * self.y_pitch + j * S::LANES);
-                        *a = if PART && j == NR - 1 { s.load_part(at, part) } else { s.load(at) };
+                        *a = if PART && j == NR - 1 {
+                            s.load_part(at, part)
+                        } else {
+                            s.load(at)
+                        };
                     }
                 }
             } else if !self.bias.is_null() {
                 for j in 0..NR {
                     let at = self.bias.add(first + j * S::LANES);
-                    let b = if PART && j == NR - 1 { s.load_part(at, part) } else { s.load(at) };
+                    let b = if PART && j == NR - 1 {
+                        s.load_part(at, part)
+                    } else {
+                        s.load(at)
+                    };
                     for row in &mut acc {
                         row[j] = b;
                     }
@@ -249,10 +313,25 @@ pub fn conv_weight_gradient<T: Element>(
     if window.rows == 0 || c_in == 0 || c_out == 0 {
         return;
     }
-    assert!(window.pitch >= c_in && dy_pitch >= c_out, "row strides below the number of channels");
-    assert!(x.len() >= window.reach(taps, c_in), "input of {} values is too short", x.len());
-    assert!(dy.len() >= (window.rows - 1) * dy_pitch + c_out, "gradient of {} values is too short", dy.len());
-    assert!(dw.len() >= taps * c_in * c_out, "weight gradient of {} values is too short", dw.len());
+    assert!(
+        window.pitch >= c_in && dy_pitch >= c_out,
+        "row strides below the number of channels"
+    );
+    assert!(
+        x.len() >= window.reach(taps, c_in),
+        "input of {} values is too short",
+        x.len()
+    );
+    assert!(
+        dy.len() >= (window.rows - 1) * dy_pitch + c_out,
+        "gradient of {} values is too short",
+        dy.len()
+    );
+    assert!(
+        dw.len() >= taps * c_in * c_out,
+        "weight gradient of {} values is too short",
+        dw.len()
+    );
     // Blocks of rows that stay in the second-level cache together with their gradient.
     let block = (BLOCK_VALUES / (c_in + c_out)).max(32);
     let mut m = 0;
@@ -301,7 +380,11 @@ impl<T: Element> Kernel<T> for WeightGradient<T> {
         let mut first = 0;
         for p in panels(self.n.div_ceil(S::LANES), S::PANEL) {
             let width = p * S::LANES;
-            let part = if first + width > self.n { self.n % S::LANES } else { 0 };
+            let part = if first + width > self.n {
+                self.n % S::LANES
+            } else {
+                0
+            };
             for t in 0..self.taps {
                 by_panel!(s: S, p, self.c_in, |c, MR, NR| {
                     // SAFETY: channels c .. c + MR and the columns of this panel lie inside the slices that the caller checked.
@@ -340,7 +423,11 @@ impl<T: Element> WeightGradient<T> {
             for (i, row) in acc.iter_mut().enumerate() {
                 for (j, a) in row.iter_mut().enumerate() {
                     let at = dw.add(i * self.n + j * S::LANES);
-                    *a = if PART && j == NR - 1 { s.load_part(at, part) } else { s.load(at) };
+                    *a = if PART && j == NR - 1 {
+                        s.load_part(at, part)
+                    } else {
+                        s.load(at)
+                    };
                 }
             }
             let mut x = self.x.add(t * self.tap_step + c);
@@ -349,7 +436,11 @@ impl<T: Element> WeightGradient<T> {
                 let mut d = [s.zero(); NR];
                 for (j, v) in d.iter_mut().enumerate() {
                     let at = dy.add(j * S::LANES);
-                    *v = if PART && j == NR - 1 { s.load_part(at, part) } else { s.load(at) };
+                    *v = if PART && j == NR - 1 {
+                        s.load_part(at, part)
+                    } else {
+                        s.load(at)
+                    };
                 }
                 for (i, row) in acc.iter_mut().enumerate() {
                     let a = s.splat(*x.add(i));

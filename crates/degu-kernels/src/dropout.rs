@@ -45,7 +45,10 @@ impl DropoutMask {
     pub fn new(step_seed: u64, layer: u64, sample: u64, rate: f64) -> Self {
         let h = mix(mix(mix(step_seed).wrapping_add(layer)).wrapping_add(sample));
         let threshold = (rate.clamp(0.0, 1.0) * 4_294_967_296.0).min(4_294_967_295.0);
-        Self { key: [h as u32, (h >> 32) as u32], threshold: threshold as u32 }
+        Self {
+            key: [h as u32, (h >> 32) as u32],
+            threshold: threshold as u32,
+        }
     }
 
     /// Whether element `index` (row-major in the sample's tensor) is kept.
@@ -70,7 +73,14 @@ impl DropoutMask {
 /// # Panics
 ///
 /// If `values` is shorter than the shape.
-pub fn apply_dropout<T: Element>(isa: Isa, mask: DropoutMask, shape: Shape, first_row: usize, values: &mut [T], pitch: usize) {
+pub fn apply_dropout<T: Element>(
+    isa: Isa,
+    mask: DropoutMask,
+    shape: Shape,
+    first_row: usize,
+    values: &mut [T],
+    pitch: usize,
+) {
     struct Apply<T> {
         mask: DropoutMask,
         shape: Shape,
@@ -106,5 +116,14 @@ pub fn apply_dropout<T: Element>(isa: Isa, mask: DropoutMask, shape: Shape, firs
         }
     }
     shape.check("values", values.len(), pitch);
-    T::dispatch(isa, Apply { mask, shape, first_row, values: values.as_mut_ptr(), pitch });
+    T::dispatch(
+        isa,
+        Apply {
+            mask,
+            shape,
+            first_row,
+            values: values.as_mut_ptr(),
+            pitch,
+        },
+    );
 }

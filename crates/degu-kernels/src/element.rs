@@ -34,7 +34,11 @@ pub trait Element:
     /// The square root.
     fn sqrt_element(self) -> Self;
     #[doc(hidden)]
-    #[expect(private_bounds, private_interfaces, reason = "sealed: only this crate dispatches")]
+    #[expect(
+        private_bounds,
+        private_interfaces,
+        reason = "sealed: only this crate dispatches"
+    )]
     fn dispatch<K: Kernel<Self>>(isa: Isa, kernel: K) -> K::Output;
 }
 
@@ -70,7 +74,11 @@ impl Element for f32 {
         self.sqrt()
     }
     #[inline(always)]
-    #[expect(private_bounds, private_interfaces, reason = "sealed: only this crate dispatches")]
+    #[expect(
+        private_bounds,
+        private_interfaces,
+        reason = "sealed: only this crate dispatches"
+    )]
     fn dispatch<K: Kernel<Self>>(isa: Isa, kernel: K) -> K::Output {
         isa.run_f32(kernel)
     }
@@ -94,7 +102,11 @@ impl Element for f64 {
         self.sqrt()
     }
     #[inline(always)]
-    #[expect(private_bounds, private_interfaces, reason = "sealed: only this crate dispatches")]
+    #[expect(
+        private_bounds,
+        private_interfaces,
+        reason = "sealed: only this crate dispatches"
+    )]
     fn dispatch<K: Kernel<Self>>(_: Isa, kernel: K) -> K::Output {
         kernel.run(Portable::<f64>::new())
     }

@@ -32,7 +32,9 @@ pub enum IsaError {
         name: String,
     },
     /// The processor lacks the instructions.
-    #[error("kernel set `{name}` needs instructions that this processor lacks: leave it unset or use `portable`")]
+    #[error(
+        "kernel set `{name}` needs instructions that this processor lacks: leave it unset or use `portable`"
+    )]
     Missing {
         /// The name that was given.
         name: String,
@@ -55,14 +57,21 @@ impl Isa {
             Some(name @ ("portable" | "avx2" | "avx512")) => available
                 .into_iter()
                 .find(|isa| isa.name() == name)
-                .ok_or_else(|| IsaError::Missing { name: name.to_owned() }),
-            Some(name) => Err(IsaError::Unknown { name: name.to_owned() }),
+                .ok_or_else(|| IsaError::Missing {
+                    name: name.to_owned(),
+                }),
+            Some(name) => Err(IsaError::Unknown {
+                name: name.to_owned(),
+            }),
         }
     }
 
     /// Every set of this processor, slowest first.
     pub fn available() -> Vec<Self> {
-        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "one set only"))]
+        #[cfg_attr(
+            not(target_arch = "x86_64"),
+            expect(unused_mut, reason = "one set only")
+        )]
         let mut sets = vec![Self::PORTABLE];
         #[cfg(target_arch = "x86_64")]
         {
@@ -151,6 +160,9 @@ mod tests {
             assert_eq!(Isa::detect(Some(isa.name())), Ok(isa));
         }
         assert_eq!(Isa::detect(Some("portable")), Ok(Isa::PORTABLE));
-        assert!(matches!(Isa::detect(Some("sse9")), Err(IsaError::Unknown { .. })));
+        assert!(matches!(
+            Isa::detect(Some("sse9")),
+            Err(IsaError::Unknown { .. })
+        ));
     }
 }

@@ -26,8 +26,14 @@
 //! | `tail` | batch norm, skip, activation, dropout, pooling: forward and backward |
 //! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
 //! | `activation`, `math`, `dropout`, `adam` | what their names say |
-#![expect(unsafe_code, reason = "vector instructions and unchecked loads; shapes are checked once per call")]
-#![expect(clippy::inline_always, reason = "kernels must become part of the function that enables the instructions")]
+#![expect(
+    unsafe_code,
+    reason = "vector instructions and unchecked loads; shapes are checked once per call"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "kernels must become part of the function that enables the instructions"
+)]
 
 mod activation;
 mod adam;

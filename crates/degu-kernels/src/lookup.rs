@@ -53,11 +53,33 @@ pub fn lookup_forward<T: Element>(
     if window.rows == 0 || c_out == 0 {
         return;
     }
-    assert!(table.len() >= window.taps * 4 * c_out, "table of {} values is too short", table.len());
-    assert!(y_pitch >= c_out && y.len() >= (window.rows - 1) * y_pitch + c_out, "output of {} values is too short", y.len());
-    assert!(bias.is_none_or(|b| b.len() >= c_out), "bias shorter than {c_out} channels");
+    assert!(
+        table.len() >= window.taps * 4 * c_out,
+        "table of {} values is too short",
+        table.len()
+    );
+    assert!(
+        y_pitch >= c_out && y.len() >= (window.rows - 1) * y_pitch + c_out,
+        "output of {} values is too short",
+        y.len()
+    );
+    assert!(
+        bias.is_none_or(|b| b.len() >= c_out),
+        "bias shorter than {c_out} channels"
+    );
     let bias = bias.map_or(std::ptr::null(), <[T]>::as_ptr);
-    T::dispatch(isa, Forward { table: table.as_ptr(), c_out, codes, window, bias, y: y.as_mut_ptr(), y_pitch });
+    T::dispatch(
+        isa,
+        Forward {
+            table: table.as_ptr(),
+            c_out,
+            codes,
+            window,
+            bias,
+            y: y.as_mut_ptr(),
+            y_pitch,
+        },
+    );
 }
 
 struct Forward<'a, T> {
@@ -102,7 +124,11 @@ impl<T: Element> Forward<'_, T> {
         // SAFETY: promised by the caller; vectors stay below `c_out`.
         unsafe {
             let y = self.y.add(m * self.y_pitch);
-            let start = if accumulate { y.cast_const() } else { self.bias };
+            let start = if accumulate {
+                y.cast_const()
+            } else {
+                self.bias
+            };
             let mut c = 0;
             while c + 4 * S::LANES <= self.c_out {
                 self.block::<S, 4, false>(s, y, start, rows, c, 0);
@@ -140,7 +166,10 @@ impl<T: Element> Forward<'_, T> {
             }
             for row in rows {
                 for (j, a) in acc.iter_mut().enumerate() {
-                    *a = s.add(*a, s.load_up_to::<PART>(self.table.add(row + c + j * S::LANES), part));
+                    *a = s.add(
+                        *a,
+                        s.load_up_to::<PART>(self.table.add(row + c + j * S::LANES), part),
+                    );
                 }
             }
             for (j, a) in acc.iter().enumerate() {
@@ -167,9 +196,27 @@ pub fn lookup_weight_gradient<T: Element>(
     if window.rows == 0 || c_out == 0 {
         return;
     }
-    assert!(dtable.len() >= window.taps * 4 * c_out, "table of {} values is too short", dtable.len());
-    assert!(dy_pitch >= c_out && dy.len() >= (window.rows - 1) * dy_pitch + c_out, "gradient of {} values is too short", dy.len());
-    T::dispatch(isa, Scatter { dtable: dtable.as_mut_ptr(), c_out, codes, window, dy: dy.as_ptr(), dy_pitch });
+    assert!(
+        dtable.len() >= window.taps * 4 * c_out,
+        "table of {} values is too short",
+        dtable.len()
+    );
+    assert!(
+        dy_pitch >= c_out && dy.len() >= (window.rows - 1) * dy_pitch + c_out,
+        "gradient of {} values is too short",
+        dy.len()
+    );
+    T::dispatch(
+        isa,
+        Scatter {
+            dtable: dtable.as_mut_ptr(),
+            c_out,
+            codes,
+            window,
+            dy: dy.as_ptr(),
+            dy_pitch,
+        },
+    );
 }
 
 struct Scatter<'a, T> {

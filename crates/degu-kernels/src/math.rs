@@ -70,7 +70,10 @@ pub(crate) fn normal_cdf<S: Simd>(s: S, x: S::V) -> S::V {
     for c in [-1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592] {
         p = s.fma(p, t, s.constant(c));
     }
-    let upper = s.mul(s.mul(half, s.mul(p, t)), s.exp(s.sub(s.zero(), s.mul(z, z))));
+    let upper = s.mul(
+        s.mul(half, s.mul(p, t)),
+        s.exp(s.sub(s.zero(), s.mul(z, z))),
+    );
     s.select(s.gt(x, s.zero()), s.sub(one, upper), upper)
 }
 

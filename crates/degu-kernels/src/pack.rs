@@ -31,7 +31,15 @@ impl<T: Element> Packed<T> {
     pub fn new(isa: Isa, taps: usize, c_in: usize, c_out: usize) -> Self {
         let (lanes, panel) = isa.geometry::<T>();
         let data = vec![T::default(); taps * c_in * c_out.div_ceil(lanes) * lanes];
-        Self { isa, taps, c_in, c_out, lanes, panel, data }
+        Self {
+            isa,
+            taps,
+            c_in,
+            c_out,
+            lanes,
+            panel,
+            data,
+        }
     }
 
     /// Packs `weights`, `[taps, c_in, c_out]`.
@@ -41,13 +49,20 @@ impl<T: Element> Packed<T> {
     /// If `weights` has another length.
     pub fn pack(&mut self, weights: &[T]) {
         let depth = self.taps * self.c_in;
-        assert_eq!(weights.len(), depth * self.c_out, "weights [taps, c_in, c_out]");
+        assert_eq!(
+            weights.len(),
+            depth * self.c_out,
+            "weights [taps, c_in, c_out]"
+        );
         let (mut at, mut first) = (0, 0);
         for p in panels(self.c_out.div_ceil(self.lanes), self.panel) {
             let width = p * self.lanes;
             let end = (first + width).min(self.c_out);
             let panel = &mut self.data[at..at + depth * width];
-            for (row, source) in panel.chunks_exact_mut(width).zip(weights.chunks_exact(self.c_out)) {
+            for (row, source) in panel
+                .chunks_exact_mut(width)
+                .zip(weights.chunks_exact(self.c_out))
+            {
                 row[..end - first].copy_from_slice(&source[first..end]);
             }
             at += depth * width;
@@ -63,7 +78,11 @@ impl<T: Element> Packed<T> {
     /// If `weights` has another length.
     pub fn pack_reversed(&mut self, weights: &[T]) {
         let (taps, inner, outer) = (self.taps, self.c_in, self.c_out);
-        assert_eq!(weights.len(), taps * inner * outer, "weights [taps, c_out, c_in]");
+        assert_eq!(
+            weights.len(),
+            taps * inner * outer,
+            "weights [taps, c_out, c_in]"
+        );
         let (mut at, mut first) = (0, 0);
         for p in panels(outer.div_ceil(self.lanes), self.panel) {
             let width = p * self.lanes;
@@ -71,7 +90,10 @@ impl<T: Element> Packed<T> {
             for t in 0..taps {
                 let source = &weights[(taps - 1 - t) * outer * inner..][..outer * inner];
                 let block = &mut self.data[at..at + inner * width];
-                for (j, row) in source[first * inner..end * inner].chunks_exact(inner).enumerate() {
+                for (j, row) in source[first * inner..end * inner]
+                    .chunks_exact(inner)
+                    .enumerate()
+                {
                     for (value, target) in row.iter().zip(block[j..].iter_mut().step_by(width)) {
                         *target = *value;
                     }

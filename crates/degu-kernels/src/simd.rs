@@ -76,7 +76,11 @@ pub(crate) trait Simd: Copy {
     unsafe fn load_up_to<const PART: bool>(self, p: *const Self::T, n: usize) -> Self::V {
         // SAFETY: promised by the caller.
         unsafe {
-            if PART { self.load_part(p, n) } else { self.load(p) }
+            if PART {
+                self.load_part(p, n)
+            } else {
+                self.load(p)
+            }
         }
     }
     /// All lanes if `n >= LANES`, else the first `n`.
@@ -87,7 +91,11 @@ pub(crate) trait Simd: Copy {
     unsafe fn store_up_to<const PART: bool>(self, p: *mut Self::T, n: usize, v: Self::V) {
         // SAFETY: promised by the caller.
         unsafe {
-            if PART { self.store_part(p, n, v) } else { self.store(p, v) }
+            if PART {
+                self.store_part(p, n, v)
+            } else {
+                self.store(p, v)
+            }
         }
     }
 }

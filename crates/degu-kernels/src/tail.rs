@@ -121,22 +121,50 @@ struct Winner<V> {
 }
 
 impl<T: Element, A: Pointwise> Common<T, A> {
-    fn new(tail: &Tail<'_, T>, shape: Shape, first_row: usize, y: *const T, y_pitch: usize, y_len: usize, skip: Option<Rows<'_, T>>) -> Self {
+    fn new(
+        tail: &Tail<'_, T>,
+        shape: Shape,
+        first_row: usize,
+        y: *const T,
+        y_pitch: usize,
+        y_len: usize,
+        skip: Option<Rows<'_, T>>,
+    ) -> Self {
         assert!(tail.pool.size() > 0, "a pooling window of 0 rows");
-        assert!(first_row.is_multiple_of(tail.pool.size()), "row {first_row} does not start a window");
+        assert!(
+            first_row.is_multiple_of(tail.pool.size()),
+            "row {first_row} does not start a window"
+        );
         shape.check("y", y_len, y_pitch);
         if let Some(skip) = skip {
             shape.check("skip", skip.values.len(), skip.pitch);
         }
-        let (scale, shift) = tail.affine.map_or((std::ptr::null(), std::ptr::null()), |(scale, shift)| {
-            assert!(scale.len() >= shape.channels && shift.len() >= shape.channels, "scale and shift per channel");
-            (scale.as_ptr(), shift.as_ptr())
-        });
+        let (scale, shift) =
+            tail.affine
+                .map_or((std::ptr::null(), std::ptr::null()), |(scale, shift)| {
+                    assert!(
+                        scale.len() >= shape.channels && shift.len() >= shape.channels,
+                        "scale and shift per channel"
+                    );
+                    (scale.as_ptr(), shift.as_ptr())
+                });
         Self {
             shape,
             first_row,
-            y: View { p: y, pitch: y_pitch },
-            skip: skip.map_or(View { p: std::ptr::null(), pitch: 0 }, |s| View { p: s.values.as_ptr(), pitch: s.pitch }),
+            y: View {
+                p: y,
+                pitch: y_pitch,
+            },
+            skip: skip.map_or(
+                View {
+                    p: std::ptr::null(),
+                    pitch: 0,
+                },
+                |s| View {
+                    p: s.values.as_ptr(),
+                    pitch: s.pitch,
+                },
+            ),
             scale,
             shift,
             before: tail.before,
@@ -147,17 +175,28 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     }
 
     fn pooled(&self) -> Shape {
-        Shape { rows: self.shape.rows / self.pool.size(), channels: self.shape.channels }
+        Shape {
+            rows: self.shape.rows / self.pool.size(),
+            channels: self.shape.channels,
+        }
     }
 
     /// # Safety
     /// Channel `c` exists, with `part` values after it if `PART`, else a whole vector.
     #[inline(always)]
-    unsafe fn affine<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) -> Affine<S::V> {
+    unsafe fn affine<S: Simd<T = T>, const PART: bool>(
+        &self,
+        s: S,
+        c: usize,
+        part: usize,
+    ) -> Affine<S::V> {
         // SAFETY: promised by the caller; scale and shift have a value per channel.
         unsafe {
             if self.scale.is_null() {
-                Affine { scale: s.constant(1.0), shift: s.zero() }
+                Affine {
+                    scale: s.constant(1.0),
+                    shift: s.zero(),
+                }
             } else {
                 Affine {
                     scale: s.load_up_to::<PART>(self.scale.add(c), part),
@@ -172,7 +211,14 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     /// # Safety
     /// Row `m` and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn pre<S: Simd<T = T>, const PART: bool>(&self, s: S, m: usize, c: usize, part: usize, affine: &Affine<S::V>) -> (S::V, S::V) {
+    unsafe fn pre<S: Simd<T = T>, const PART: bool>(
+        &self,
+        s: S,
+        m: usize,
+        c: usize,
+        part: usize,
+        affine: &Affine<S::V>,
+    ) -> (S::V, S::V) {
         // SAFETY: promised by the caller.
         unsafe {
             let y = s.load_up_to::<PART>(self.y.p.add(m * self.y.pitch + c), part);
@@ -181,7 +227,10 @@ impl<T: Element, A: Pointwise> Common<T, A> {
                 z = s.fma(y, affine.scale, affine.shift);
             }
             if !self.skip.p.is_null() {
-                z = s.add(z, s.load_up_to::<PART>(self.skip.p.add(m * self.skip.pitch + c), part));
+                z = s.add(
+                    z,
+                    s.load_up_to::<PART>(self.skip.p.add(m * self.skip.pitch + c), part),
+                );
             }
             (y, z)
         }
@@ -226,7 +275,12 @@ impl<T: Element, A: Pointwise> Common<T, A> {
         affine: &Affine<S::V>,
     ) -> Winner<S::V> {
         let one = s.constant(1.0);
-        let mut best = Winner { index: s.zero(), z: s.zero(), y: s.zero(), factor: one };
+        let mut best = Winner {
+            index: s.zero(),
+            z: s.zero(),
+            y: s.zero(),
+            factor: one,
+        };
         let mut top = s.zero();
         for k in 0..size {
             let m = w * size + k;
@@ -240,7 +294,12 @@ impl<T: Element, A: Pointwise> Common<T, A> {
             }
             if k == 0 {
                 top = v;
-                best = Winner { index: s.zero(), z, y, factor };
+                best = Winner {
+                    index: s.zero(),
+                    z,
+                    y,
+                    factor,
+                };
             } else {
                 let better = s.gt(v, top);
                 top = s.select(better, v, top);
@@ -260,7 +319,14 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     /// # Safety
     /// Pooled row `m` and the channels from `c` on exist in `g`.
     #[inline(always)]
-    unsafe fn pooled_gradient<S: Simd<T = T>, const PART: bool>(&self, s: S, g: View<T>, m: usize, c: usize, part: usize) -> S::V {
+    unsafe fn pooled_gradient<S: Simd<T = T>, const PART: bool>(
+        &self,
+        s: S,
+        g: View<T>,
+        m: usize,
+        c: usize,
+        part: usize,
+    ) -> S::V {
         // SAFETY: promised by the caller.
         let g = unsafe { s.load_up_to::<PART>(g.p.add(m * g.pitch + c), part) };
         match self.after {
@@ -296,7 +362,15 @@ pub(crate) use by_channels;
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say, or `first_row` does not start a pooling window.
-pub fn tail_forward<T: Element>(isa: Isa, tail: &Tail<'_, T>, shape: Shape, first_row: usize, y: Rows<'_, T>, skip: Option<Rows<'_, T>>, out: RowsMut<'_, T>) {
+pub fn tail_forward<T: Element>(
+    isa: Isa,
+    tail: &Tail<'_, T>,
+    shape: Shape,
+    first_row: usize,
+    y: Rows<'_, T>,
+    skip: Option<Rows<'_, T>>,
+    out: RowsMut<'_, T>,
+) {
     with_activation!(tail.activation, A => {
         let common = Common::<T, A>::new(tail, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
         common.pooled().check("out", out.values.len(), out.pitch);
@@ -361,11 +435,22 @@ impl<T: Element, A: Pointwise> Forward<T, A> {
 /// # Safety
 /// Row `m` and the channels from `c` on exist in `out`.
 #[inline(always)]
-unsafe fn put<S: Simd, const PART: bool>(s: S, out: ViewMut<S::T>, m: usize, c: usize, part: usize, v: S::V) {
+unsafe fn put<S: Simd, const PART: bool>(
+    s: S,
+    out: ViewMut<S::T>,
+    m: usize,
+    c: usize,
+    part: usize,
+    v: S::V,
+) {
     // SAFETY: promised by the caller.
     unsafe {
         let at = out.p.add(m * out.pitch + c);
-        let v = if out.accumulate { s.add(s.load_up_to::<PART>(at, part), v) } else { v };
+        let v = if out.accumulate {
+            s.add(s.load_up_to::<PART>(at, part), v)
+        } else {
+            v
+        };
         s.store_up_to::<PART>(at, part, v);
     }
 }
@@ -388,7 +473,9 @@ pub fn tail_sums<T: Element>(
     [sum_g, sum_gy]: [&mut [T]; 2],
 ) {
     assert!(
-        mean.len() >= shape.channels && sum_g.len() >= shape.channels && sum_gy.len() >= shape.channels,
+        mean.len() >= shape.channels
+            && sum_g.len() >= shape.channels
+            && sum_gy.len() >= shape.channels,
         "means and sums per channel"
     );
     with_activation!(tail.activation, A => {
@@ -443,7 +530,8 @@ impl<T: Element, A: Pointwise> Sums<T, A> {
                 Pool::Mean(size) | Pool::Max(size) => {
                     let share = s.constant(1.0 / size as f64);
                     for w in 0..t.shape.rows / size {
-                        let pooled = s.mul(t.pooled_gradient::<S, PART>(s, self.g, w, c, part), share);
+                        let pooled =
+                            s.mul(t.pooled_gradient::<S, PART>(s, self.g, w, c, part), share);
                         for k in 0..size {
                             let m = w * size + k;
                             let (y, z) = t.pre::<S, PART>(s, m, c, part, &affine);
@@ -463,7 +551,14 @@ impl<T: Element, A: Pointwise> Sums<T, A> {
 impl<T: Element, A: Pointwise> Common<T, A> {
     /// Gradient at the activation's input of row `m`.
     #[inline(always)]
-    fn row_gradient<S: Simd<T = T>>(&self, s: S, pooled: S::V, z: S::V, m: usize, c: usize) -> S::V {
+    fn row_gradient<S: Simd<T = T>>(
+        &self,
+        s: S,
+        pooled: S::V,
+        z: S::V,
+        m: usize,
+        c: usize,
+    ) -> S::V {
         let g = s.mul(pooled, A::derivative(s, z));
         match self.before {
             Some(mask) => s.mul(g, self.factor_before(s, mask, m, c)),
@@ -496,20 +591,39 @@ pub fn tail_backward<T: Element>(
     let dy = match into {
         Some(into) => {
             shape.check("into", into.values.len(), into.pitch);
-            ViewMut { p: into.values.as_mut_ptr(), pitch: into.pitch, accumulate: into.accumulate }
+            ViewMut {
+                p: into.values.as_mut_ptr(),
+                pitch: into.pitch,
+                accumulate: into.accumulate,
+            }
         }
-        None => ViewMut { p: y_pointer, pitch: y.pitch, accumulate: false },
+        None => ViewMut {
+            p: y_pointer,
+            pitch: y.pitch,
+            accumulate: false,
+        },
     };
     let dskip = match skip_gradient {
         Some(d) => {
             shape.check("skip_gradient", d.values.len(), d.pitch);
-            ViewMut { p: d.values.as_mut_ptr(), pitch: d.pitch, accumulate: d.accumulate }
+            ViewMut {
+                p: d.values.as_mut_ptr(),
+                pitch: d.pitch,
+                accumulate: d.accumulate,
+            }
         }
-        None => ViewMut { p: std::ptr::null_mut(), pitch: 0, accumulate: false },
+        None => ViewMut {
+            p: std::ptr::null_mut(),
+            pitch: 0,
+            accumulate: false,
+        },
     };
     let norm = norm.map(|n| {
         let c = shape.channels;
-        assert!(n.mean.len() >= c && n.constant.len() >= c && n.slope.len() >= c, "batch-norm terms per channel");
+        assert!(
+            n.mean.len() >= c && n.constant.len() >= c && n.slope.len() >= c,
+            "batch-norm terms per channel"
+        );
         [n.mean.as_ptr(), n.constant.as_ptr(), n.slope.as_ptr()]
     });
     with_activation!(tail.activation, A => {
@@ -556,7 +670,12 @@ impl<T: Element, A: Pointwise> Backward<T, A> {
         // SAFETY: rows stay below shape.rows, pooled rows exist in `g`, norm terms have a value per channel.
         unsafe {
             let affine = t.affine::<S, PART>(s, c, part);
-            let mut terms = Terms { scale: affine.scale, mean: s.zero(), constant: s.zero(), slope: s.zero() };
+            let mut terms = Terms {
+                scale: affine.scale,
+                mean: s.zero(),
+                constant: s.zero(),
+                slope: s.zero(),
+            };
             if let Some([mean, constant, slope]) = self.norm {
                 terms.mean = s.load_up_to::<PART>(mean.add(c), part);
                 terms.constant = s.load_up_to::<PART>(constant.add(c), part);
@@ -572,18 +691,33 @@ impl<T: Element, A: Pointwise> Backward<T, A> {
                         let g = s.mul(s.mul(g, best.factor), A::derivative(s, best.z));
                         for k in 0..size {
                             let wins = s.eq(best.index, s.constant(k as f64));
-                            self.row::<S, PART>(s, w * size + k, c, part, s.select(wins, g, s.zero()), &terms);
+                            self.row::<S, PART>(
+                                s,
+                                w * size + k,
+                                c,
+                                part,
+                                s.select(wins, g, s.zero()),
+                                &terms,
+                            );
                         }
                     }
                 }
                 Pool::Mean(size) | Pool::Max(size) => {
                     let share = s.constant(1.0 / size as f64);
                     for w in 0..windows {
-                        let pooled = s.mul(t.pooled_gradient::<S, PART>(s, self.g, w, c, part), share);
+                        let pooled =
+                            s.mul(t.pooled_gradient::<S, PART>(s, self.g, w, c, part), share);
                         for k in 0..size {
                             let m = w * size + k;
                             let (_, z) = t.pre::<S, PART>(s, m, c, part, &affine);
-                            self.row::<S, PART>(s, m, c, part, t.row_gradient(s, pooled, z, m, c), &terms);
+                            self.row::<S, PART>(
+                                s,
+                                m,
+                                c,
+                                part,
+                                t.row_gradient(s, pooled, z, m, c),
+                                &terms,
+                            );
                         }
                     }
                 }
@@ -599,7 +733,15 @@ impl<T: Element, A: Pointwise> Backward<T, A> {
     /// # Safety
     /// Row `m` and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn row<S: Simd<T = T>, const PART: bool>(&self, s: S, m: usize, c: usize, part: usize, g: S::V, terms: &Terms<S::V>) {
+    unsafe fn row<S: Simd<T = T>, const PART: bool>(
+        &self,
+        s: S,
+        m: usize,
+        c: usize,
+        part: usize,
+        g: S::V,
+        terms: &Terms<S::V>,
+    ) {
         // SAFETY: promised by the caller; `y` is read before a gradient may replace it.
         unsafe {
             if !self.dskip.p.is_null() {
@@ -607,7 +749,8 @@ impl<T: Element, A: Pointwise> Backward<T, A> {
             }
             let mut d = s.mul(g, terms.scale);
             if self.norm.is_some() {
-                let y = s.load_up_to::<PART>(self.common.y.p.add(m * self.common.y.pitch + c), part);
+                let y =
+                    s.load_up_to::<PART>(self.common.y.p.add(m * self.common.y.pitch + c), part);
                 d = s.fma(terms.slope, s.sub(y, terms.mean), s.add(d, terms.constant));
             }
             put::<S, PART>(s, self.dy, m, c, part, d);

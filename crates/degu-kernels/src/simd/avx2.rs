@@ -112,7 +112,9 @@ impl Simd for Avx2 {
     fn exp(self, x: __m256) -> __m256 {
         let x = self.min(self.splat(EXP_HI), self.max(self.splat(EXP_LO), x));
         let scaled = self.mul(x, self.splat(std::f32::consts::LOG2_E));
-        let n = op!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(scaled));
+        let n = op!(_mm256_round_ps::<
+            { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+        >(scaled));
         let r = self.fma(n, self.splat(-LN2_HI), x);
         let r = self.fma(n, self.splat(-LN2_LO), r);
         let mut p = self.splat(TAYLOR[0]);

@@ -107,7 +107,9 @@ impl Simd for Avx512 {
     fn exp(self, x: __m512) -> __m512 {
         let x = self.min(self.splat(EXP_HI), self.max(self.splat(EXP_LO), x));
         let scaled = self.mul(x, self.splat(std::f32::consts::LOG2_E));
-        let n = op!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT }>(scaled));
+        let n = op!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT }>(
+            scaled
+        ));
         let r = self.fma(n, self.splat(-LN2_HI), x);
         let r = self.fma(n, self.splat(-LN2_LO), r);
         let mut p = self.splat(TAYLOR[0]);

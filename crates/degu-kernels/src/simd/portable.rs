@@ -46,7 +46,13 @@ impl<T: Element> Simd for Portable<T> {
     #[inline(always)]
     unsafe fn load_part(self, p: *const T, n: usize) -> [T; LANES] {
         // SAFETY: only lanes below `n`, readable by contract, are read.
-        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { T::default() })
+        std::array::from_fn(|i| {
+            if i < n {
+                unsafe { *p.add(i) }
+            } else {
+                T::default()
+            }
+        })
     }
     #[inline(always)]
     unsafe fn store_part(self, p: *mut T, n: usize, v: [T; LANES]) {

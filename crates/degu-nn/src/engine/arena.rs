@@ -1,0 +1,186 @@
+//! The buffers of one chunk of the batch.
+//!
+//! A batch is cut into a fixed number of chunks, whatever the number of threads, and each chunk owns every buffer of its sequences
+//! and its own partial sums. Workers take whole chunks, and partial sums are added in the order of chunks: any number of threads
+//! gives the same bits.
+
+use super::plan::{Block, Plan};
+use degu_kernels::Moments;
+use std::ops::Range;
+
+/// Chunks of a training batch.
+pub(super) const CHUNKS: usize = 8;
+
+/// The buffers of one chunk; allocated once, zeroed once (halo rows are never written).
+#[derive(Debug, Default)]
+pub(super) struct Arena {
+    /// First sequence of the chunk in its batch.
+    pub(super) first: usize,
+    /// Sequences in the chunk.
+    pub(super) count: usize,
+    /// Matrices between blocks, and the distance of two sequences in each.
+    pub(super) data: Vec<Vec<f32>>,
+    pub(super) step: Vec<usize>,
+    /// Outputs of the linear parts, turned into their gradients by the backward pass.
+    pub(super) y: Vec<Vec<f32>>,
+    /// Gradients of the matrices, by place.
+    pub(super) gradients: Vec<Vec<f32>>,
+    /// A band of a look-up layer, or one sequence's linear output in inference.
+    pub(super) scratch: Vec<f32>,
+    /// Batch-norm statistics and backward sums, by block.
+    pub(super) moments: Vec<Moments>,
+    pub(super) sums: Vec<[Vec<f32>; 2]>,
+    /// Partial gradients of the tensors that [`Partials`] lists.
+    pub(super) partial: Vec<f32>,
+}
+
+impl Arena {
+    /// Buffers to train on up to `capacity` sequences.
+    pub(super) fn for_training(plan: &Plan, partials: &Partials, capacity: usize) -> Self {
+        let channels = |b: &Block| if b.norm.is_some() { b.channels } else { 0 };
+        Self {
+            data: plan
+                .roots
+                .iter()
+                .map(|r| vec![0.0; r.stride() * capacity])
+                .collect(),
+            step: plan.roots.iter().map(super::plan::Root::stride).collect(),
+            y: plan
+                .blocks
+                .iter()
+                .map(|b| vec![0.0; if b.stored() { b.stride() * capacity } else { 0 }])
+                .collect(),
+            gradients: plan.slots.iter().map(|n| vec![0.0; n * capacity]).collect(),
+            scratch: vec![
+                0.0;
+                plan.blocks
+                    .iter()
+                    .map(|b| b.band() * b.channels)
+                    .max()
+                    .unwrap_or(0)
+            ],
+            moments: plan
+                .blocks
+                .iter()
+                .map(|b| Moments::new(channels(b)))
+                .collect(),
+            sums: plan
+                .blocks
+                .iter()
+                .map(|b| [vec![0.0; channels(b)], vec![0.0; channels(b)]])
+                .collect(),
+            partial: vec![0.0; partials.len],
+            ..Self::default()
+        }
+    }
+
+    /// Buffers to predict on up to `capacity` sequences at a time. Matrices that are written and read for one sequence after
+    /// another hold one sequence only, which stays in the cache.
+    pub(super) fn for_inference(plan: &Plan, capacity: usize) -> Self {
+        let mut kept = vec![false; plan.roots.len()];
+        kept[plan.output.root] = true;
+        // Runs of blocks that work sequence by sequence; a matrix that leaves its run is kept for all sequences.
+        let mut run = 0;
+        let mut made = vec![usize::MAX; plan.roots.len()];
+        for block in &plan.blocks {
+            if block.stacked() {
+                run += 1;
+            }
+            for value in block.reads() {
+                if made[value.root] != run || block.stacked() {
+                    kept[value.root] = true;
+                }
+            }
+            let root = block.output.root;
+            if block.stacked() || (made[root] != usize::MAX && made[root] != run) {
+                kept[root] = true;
+            }
+            made[root] = run;
+            if block.stacked() {
+                run += 1;
+            }
+        }
+        let step: Vec<usize> = plan
+            .roots
+            .iter()
+            .zip(&kept)
+            .map(|(r, kept)| if *kept { r.stride() } else { 0 })
+            .collect();
+        let data = plan
+            .roots
+            .iter()
+            .zip(&kept)
+            .map(|(r, kept)| vec![0.0; r.stride() * if *kept { capacity } else { 1 }]);
+        let scratch = plan.blocks.iter().map(|b| match b.stored() {
+            true if b.stacked() => b.rows * b.channels * capacity,
+            true => b.rows * b.channels,
+            false => b.band() * b.channels,
+        });
+        Self {
+            data: data.collect(),
+            step,
+            scratch: vec![0.0; scratch.max().unwrap_or(0)],
+            ..Self::default()
+        }
+    }
+}
+
+impl Block {
+    /// The matrices that a block reads.
+    pub(super) fn reads(&self) -> impl Iterator<Item = super::plan::Value> {
+        let input = match self.input {
+            super::plan::Source::Codes => None,
+            super::plan::Source::Value(v) => Some(v),
+        };
+        input.into_iter().chain(self.skip).chain(self.add)
+    }
+}
+
+/// The tensors whose gradients are summed per chunk first: weights of convolutions, biases that no batch norm cancels.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Partials {
+    /// Place in the flat gradient, place in the partial vector.
+    pub(super) ranges: Vec<(Range<usize>, Range<usize>)>,
+    /// Weight and bias of each block, in the partial vector.
+    pub(super) weight: Vec<Option<Range<usize>>>,
+    pub(super) bias: Vec<Option<Range<usize>>>,
+    pub(super) len: usize,
+}
+
+impl Partials {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut all = Self::default();
+        for block in &plan.blocks {
+            let weights = block.weights();
+            let weight = weights.filter(|w| !w.stacked).map(|w| all.add(&w.weight));
+            let bias = weights
+                .filter(|_| block.norm.is_none())
+                .and_then(|w| w.bias.clone())
+                .map(|b| all.add(&b));
+            all.weight.push(weight);
+            all.bias.push(bias);
+        }
+        all
+    }
+
+    fn add(&mut self, flat: &Range<usize>) -> Range<usize> {
+        let range = self.len..self.len + flat.len();
+        self.len = range.end;
+        self.ranges.push((flat.clone(), range.clone()));
+        range
+    }
+}
+
+/// Calls `work` for every arena: on the calling thread, or on up to `threads` threads of the current rayon pool.
+pub(super) fn each(threads: usize, arenas: &mut [Arena], work: impl Fn(&mut Arena) + Sync + Send) {
+    use rayon::prelude::*;
+    if threads <= 1 {
+        arenas.iter_mut().for_each(work);
+    } else {
+        let share = arenas.len().div_ceil(threads);
+        arenas
+            .par_chunks_mut(share)
+            .with_max_len(1)
+            .for_each(|share| share.iter_mut().for_each(&work));
+    }
+}

@@ -1,0 +1,68 @@
+//! What can go wrong in the engine.
+
+/// Errors of the training engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The engine has no kernel for a layer; the autograd network has.
+    #[error(
+        "the fused CPU engine has no {what} (layer `{layer}`): train this network with the autograd path"
+    )]
+    Unsupported {
+        /// Name or kind of the layer.
+        layer: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The graph does not fit its input.
+    #[error(transparent)]
+    Graph(#[from] degu_core::Error),
+    /// No tensor of this name.
+    #[error("the network has no tensor `{name}`")]
+    UnknownTensor {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// A slice has the wrong length.
+    #[error("expected {expected} values of {what}, found {found}")]
+    Length {
+        /// What the values are.
+        what: &'static str,
+        /// Their number by the shapes.
+        expected: usize,
+        /// Their number.
+        found: usize,
+    },
+    /// More sequences than the engine was made for.
+    #[error("a batch of {found} sequences exceeds the {capacity} that the engine was made for")]
+    Batch {
+        /// Sequences of the call.
+        found: usize,
+        /// Sequences that fit.
+        capacity: usize,
+    },
+    /// A backward pass without the forward pass it belongs to.
+    #[error("a backward pass needs a training pass before it, and only once")]
+    NoForward,
+}
+
+impl EngineError {
+    pub(super) fn unsupported(layer: impl Into<String>, what: &'static str) -> Self {
+        Self::Unsupported {
+            layer: layer.into(),
+            what,
+        }
+    }
+
+    pub(super) fn length(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+        if expected == found {
+            Ok(())
+        } else {
+            Err(Self::Length {
+                what,
+                expected,
+                found,
+            })
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Batch norm between the passes: statistics of the batch, coefficients, gradients of gamma and beta, running statistics.
+
+use super::arena::Arena;
+use super::pass::Coefficients;
+use super::plan::{Block, Norm};
+use degu_kernels::Moments;
+
+/// Statistics of the last training batch of one block, not yet part of the running ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batch {
+    total: Moments,
+    variance: Vec<f64>,
+}
+
+impl Batch {
+    pub(super) fn new(block: &Block) -> Self {
+        let channels = if block.norm.is_some() {
+            block.channels
+        } else {
+            0
+        };
+        Self {
+            total: Moments::new(channels),
+            variance: vec![0.0; channels],
+        }
+    }
+}
+
+impl Coefficients {
+    pub(super) fn new(block: &Block) -> Self {
+        let zeros = || {
+            vec![
+                0.0;
+                if block.norm.is_some() {
+                    block.channels
+                } else {
+                    0
+                }
+            ]
+        };
+        Self {
+            mean: zeros(),
+            inverse_std: zeros(),
+            scale: zeros(),
+            shift: zeros(),
+            constant: zeros(),
+            slope: zeros(),
+        }
+    }
+
+    fn set(&mut self, c: usize, mean: f64, variance: f64, epsilon: f64, gamma: f32, beta: f32) {
+        let inverse = 1.0 / (variance + epsilon).sqrt();
+        let scale = f64::from(gamma) * inverse;
+        self.mean[c] = mean as f32;
+        self.inverse_std[c] = inverse as f32;
+        self.scale[c] = scale as f32;
+        self.shift[c] = (f64::from(beta) - mean * scale) as f32;
+    }
+
+    /// From the statistics of the batch, merged in the order of chunks.
+    pub(super) fn from_batch(
+        &mut self,
+        b: usize,
+        norm: &Norm,
+        arenas: &[Arena],
+        parameters: &[f32],
+        batch: &mut Batch,
+    ) {
+        batch.total.clear();
+        for arena in arenas {
+            batch.total.merge(&arena.moments[b]);
+        }
+        let n = batch.total.count();
+        for c in 0..self.mean.len() {
+            batch.variance[c] = batch.total.m2()[c] / n;
+            let (gamma, beta) = (
+                parameters[norm.gamma.start + c],
+                parameters[norm.beta.start + c],
+            );
+            self.set(
+                c,
+                batch.total.mean()[c],
+                batch.variance[c],
+                norm.epsilon,
+                gamma,
+                beta,
+            );
+        }
+    }
+
+    /// From the running statistics.
+    pub(super) fn from_running(&mut self, norm: &Norm, parameters: &[f32], buffers: &[f32]) {
+        for c in 0..self.mean.len() {
+            let (mean, variance) = (buffers[norm.mean.start + c], buffers[norm.var.start + c]);
+            let (gamma, beta) = (
+                parameters[norm.gamma.start + c],
+                parameters[norm.beta.start + c],
+            );
+            self.set(
+                c,
+                f64::from(mean),
+                f64::from(variance),
+                norm.epsilon,
+                gamma,
+                beta,
+            );
+        }
+    }
+
+    /// Gradients of gamma and beta, and the terms of the second backward pass, from the sums of the chunks.
+    pub(super) fn from_sums(
+        &mut self,
+        b: usize,
+        norm: &Norm,
+        arenas: &[Arena],
+        count: f64,
+        gradients: &mut [f32],
+    ) {
+        for c in 0..self.mean.len() {
+            let (mut sum_g, mut sum_gy) = (0.0f64, 0.0f64);
+            for arena in arenas {
+                let [g, gy] = &arena.sums[b];
+                sum_g += f64::from(g[c]);
+                sum_gy += f64::from(gy[c]);
+            }
+            let (inverse, scale) = (f64::from(self.inverse_std[c]), f64::from(self.scale[c]));
+            gradients[norm.beta.start + c] = sum_g as f32;
+            gradients[norm.gamma.start + c] = (sum_gy * inverse) as f32;
+            self.constant[c] = (-scale * sum_g / count) as f32;
+            self.slope[c] = (-scale * sum_gy * inverse * inverse / count) as f32;
+        }
+    }
+}
+
+impl Batch {
+    /// Rows of the batch.
+    pub(super) fn count(&self) -> f64 {
+        self.total.count()
+    }
+
+    /// Folds the statistics of the batch into the running ones.
+    pub(super) fn commit(&self, norm: &Norm, buffers: &mut [f32]) {
+        let n = self.total.count();
+        if n < 1.0 {
+            return;
+        }
+        let correction = if norm.unbiased && n > 1.0 {
+            n / (n - 1.0)
+        } else {
+            1.0
+        };
+        for (c, variance) in self.variance.iter().enumerate() {
+            let blend = |old: &mut f32, new: f64| {
+                *old = (f64::from(*old) + norm.momentum * (new - f64::from(*old))) as f32
+            };
+            blend(&mut buffers[norm.mean.start + c], self.total.mean()[c]);
+            blend(&mut buffers[norm.var.start + c], variance * correction);
+        }
+    }
+}

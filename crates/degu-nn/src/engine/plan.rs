@@ -1,0 +1,192 @@
+//! The compiled network: a list of blocks over matrices.
+//!
+//! A block is a linear layer and what follows it up to the next one: batch norm, skip connection, activation, dropout, pooling,
+//! dropout, in this order, each optional. Each runs as one pass over a sequence ([`degu_kernels::Tail`]).
+
+use degu_kernels::{Activation, CodeWindow, Pool};
+use std::ops::Range;
+
+/// A matrix `[rows, cols]` per sequence, with rows of zeros before and after for the convolutions that read it.
+#[derive(Clone, Debug)]
+pub(super) struct Root {
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) front: usize,
+    pub(super) back: usize,
+    /// Read as one vector: must stay without halo.
+    pub(super) flat: bool,
+    /// Place of its gradient.
+    pub(super) slot: usize,
+}
+
+impl Root {
+    /// Values of one sequence, halo included.
+    pub(super) fn stride(&self) -> usize {
+        (self.front + self.rows + self.back) * self.cols
+    }
+
+    /// Values of one sequence without halo.
+    pub(super) fn elements(&self) -> usize {
+        self.rows * self.cols
+    }
+}
+
+/// A view of a matrix: a range of its columns, or all of it as one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) root: usize,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    /// First column in the root.
+    pub(super) col: usize,
+    /// Values from one row to the next.
+    pub(super) pitch: usize,
+}
+
+/// Where a block reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Codes,
+    Value(Value),
+}
+
+/// The linear part of a block.
+#[derive(Clone, Debug)]
+pub(super) enum Linear {
+    /// None: the block works on its input.
+    None,
+    /// Convolution over one-hot rows, from codes.
+    Lookup(Weights),
+    /// Convolution or dense layer.
+    Conv(Weights),
+}
+
+/// A convolution's geometry and its tensors' places.
+#[derive(Clone, Debug)]
+pub(super) struct Weights {
+    pub(super) taps: usize,
+    pub(super) dilation: usize,
+    pub(super) left: usize,
+    pub(super) c_in: usize,
+    pub(super) c_out: usize,
+    pub(super) weight: Range<usize>,
+    pub(super) bias: Option<Range<usize>>,
+    /// One tap over few rows without halo: all sequences of a chunk are one matrix product.
+    pub(super) stacked: bool,
+}
+
+/// A batch norm's tensors.
+#[derive(Clone, Debug)]
+pub(super) struct Norm {
+    pub(super) gamma: Range<usize>,
+    pub(super) beta: Range<usize>,
+    pub(super) mean: Range<usize>,
+    pub(super) var: Range<usize>,
+    pub(super) epsilon: f64,
+    pub(super) momentum: f64,
+    pub(super) unbiased: bool,
+}
+
+/// A dropout: the stream of its masks and its rate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drop {
+    pub(super) stream: u64,
+    pub(super) rate: f64,
+}
+
+/// One block.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) input: Source,
+    pub(super) linear: Linear,
+    /// Rows and channels between the linear part and the rest.
+    pub(super) rows: usize,
+    pub(super) channels: usize,
+    /// Zero rows around the linear part's output, which the input gradient needs.
+    pub(super) front: usize,
+    pub(super) back: usize,
+    pub(super) norm: Option<Norm>,
+    /// Added before the activation.
+    pub(super) skip: Option<Value>,
+    pub(super) activation: Activation,
+    pub(super) before: Option<Drop>,
+    pub(super) pool: Pool,
+    pub(super) after: Option<Drop>,
+    /// Added to the result.
+    pub(super) add: Option<Value>,
+    pub(super) output: Value,
+    /// Whether the gradients this block sends back meet others that came before, in the order of the backward pass.
+    pub(super) input_accumulates: bool,
+    pub(super) skip_accumulates: bool,
+    pub(super) add_accumulates: bool,
+}
+
+impl Block {
+    /// Weights of the linear part.
+    pub(super) fn weights(&self) -> Option<&Weights> {
+        match &self.linear {
+            Linear::None => None,
+            Linear::Lookup(w) | Linear::Conv(w) => Some(w),
+        }
+    }
+
+    /// Whether the linear part's output is kept for the backward pass (a look-up is cheaper to compute again).
+    pub(super) fn stored(&self) -> bool {
+        matches!(self.linear, Linear::Conv(_))
+    }
+
+    pub(super) fn stacked(&self) -> bool {
+        matches!(&self.linear, Linear::Conv(w) if w.stacked)
+    }
+
+    /// Values of the stored output of one sequence, halo included.
+    pub(super) fn stride(&self) -> usize {
+        (self.front + self.rows + self.back) * self.channels
+    }
+
+    /// Rows of a band of a look-up layer that stays in the first-level cache: whole pooling windows.
+    pub(super) fn band(&self) -> usize {
+        const VALUES: usize = 6144;
+        let window = self.pool.size();
+        (VALUES / self.channels.max(1) / window).max(1) * window
+    }
+}
+
+impl Weights {
+    /// The rows `first .. first + rows` of a look-up.
+    pub(super) fn codes(&self, first_row: usize, rows: usize) -> CodeWindow {
+        CodeWindow {
+            first_row,
+            rows,
+            taps: self.taps,
+            stride: 1,
+            dilation: self.dilation,
+            left: self.left,
+        }
+    }
+}
+
+/// The compiled network.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) length: usize,
+    pub(super) roots: Vec<Root>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) output: Value,
+    /// Values per sequence of each place for gradients.
+    pub(super) slots: Vec<usize>,
+}
+
+impl Plan {
+    /// First value of a view in the buffer of its root, for sequence `n`; `step` is the distance of two sequences there.
+    pub(super) fn at(&self, value: &Value, n: usize, step: usize) -> usize {
+        let root = &self.roots[value.root];
+        n * step + root.front * root.cols + value.col
+    }
+
+    /// Whether a view covers a matrix without halo, so that the sequences of a chunk are consecutive rows.
+    pub(super) fn contiguous(&self, value: &Value) -> bool {
+        let root = &self.roots[value.root];
+        root.front + root.back == 0 && value.col == 0 && value.rows * value.cols == root.elements()
+    }
+}
