@@ -1,1 +1,133 @@
-//! Metric plugins for means: correlation and error.
+//! Agreement of predicted and measured values: correlations and errors.
+//!
+//! # Model
+//!
+//! One number per task over the rows with a measurement. Correlations with a constant are undefined, not zero.
+//!
+//! # Parameters
+//!
+//! None.
+//!
+//! # Citation
+//!
+//! Textbook definitions; see `degu_stats::metrics`.
+//!
+//! # Differs from the original in
+//!
+//! Nothing.
+//!
+//! # Source of golden numbers
+//!
+//! scipy, through the fixtures of `degu-stats`.
+
+use degu_core::{Build, Metric, PluginConfig, Result, TaskForecast};
+use degu_stats::metrics;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Defines a metric of means: a configuration without parameters and its registration.
+macro_rules! metric {
+    ($config:ident, $name:literal, $summary:literal, $better:expr, $unit:literal, $compute:expr) => {
+        #[doc = concat!("The metric `", $name, "`: ", $summary, ".")]
+        #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $config {}
+
+        impl PluginConfig for $config {}
+
+        impl Build<dyn Metric> for $config {
+            fn build(self) -> Result<Box<dyn Metric>> {
+                Ok(Box::new(self))
+            }
+        }
+
+        impl Metric for $config {
+            fn higher_is_better(&self) -> Option<bool> {
+                Some($better)
+            }
+            fn unit(&self) -> &str {
+                $unit
+            }
+            fn compute(&self, f: &TaskForecast<'_>) -> Result<Option<f64>> {
+                if f.y.is_empty() {
+                    return Ok(None);
+                }
+                let compute: fn(&[f64], &[f64]) -> degu_stats::Result<Option<f64>> = $compute;
+                Ok(compute(f.y, f.mean)?)
+            }
+        }
+
+        degu_core::register!(Metric $name, $config, revision = 1, $summary);
+    };
+}
+
+metric!(
+    Pearson,
+    "pearson",
+    "linear correlation of predicted and measured values",
+    true,
+    "",
+    |y, m| metrics::pearson(y, m)
+);
+metric!(
+    Spearman,
+    "spearman",
+    "rank correlation of predicted and measured values",
+    true,
+    "",
+    |y, m| metrics::spearman(y, m)
+);
+metric!(
+    Mse,
+    "mse",
+    "mean squared error",
+    false,
+    "{unit}^2",
+    |y, m| metrics::mse(y, m).map(Some)
+);
+metric!(
+    Rmse,
+    "rmse",
+    "root of the mean squared error",
+    false,
+    "{unit}",
+    |y, m| metrics::rmse(y, m).map(Some)
+);
+metric!(
+    Mae,
+    "mae",
+    "mean absolute error",
+    false,
+    "{unit}",
+    |y, m| metrics::mae(y, m).map(Some)
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(metric: &dyn Metric, y: &[f64], mean: &[f64]) -> Option<f64> {
+        metric
+            .compute(&TaskForecast {
+                y,
+                mean,
+                epistemic: None,
+                aleatoric: None,
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_perfect_predictor_is_best() {
+        let y = [1.0, 2.0, 4.0];
+        assert!((value(&Pearson {}, &y, &y).unwrap() - 1.0).abs() < 1e-12);
+        assert_eq!(value(&Mse {}, &y, &y), Some(0.0));
+        assert_eq!(value(&Rmse {}, &y, &[2.0, 3.0, 5.0]), Some(1.0));
+    }
+
+    #[test]
+    fn a_correlation_with_a_constant_is_undefined() {
+        assert_eq!(value(&Pearson {}, &[1.0, 2.0], &[3.0, 3.0]), None);
+        assert_eq!(value(&Spearman {}, &[], &[]), None);
+    }
+}

@@ -1,0 +1,308 @@
+//! One interface over the fused engine and candle's autograd.
+
+mod autograd;
+mod fused;
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use degu_core::{Architecture, Head, ModelIo, Prediction, Seed, Targets, graph::Graph};
+use degu_nn::{optim::OptimizerConfig, schedule::Rates};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{HostForecast, Result, TrainError};
+
+pub use autograd::Autograd;
+pub use fused::Fused;
+
+/// Named tensors on the host: shape and values.
+pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// Weights and optimizer state.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BackendState {
+    /// Parameters and running statistics.
+    pub weights: Weights,
+    /// First moments, by parameter; empty before the first step.
+    pub first: Weights,
+    /// Second moments, by parameter.
+    pub second: Weights,
+    /// Optimizer steps done.
+    pub updates: u64,
+}
+
+/// Sequences of one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Base codes, row-major `[n, L]`.
+    pub codes: &'a [u8],
+    /// Added to the one-hot tensor, `[n, L, 4]`.
+    pub noise: Option<&'a [f32]>,
+    /// Rows `n`.
+    pub rows: usize,
+}
+
+/// One optimizer step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// Optimizer; its own learning rate is replaced by that of `rates`.
+    pub optimizer: OptimizerConfig,
+    /// Learning rate and momentum of this step.
+    pub rates: Rates,
+    /// Largest norm of the gradient; `None` does not clip.
+    pub clip: Option<f64>,
+}
+
+impl Update {
+    /// The step for a rate of the schedule.
+    pub fn new(optimizer: &OptimizerConfig, rates: Rates, clip: f64) -> Self {
+        Self {
+            optimizer: optimizer.clone(),
+            rates,
+            clip: (clip > 0.0).then_some(clip),
+        }
+    }
+}
+
+/// Where a network computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendKind {
+    /// The fused engine where the network has a description that it covers, autograd otherwise.
+    #[default]
+    Auto,
+    /// The fused engine, or an error that names the layer it lacks.
+    Fused,
+    /// candle's autograd.
+    Autograd,
+}
+
+/// A network with its weights that trains and predicts.
+pub trait Backend: Send {
+    /// Name for logs: `fused (avx512)`, `autograd (cpu)`.
+    fn describe(&self) -> String;
+
+    /// Where targets are wanted.
+    fn tensor_device(&self) -> &candle_core::Device;
+
+    /// Forward, backward and one optimizer step; returns the loss before the step.
+    fn step(
+        &mut self,
+        batch: &Batch<'_>,
+        targets: &Targets,
+        dropout: &Seed,
+        step: u64,
+        update: &Update,
+    ) -> Result<f64>;
+
+    /// Raw outputs in evaluation mode, `[n, O]` or `[n, B, O]`.
+    fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor>;
+
+    /// The head.
+    fn head(&self) -> &dyn Head;
+
+    /// Raw outputs of one pass with dropout on and running statistics.
+    fn sample(&mut self, codes: &[u8], rows: usize, dropout: &Seed, pass: u64) -> Result<Tensor>;
+
+    /// All weights and running statistics.
+    fn weights(&self) -> Result<Weights>;
+
+    /// Replaces all weights; the optimizer state stays.
+    fn set_weights(&mut self, weights: &Weights) -> Result<()>;
+
+    /// Weights and optimizer state.
+    fn state(&self) -> Result<BackendState>;
+
+    /// Replaces weights and optimizer state.
+    fn restore(&mut self, state: &BackendState) -> Result<()>;
+
+    /// Loss and forecast in evaluation mode.
+    fn evaluate(
+        &mut self,
+        codes: &[u8],
+        rows: usize,
+        targets: &Targets,
+    ) -> Result<(f64, HostForecast)> {
+        let raw = self.raw(codes, rows)?;
+        let loss = scalar(&self.head().loss(&raw, targets)?)?;
+        Ok((
+            loss,
+            to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?)?,
+        ))
+    }
+
+    /// Forecast in evaluation mode; a head of Monte Carlo dropout averages its passes.
+    fn predict(&mut self, codes: &[u8], rows: usize) -> Result<HostForecast> {
+        let passes = self.head().stochastic_passes();
+        if passes == 0 {
+            let raw = self.raw(codes, rows)?;
+            return to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?);
+        }
+        // The masks of a prediction are a function of the sequence alone, so that batches do not matter.
+        let length = codes.len() / rows.max(1);
+        let mut all = HostForecast::default();
+        for sequence in codes.chunks(length.max(1)) {
+            let label = blake3::hash(sequence).to_hex();
+            let root = Seed::root(0).child("mc-dropout").child(label.as_str());
+            let samples = (0..passes).map(|pass| {
+                let raw = self.sample(sequence, 1, &root, pass as u64)?;
+                to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?)
+            });
+            let one = crate::combine(samples.collect::<Vec<_>>(), degu_stats::moments::Ddof::One)?;
+            all.extend(one);
+        }
+        Ok(all)
+    }
+}
+
+/// The value of a scalar tensor.
+pub(crate) fn scalar(tensor: &Tensor) -> Result<f64> {
+    Ok(tensor
+        .to_dtype(candle_core::DType::F64)?
+        .to_scalar::<f64>()?)
+}
+
+fn to_host(prediction: &Prediction) -> Result<HostForecast> {
+    let dims = prediction.mean.dims();
+    let mut forecast = HostForecast::empty(dims[1..].iter().product());
+    forecast.append(prediction)?;
+    Ok(forecast)
+}
+
+/// What a network is made of.
+pub struct Recipe<'a> {
+    /// Architecture.
+    pub architecture: &'a dyn Architecture,
+    /// Makes the head anew (each backend owns one).
+    pub head: &'a dyn Fn() -> degu_core::Result<Box<dyn Head>>,
+    /// Length and kind of output; `outputs` is filled in from the head.
+    pub length: usize,
+    /// Scalar or profile.
+    pub output: degu_core::OutputKind,
+    /// Root of the streams of this network; initial values come from its child `init`.
+    pub seed: Seed,
+}
+
+/// A device as an experiment file names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub enum Device {
+    /// The first CUDA device if the binary has CUDA and one is there, the CPU otherwise.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A CUDA device by number.
+    Cuda(usize),
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self::Auto
+    }
+}
+
+impl TryFrom<String> for Device {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            other => other
+                .strip_prefix("cuda:")
+                .and_then(|n| n.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| format!("expected `auto`, `cpu` or `cuda:N`, found `{other}`")),
+        }
+    }
+}
+
+impl From<Device> for String {
+    fn from(device: Device) -> Self {
+        match device {
+            Device::Auto => "auto".to_owned(),
+            Device::Cpu => "cpu".to_owned(),
+            Device::Cuda(n) => format!("cuda:{n}"),
+        }
+    }
+}
+
+impl Device {
+    /// Opens the device.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Device`] if CUDA was asked for and cannot be had; never a silent CPU run.
+    pub fn open(&self) -> Result<candle_core::Device> {
+        let cuda = |n: usize| {
+            if cfg!(feature = "cuda") {
+                candle_core::Device::new_cuda(n).map_err(|e| e.to_string())
+            } else {
+                Err("this binary was built without CUDA (build with `--features cuda`)".to_owned())
+            }
+        };
+        match self {
+            Self::Cpu => Ok(candle_core::Device::Cpu),
+            Self::Cuda(n) => cuda(*n).map_err(|problem| TrainError::Device {
+                device: self.clone().into(),
+                problem,
+            }),
+            Self::Auto => Ok(cuda(0).unwrap_or_else(|reason| {
+                tracing::debug!(%reason, "device = \"auto\": using the CPU");
+                candle_core::Device::Cpu
+            })),
+        }
+    }
+}
+
+/// Makes the network of a recipe.
+///
+/// # Errors
+///
+/// [`BackendKind::Fused`] with a network that the engine does not cover, or whatever the plugins fail with.
+pub fn open(
+    recipe: &Recipe<'_>,
+    kind: BackendKind,
+    device: &candle_core::Device,
+    max_batch: usize,
+    threads: usize,
+) -> Result<Box<dyn Backend>> {
+    let head = (recipe.head)()?;
+    let io = ModelIo {
+        length: recipe.length,
+        outputs: head.outputs(),
+        output: recipe.output,
+    };
+    let autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?;
+    if kind == BackendKind::Autograd || !device.is_cpu() {
+        return Ok(Box::new(autograd));
+    }
+    let graph: Option<Graph> = autograd.graph();
+    let Some(graph) = graph else {
+        return if kind == BackendKind::Fused {
+            Err(TrainError::Core(degu_core::Error::Unsupported {
+                operation: "this architecture".to_owned(),
+                rule: "description as a graph",
+                help: "use `backend = \"auto\"`",
+            }))
+        } else {
+            Ok(Box::new(autograd))
+        };
+    };
+    match Fused::new(
+        &graph,
+        &io,
+        autograd.weights()?,
+        (recipe.head)()?,
+        max_batch,
+        threads,
+    ) {
+        Ok(fused) => Ok(Box::new(fused)),
+        Err(error) if kind == BackendKind::Fused => Err(error),
+        Err(error) => {
+            tracing::info!(%error, "the fused engine does not cover this network; training with autograd");
+            Ok(Box::new(autograd))
+        }
+    }
+}

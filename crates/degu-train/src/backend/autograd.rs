@@ -1,0 +1,243 @@
+//! Training with candle's autograd: any network, any device.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use candle_core::{DType, Device, Tensor};
+use degu_core::{
+    Architecture, Ctx, Head, Mode, ModelIo, Prediction, Predictor, Seed, Sequences, Targets,
+    graph::Graph,
+};
+use degu_nn::{
+    Model, ParamStore,
+    clip::clip_global_norm,
+    optim::{Optimizer, OptimizerState, gradients},
+};
+
+use super::{Backend, BackendState, Batch, Update, Weights, scalar};
+use crate::{Result, TrainError, forecast::host};
+
+/// Rows that a prediction passes through the network at once.
+const PREDICT_ROWS: usize = 256;
+
+/// A network with its parameters as candle variables.
+pub struct Autograd {
+    model: Model,
+    store: Arc<ParamStore>,
+    optimizer: Option<Optimizer>,
+    restored: OptimizerState,
+    length: usize,
+    device: Device,
+}
+
+impl Autograd {
+    /// Builds the network with initial values from the child `init` of `seed`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the architecture fails with.
+    pub fn new(
+        architecture: &dyn Architecture,
+        head: Box<dyn Head>,
+        io: &ModelIo,
+        seed: &Seed,
+        device: &Device,
+    ) -> Result<Self> {
+        let store = ParamStore::new(seed.child("init"), DType::F32, device);
+        let model = Model::new(architecture, head, io, &store.params())?;
+        Ok(Self {
+            model,
+            store: Arc::new(store),
+            optimizer: None,
+            restored: OptimizerState::default(),
+            length: io.length,
+            device: device.clone(),
+        })
+    }
+
+    /// The description of the whole network, head included.
+    pub fn graph(&self) -> Option<Graph> {
+        self.model.graph().cloned()
+    }
+
+    /// The parameters.
+    pub fn store(&self) -> &ParamStore {
+        &self.store
+    }
+
+    fn sequences(&self, batch: &Batch<'_>) -> Result<Sequences> {
+        let codes = Tensor::from_slice(batch.codes, (batch.rows, self.length), &self.device)?;
+        let codes = Sequences::Codes(codes);
+        let Some(noise) = batch.noise else {
+            return Ok(codes);
+        };
+        let noise = Tensor::from_slice(noise, (batch.rows, self.length, 4), &self.device)?;
+        Ok(Sequences::OneHot((codes.one_hot(DType::F32)? + noise)?))
+    }
+
+    fn in_pieces(
+        &self,
+        codes: &[u8],
+        rows: usize,
+        mut one: impl FnMut(&Sequences) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut parts = Vec::new();
+        for piece in codes.chunks(PREDICT_ROWS * self.length) {
+            let n = piece.len() / self.length;
+            let batch = Batch {
+                codes: piece,
+                noise: None,
+                rows: n,
+            };
+            parts.push(one(&self.sequences(&batch)?)?.detach());
+        }
+        if rows == 0 || parts.is_empty() {
+            return Err(TrainError::Core(degu_core::Error::Shape {
+                name: "codes",
+                expected: "at least one sequence",
+                got: vec![rows, self.length],
+            }));
+        }
+        Ok(Tensor::cat(&parts, 0)?)
+    }
+}
+
+impl Predictor for Autograd {
+    fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> degu_core::Result<Prediction> {
+        self.model.forward(x, ctx)
+    }
+}
+
+impl Backend for Autograd {
+    fn describe(&self) -> String {
+        format!("autograd ({:?})", self.device.location())
+    }
+
+    fn tensor_device(&self) -> &Device {
+        &self.device
+    }
+
+    fn step(
+        &mut self,
+        batch: &Batch<'_>,
+        targets: &Targets,
+        dropout: &Seed,
+        step: u64,
+        update: &Update,
+    ) -> Result<f64> {
+        let x = self.sequences(batch)?;
+        let mut ctx = Ctx::new(Mode::Train {
+            dropout: *dropout,
+            step,
+        });
+        let raw = self.model.raw(&x, &mut ctx)?;
+        let loss = self.model.head().loss(&raw, targets)?;
+        let value = scalar(&loss)?;
+        if !value.is_finite() {
+            return Ok(value);
+        }
+        let parameters = self.store.parameters();
+        let mut gradients = gradients(&loss, &parameters).map_err(nn_error)?;
+        if let Some(limit) = update.clip {
+            clip_global_norm(&mut gradients, limit);
+        }
+        let optimizer = match &mut self.optimizer {
+            Some(optimizer) if *optimizer.config() == update.optimizer => optimizer,
+            slot => {
+                let state = slot
+                    .take()
+                    .map_or_else(|| self.restored.clone(), |o| o.state().clone());
+                slot.insert(Optimizer::resume(update.optimizer.clone(), state))
+            }
+        };
+        optimizer
+            .step(&parameters, &gradients, update.rates)
+            .map_err(nn_error)?;
+        self.store
+            .fold_statistics(&ctx.into_statistics())
+            .map_err(nn_error)?;
+        Ok(value)
+    }
+
+    fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {
+        self.in_pieces(codes, rows, |x| Ok(self.model.raw(x, &mut Ctx::eval())?))
+    }
+
+    fn head(&self) -> &dyn Head {
+        self.model.head()
+    }
+
+    fn sample(&mut self, codes: &[u8], rows: usize, dropout: &Seed, pass: u64) -> Result<Tensor> {
+        let mode = Mode::Sample {
+            dropout: *dropout,
+            step: pass,
+        };
+        self.in_pieces(codes, rows, |x| {
+            Ok(self.model.raw(x, &mut Ctx::new(mode))?)
+        })
+    }
+
+    fn weights(&self) -> Result<Weights> {
+        let mut all = Weights::new();
+        for (name, var) in self.store.tensors() {
+            all.insert(name, (var.dims().to_vec(), host(var.as_tensor())?));
+        }
+        Ok(all)
+    }
+
+    fn set_weights(&mut self, weights: &Weights) -> Result<()> {
+        for (name, var) in self.store.tensors() {
+            let (_, values) = weights.get(&name).ok_or_else(|| TrainError::File {
+                path: "weights".into(),
+                problem: format!("expected a tensor `{name}` of shape {:?}", var.dims()),
+            })?;
+            self.store.set(&name, values).map_err(nn_error)?;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<BackendState> {
+        let weights = self.weights()?;
+        let state = self
+            .optimizer
+            .as_ref()
+            .map_or(&self.restored, Optimizer::state);
+        let named = |moments: &BTreeMap<String, Vec<f32>>| -> Weights {
+            moments
+                .iter()
+                .map(|(name, values)| {
+                    let shape = weights
+                        .get(name)
+                        .map_or_else(|| vec![values.len()], |(shape, _)| shape.clone());
+                    (name.clone(), (shape, values.clone()))
+                })
+                .collect()
+        };
+        Ok(BackendState {
+            first: named(&state.first),
+            second: named(&state.second),
+            updates: state.step,
+            weights,
+        })
+    }
+
+    fn restore(&mut self, state: &BackendState) -> Result<()> {
+        self.set_weights(&state.weights)?;
+        let values = |moments: &Weights| {
+            moments
+                .iter()
+                .map(|(n, (_, v))| (n.clone(), v.clone()))
+                .collect()
+        };
+        self.restored = OptimizerState {
+            step: state.updates,
+            first: values(&state.first),
+            second: values(&state.second),
+        };
+        self.optimizer = None;
+        Ok(())
+    }
+}
+
+fn nn_error(error: degu_nn::Error) -> TrainError {
+    TrainError::Core(error.into())
+}

@@ -1,0 +1,1 @@
+//! Checks that every plugin passes.

@@ -1,0 +1,499 @@
+//! The training loop.
+//!
+//! One loop serves members and students, with the fused engine or with autograd. Everything that the next step depends on is in
+//! the checkpoint, so a run that was killed and resumed ends with the same bits as one that was not (on the CPU).
+//!
+//! Streams: `order` / `epoch/E`, `dropout` (per layer, step and element), `augmentation` / `epoch/E` / row.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use degu_core::{Augmentation, Seed, SequenceBatch};
+use degu_nn::{
+    optim::OptimizerConfig,
+    schedule::{Rates, Schedule},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Backend, ExampleSet, Labels, Result, Teacher, TrainError,
+    backend::{Batch, Update},
+    checkpoint::{Checkpoint, Progress},
+    examples::shuffled,
+    stopping::{Direction, EarlyStopping},
+};
+
+/// Rows of a validation pass that are evaluated at once.
+const VALIDATION_ROWS: usize = 4096;
+
+/// What training is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FitOptions {
+    /// Largest number of epochs.
+    pub epochs: usize,
+    /// Sequences per step.
+    pub batch_size: usize,
+    /// Optimizer.
+    pub optimizer: OptimizerConfig,
+    /// Schedule of the learning rate.
+    pub schedule: Schedule,
+    /// When to stop.
+    pub early_stopping: StoppingOptions,
+    /// Largest norm of the gradient over all parameters; 0 does not clip.
+    pub gradient_clip: f64,
+    /// A checkpoint after so many steps, besides the one after each epoch; 0 for none.
+    pub checkpoint_steps: u64,
+}
+
+/// Early stopping.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoppingOptions {
+    /// Whether smaller or larger is better.
+    pub direction: Direction,
+    /// Watches the validation loss, or the mean Pearson correlation over tasks.
+    pub metric: Watched,
+    /// Epochs without improvement; 0 never stops.
+    pub patience: usize,
+    /// Smallest improvement that counts.
+    pub min_delta: f64,
+}
+
+/// What early stopping and the plateau schedule watch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Watched {
+    /// Loss on the validation rows.
+    #[default]
+    Loss,
+    /// Pearson correlation of predicted mean and label on the validation rows, averaged over tasks.
+    Pearson,
+}
+
+/// What a network is fitted to.
+pub struct FitData<'a> {
+    /// Sequences.
+    pub examples: &'a ExampleSet,
+    /// Labels of the same rows.
+    pub labels: &'a Labels,
+    /// Rows that are trained on.
+    pub train: &'a [usize],
+    /// Rows that stop the training.
+    pub validation: &'a [usize],
+    /// Changes of the training sequences.
+    pub augmentation: Option<&'a dyn Augmentation>,
+    /// Labels each augmented batch anew.
+    pub dynamic: Option<DynamicLabels<'a>>,
+}
+
+/// Labels made by the teacher for the sequences at hand.
+pub struct DynamicLabels<'a> {
+    /// The teacher.
+    pub teacher: std::cell::RefCell<&'a mut Teacher>,
+    /// Whether the unchanged batch is trained on as well, before the changed one.
+    pub append: bool,
+    /// Whether the student learns the spread between members.
+    pub epistemic: bool,
+    /// Whether the student learns the spread between replicates.
+    pub aleatoric: bool,
+}
+
+/// One epoch of a training curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epoch, counted from 1.
+    pub epoch: usize,
+    /// Mean training loss over the steps of the epoch.
+    pub loss: f64,
+    /// Loss on the validation rows.
+    pub validation_loss: f64,
+    /// Pearson correlation with the validation labels, averaged over tasks.
+    pub validation_pearson: Option<f64>,
+    /// Learning rate at the end of the epoch.
+    pub learning_rate: f64,
+    /// Whether it is the best so far.
+    pub best: bool,
+    /// Phase: training, or fine-tuning on unchanged data.
+    pub phase: usize,
+}
+
+/// Result of a finished training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FitReport {
+    /// The curve.
+    pub epochs: Vec<EpochRecord>,
+    /// Epoch whose weights were kept, counted from 1.
+    pub best_epoch: usize,
+    /// Watched value of that epoch.
+    pub best_value: f64,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Whether early stopping ended it.
+    pub stopped_early: bool,
+}
+
+/// How a call of [`Fitter::run`] ended.
+#[derive(Debug)]
+pub enum FitOutcome {
+    /// Finished; the backend holds the best weights.
+    Finished(FitReport),
+    /// Asked to stop; the last checkpoint continues the run.
+    Interrupted {
+        /// Finished epochs.
+        epochs: usize,
+    },
+}
+
+/// Receives progress and checkpoints.
+pub trait FitObserver {
+    /// After each epoch.
+    fn epoch(&mut self, record: &EpochRecord, of: usize, stopping: &EarlyStopping);
+    /// Within an epoch, every few steps: step, steps of the epoch, loss so far.
+    fn step(&mut self, _epoch: usize, _step: usize, _of: usize, _loss: f64) {}
+    /// A state that continues this run; stores it durably.
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()>;
+}
+
+/// Fits one network.
+pub struct Fitter<'a> {
+    /// Data and labels.
+    pub data: FitData<'a>,
+    /// Options.
+    pub options: &'a FitOptions,
+    /// Phase: 0 for training, 1 for fine-tuning; part of the streams, so that phases draw other orders.
+    pub phase: usize,
+    /// Root of the streams of this network.
+    pub seed: Seed,
+    /// Ends the run at the next batch when set.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl Fitter<'_> {
+    /// Trains until the epochs are over, early stopping ends it, or it is interrupted; the best weights are restored.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Diverged`], [`TrainError::EmptySplit`], or whatever the backend fails with.
+    pub fn run(
+        &self,
+        backend: &mut dyn Backend,
+        resume: Option<Checkpoint>,
+        observer: &mut dyn FitObserver,
+    ) -> Result<FitOutcome> {
+        let labels = self.data.labels;
+        let known = |rows: &[usize]| -> Vec<usize> {
+            rows.iter()
+                .copied()
+                .filter(|r| labels.has_activity(*r))
+                .collect()
+        };
+        let (train, validation) = (known(self.data.train), known(self.data.validation));
+        if train.len() < 2 {
+            return Err(TrainError::EmptySplit {
+                split: "train",
+                help: "check `[split]` and the targets with `degu-lab data inspect`",
+            });
+        }
+        if validation.is_empty() {
+            return Err(TrainError::EmptySplit {
+                split: "validation",
+                help: "early stopping needs validation rows; see `[split]`",
+            });
+        }
+        let batch_size = self.options.batch_size.max(2);
+        let mut progress = match resume {
+            Some(checkpoint) => {
+                backend.restore(&checkpoint.state)?;
+                checkpoint.progress
+            }
+            None => Progress::new(self.options),
+        };
+        while progress.epoch < self.options.epochs && !progress.stopping.should_stop() {
+            if !self.epoch(
+                backend,
+                &train,
+                &validation,
+                batch_size,
+                &mut progress,
+                observer,
+            )? {
+                return Ok(FitOutcome::Interrupted {
+                    epochs: progress.epoch,
+                });
+            }
+        }
+        if let Some(best) = &progress.best {
+            backend.set_weights(best)?;
+        }
+        Ok(FitOutcome::Finished(FitReport {
+            best_epoch: progress.stopping.best_epoch(),
+            best_value: progress.stopping.best().unwrap_or(f64::NAN),
+            steps: progress.step,
+            stopped_early: progress.stopping.should_stop(),
+            epochs: progress.records,
+        }))
+    }
+
+    /// One epoch from where `progress` stands; `false` if it was interrupted.
+    fn epoch(
+        &self,
+        backend: &mut dyn Backend,
+        train: &[usize],
+        validation: &[usize],
+        batch_size: usize,
+        progress: &mut Progress,
+        observer: &mut dyn FitObserver,
+    ) -> Result<bool> {
+        let epoch = progress.epoch + 1;
+        let order = shuffled(train, &self.stream("order").child(format!("epoch/{epoch}")));
+        let of = steps(train.len(), batch_size);
+        let mut codes = Vec::new();
+        while progress.step_in_epoch < of {
+            if self.interrupt.load(Ordering::Relaxed) {
+                observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
+                return Ok(false);
+            }
+            let step = progress.step_in_epoch;
+            // A last batch of one row has no batch statistics: it joins the batch before.
+            let end = if step + 1 == of {
+                order.len()
+            } else {
+                (step + 1) * batch_size
+            };
+            let index = &order[step * batch_size..end];
+            self.data.examples.gather(index, &mut codes);
+            let loss = self.step(backend, index, &codes, epoch, progress)?;
+            progress.loss_sum += loss * index.len() as f64;
+            progress.rows_seen += index.len();
+            progress.step_in_epoch += 1;
+            progress.step += 1;
+            if !loss.is_finite() {
+                return Err(TrainError::Diverged {
+                    epoch,
+                    step: progress.step,
+                    what: "the training loss",
+                    value: loss,
+                });
+            }
+            observer.step(
+                epoch,
+                progress.step_in_epoch,
+                of,
+                progress.loss_sum / progress.rows_seen as f64,
+            );
+            let every = self.options.checkpoint_steps;
+            if every > 0 && progress.step % every == 0 && progress.step_in_epoch < of {
+                observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
+            }
+        }
+        self.finish_epoch(backend, validation, epoch, progress, observer)?;
+        Ok(true)
+    }
+
+    fn finish_epoch(
+        &self,
+        backend: &mut dyn Backend,
+        validation: &[usize],
+        epoch: usize,
+        progress: &mut Progress,
+        observer: &mut dyn FitObserver,
+    ) -> Result<()> {
+        let (validation_loss, validation_pearson) = self.validate(backend, validation)?;
+        if !validation_loss.is_finite() {
+            return Err(TrainError::Diverged {
+                epoch,
+                step: progress.step,
+                what: "the validation loss",
+                value: validation_loss,
+            });
+        }
+        let watched = match self.options.early_stopping.metric {
+            Watched::Loss => validation_loss,
+            Watched::Pearson => validation_pearson.unwrap_or(f64::NAN),
+        };
+        let best = progress.stopping.observe(epoch, watched);
+        if best {
+            progress.best = Some(backend.weights()?);
+        }
+        let learning_rate = self.rates(progress).lr;
+        self.options
+            .schedule
+            .end_epoch(&mut progress.schedule, validation_loss);
+        let record = EpochRecord {
+            epoch,
+            loss: progress.loss_sum / progress.rows_seen.max(1) as f64,
+            validation_loss,
+            validation_pearson,
+            learning_rate,
+            best,
+            phase: self.phase,
+        };
+        progress.records.push(record.clone());
+        progress.epoch = epoch;
+        progress.step_in_epoch = 0;
+        progress.loss_sum = 0.0;
+        progress.rows_seen = 0;
+        observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
+        observer.epoch(&record, self.options.epochs, &progress.stopping);
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        backend: &mut dyn Backend,
+        index: &[usize],
+        codes: &[u8],
+        epoch: usize,
+        progress: &mut Progress,
+    ) -> Result<f64> {
+        let (tasks, output) = (self.data.examples.tasks, self.data.examples.output);
+        let update = Update::new(
+            &self.options.optimizer,
+            self.rates(progress),
+            self.options.gradient_clip,
+        );
+        let dropout = self.stream("dropout");
+        let mut batch = SequenceBatch::new(codes.to_vec(), self.data.examples.length)?;
+        if let Some(augmentation) = self.data.augmentation {
+            let root = self.stream("augmentation").child(format!("epoch/{epoch}"));
+            let seeds: Vec<Seed> = index
+                .iter()
+                .map(|row| root.child(row.to_string()))
+                .collect();
+            augmentation.apply(&mut batch, &seeds)?;
+        }
+        let Some(dynamic) = &self.data.dynamic else {
+            let targets =
+                self.data
+                    .labels
+                    .targets(index, tasks, output, backend.tensor_device())?;
+            let batch = Batch {
+                codes: &batch.codes,
+                noise: batch.noise.as_deref(),
+                rows: index.len(),
+            };
+            return backend.step(&batch, &targets, &dropout, progress.step, &update);
+        };
+        if batch.noise.is_some() {
+            return Err(TrainError::Core(degu_core::Error::Unsupported {
+                operation: "noise on the one-hot input".to_owned(),
+                rule: "label from the teacher (`distill.labels = \"dynamic\"`)",
+                help: "leave noise out of `distill.augmentation`",
+            }));
+        }
+        let mut all = Vec::new();
+        if dynamic.append {
+            all.extend_from_slice(codes);
+        }
+        all.extend_from_slice(&batch.codes);
+        let rows = all.len() / self.data.examples.length;
+        let teacher = dynamic.teacher.borrow_mut().label(&all, rows)?;
+        let width = self.data.examples.width();
+        let labels = Labels {
+            width,
+            mean: teacher.mean,
+            epistemic: if dynamic.epistemic {
+                teacher.epistemic
+            } else {
+                None
+            },
+            aleatoric: if dynamic.aleatoric {
+                teacher.aleatoric
+            } else {
+                None
+            },
+            weight: None,
+        };
+        let everything: Vec<usize> = (0..rows).collect();
+        let targets = labels.targets(&everything, tasks, output, backend.tensor_device())?;
+        let batch = Batch {
+            codes: &all,
+            noise: None,
+            rows,
+        };
+        backend.step(&batch, &targets, &dropout, progress.step, &update)
+    }
+
+    /// Loss and mean Pearson correlation on the validation rows.
+    fn validate(
+        &self,
+        backend: &mut dyn Backend,
+        validation: &[usize],
+    ) -> Result<(f64, Option<f64>)> {
+        let (tasks, output) = (self.data.examples.tasks, self.data.examples.output);
+        let (mut total, mut rows) = (0.0, 0);
+        let mut codes = Vec::new();
+        let mut pairs: Vec<(Vec<f64>, Vec<f64>)> = vec![(Vec::new(), Vec::new()); tasks];
+        for index in validation.chunks(VALIDATION_ROWS) {
+            self.data.examples.gather(index, &mut codes);
+            let targets =
+                self.data
+                    .labels
+                    .targets(index, tasks, output, backend.tensor_device())?;
+            let (loss, forecast) = backend.evaluate(&codes, index.len(), &targets)?;
+            total += loss * index.len() as f64;
+            rows += index.len();
+            let width = self.data.examples.width();
+            for (k, &row) in index.iter().enumerate() {
+                for j in 0..width {
+                    let y = self.data.labels.mean[row * width + j];
+                    if y.is_finite() {
+                        let (a, b) = &mut pairs[j % tasks];
+                        a.push(f64::from(y));
+                        b.push(f64::from(forecast.mean[k * width + j]));
+                    }
+                }
+            }
+        }
+        let correlations: Vec<f64> = pairs
+            .iter()
+            .filter_map(|(a, b)| degu_stats::metrics::pearson(a, b).ok().flatten())
+            .collect();
+        let pearson =
+            (correlations.len() == tasks).then(|| correlations.iter().sum::<f64>() / tasks as f64);
+        Ok((total / rows as f64, pearson))
+    }
+
+    /// Rates of the step that comes next.
+    fn rates(&self, progress: &Progress) -> Rates {
+        let rows = self
+            .data
+            .train
+            .iter()
+            .filter(|r| self.data.labels.has_activity(**r))
+            .count();
+        let total = steps(rows, self.options.batch_size.max(2)) * self.options.epochs;
+        self.options
+            .schedule
+            .rates(&progress.schedule, progress.step, total as u64)
+    }
+
+    fn stream(&self, name: &str) -> Seed {
+        let seed = self.seed.child(name);
+        if self.phase == 0 {
+            seed
+        } else {
+            seed.child(format!("phase/{}", self.phase))
+        }
+    }
+}
+
+/// Steps of an epoch: whole batches, and the rest unless it is a single row.
+fn steps(rows: usize, batch_size: usize) -> usize {
+    let whole = rows / batch_size;
+    (whole + usize::from(rows % batch_size > 1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::steps;
+
+    #[test]
+    fn a_single_left_over_row_joins_the_last_batch() {
+        assert_eq!(steps(128, 64), 2);
+        assert_eq!(steps(129, 64), 2);
+        assert_eq!(steps(130, 64), 3);
+        assert_eq!(steps(3, 64), 1);
+    }
+}

@@ -1,0 +1,90 @@
+//! Early stopping.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Direction of an improvement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Smaller is better.
+    #[default]
+    Min,
+    /// Larger is better.
+    Max,
+}
+
+/// Remembers the best epoch and says when to stop.
+///
+/// An improvement is strict, by more than `min_delta` (Keras: 0). A value that is not finite never improves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStopping {
+    direction: Direction,
+    patience: usize,
+    min_delta: f64,
+    best: Option<f64>,
+    best_epoch: usize,
+    waited: usize,
+}
+
+impl EarlyStopping {
+    /// Stops after `patience` epochs without an improvement; 0 never stops.
+    pub fn new(direction: Direction, patience: usize, min_delta: f64) -> Self {
+        Self {
+            direction,
+            patience,
+            min_delta,
+            best: None,
+            best_epoch: 0,
+            waited: 0,
+        }
+    }
+
+    /// Takes the value of an epoch (counted from 1); returns whether it is the best so far.
+    pub fn observe(&mut self, epoch: usize, value: f64) -> bool {
+        let better = value.is_finite()
+            && self.best.is_none_or(|best| match self.direction {
+                Direction::Min => value < best - self.min_delta,
+                Direction::Max => value > best + self.min_delta,
+            });
+        if better {
+            self.best = Some(value);
+            self.best_epoch = epoch;
+            self.waited = 0;
+        } else {
+            self.waited += 1;
+        }
+        better
+    }
+
+    /// Whether patience has run out.
+    pub fn should_stop(&self) -> bool {
+        self.patience > 0 && self.waited >= self.patience
+    }
+
+    /// Best value so far.
+    pub fn best(&self) -> Option<f64> {
+        self.best
+    }
+
+    /// Epoch of the best value, counted from 1; 0 before the first.
+    pub fn best_epoch(&self) -> usize {
+        self.best_epoch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_do_not_improve_and_nan_counts_as_waiting() {
+        let mut stop = EarlyStopping::new(Direction::Min, 2, 0.0);
+        assert!(stop.observe(1, 1.0));
+        assert!(!stop.observe(2, 1.0));
+        assert!(!stop.should_stop());
+        assert!(!stop.observe(3, f64::NAN));
+        assert!(stop.should_stop());
+        assert_eq!((stop.best(), stop.best_epoch()), (Some(1.0), 1));
+    }
+}
