@@ -1,5 +1,7 @@
 //! Speed of what runs over all rows of a study: conformal fits and intervals, weighted quantiles, bootstraps.
 
+#![expect(clippy::expect_used, reason = "a bench stops at its first mistake")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

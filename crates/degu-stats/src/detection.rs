@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alpha::Alpha;
 use crate::check;
 use crate::error::Result;
 use crate::order::{argsort, ranks, runs_of_equal, sorted};
@@ -63,8 +62,17 @@ pub fn detect(in_distribution: &[f64], shifted: &[f64]) -> Result<Detection> {
     })
 }
 
-/// The p-value threshold that flags at most a share `alpha` of rows in distribution: flag rows whose conformal p-value is
-/// at most `alpha` (see [`SortedScores::p_value`](crate::conformal::SortedScores::p_value)).
-pub fn flagged(p_values: &[f64], alpha: Alpha) -> Vec<bool> {
-    p_values.iter().map(|p| *p <= alpha.value()).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_score_is_chance() {
+        let d = detect(&[0.5; 30], &[0.5; 10]).unwrap();
+        assert_eq!(
+            (d.auroc, d.average_precision, d.fpr_at_95_tpr),
+            (0.5, 0.25, 1.0)
+        );
+        assert!(detect(&[], &[1.0]).is_err() && detect(&[1.0], &[f64::NAN]).is_err());
+    }
 }

@@ -43,6 +43,14 @@
 //! A value that is NaN, a scale that is not positive, lengths that differ: a [`StatsError`] that names the row. Too few
 //! calibration rows: an infinite interval. A column that does not vary: `None`. Nothing depends on the number of threads.
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::float_cmp,
+        reason = "results on grids of exact numbers, and bit-identity, are tested as equal"
+    )
+)]
+
 pub mod alpha;
 pub mod bins;
 pub mod bootstrap;

@@ -36,6 +36,7 @@ pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
 }
 
 /// Runs of equal values in an order that sorts them: half-open ranges into `order`.
+#[expect(clippy::float_cmp, reason = "a tie is an exact tie")]
 pub(crate) fn runs_of_equal(values: &[f64], order: &[usize]) -> Vec<std::ops::Range<usize>> {
     let mut runs = Vec::new();
     let mut start = 0;

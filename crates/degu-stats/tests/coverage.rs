@@ -3,6 +3,8 @@
 //! With k the rank and n calibration rows the mean over R independent repetitions lies within k/(n + 1) ± 3 sd/√R, and
 //! about nine in ten repetitions lie inside their own 5–95 % band (the law is discrete, so between .84 and .97).
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test, as the test itself")]
+
 #[path = "common/random.rs"]
 mod random;
 

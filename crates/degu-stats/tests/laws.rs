@@ -1,5 +1,11 @@
 //! Laws that hold for any data: invariance to row order, and the relations between methods.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "helpers of a test, as the test itself; bit-identity"
+)]
+
 #[path = "common/random.rs"]
 mod random;
 

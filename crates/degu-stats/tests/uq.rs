@@ -3,6 +3,13 @@
 //! A case that no check knows fails, and so does a known case that is missing. Another file of the same format can be
 //! tested with the environment variable `DEGU_UQ_FIXTURE`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::float_cmp,
+    reason = "helpers of a test, as the test itself"
+)]
+
 #[path = "uq/file.rs"]
 mod file;
 #[path = "uq/heads.rs"]

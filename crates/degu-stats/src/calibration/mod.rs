@@ -10,6 +10,6 @@ pub mod binned;
 pub mod conditional;
 pub mod curve;
 
-pub use binned::{SpreadError, spread_error};
+pub use binned::{SpreadError, null_spread_error, spread_error};
 pub use conditional::{cov_gap, size_stratified_coverage, worst_slab};
 pub use curve::{CurveErrors, gaussian_curve_errors, sharpness, variance_ratio};

@@ -153,7 +153,9 @@ fn beta_binomial_mass(trials: usize, a: f64, b: f64) -> Vec<f64> {
         mass[c] = mass[c + 1] / ratio(c);
     }
     let total = crate::sum::sum(&mass);
-    mass.iter_mut().for_each(|p| *p /= total);
+    for probability in &mut mass {
+        *probability /= total;
+    }
     mass
 }
 

@@ -102,15 +102,12 @@ impl Cqr {
     ///
     /// [`StatsError::Parameter`] if half of `alpha` cannot be represented.
     pub fn quantiles(&self, alpha: Alpha) -> Result<(f64, f64)> {
-        Ok(match &self.scores_below {
-            Some(below) => {
-                let half = alpha.divided_by(2)?;
-                (below.quantile(half), self.scores.quantile(half))
-            }
-            None => {
-                let q = self.scores.quantile(alpha);
-                (q, q)
-            }
+        Ok(if let Some(below) = &self.scores_below {
+            let half = alpha.divided_by(2)?;
+            (below.quantile(half), self.scores.quantile(half))
+        } else {
+            let q = self.scores.quantile(alpha);
+            (q, q)
         })
     }
 

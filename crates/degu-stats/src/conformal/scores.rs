@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::alpha::Alpha;
 use crate::check;
-use crate::error::Result;
+use crate::error::{Result, StatsError};
 use crate::order::{kth_smallest, sorted};
 
 /// The k-th smallest score with `k = ceil((n + 1)(1 - alpha))`, +∞ when `k > n`.
 ///
 /// # Errors
 ///
-/// [`StatsError::TooFew`](crate::StatsError::TooFew) for no scores, [`StatsError::NotFinite`](crate::StatsError::NotFinite)
+/// [`StatsError::TooFew`] for no scores, [`StatsError::NotFinite`]
 /// names the first NaN.
 ///
 /// # Examples
@@ -34,15 +34,29 @@ pub fn conformal_quantile(scores: &[f64], alpha: Alpha) -> Result<f64> {
 ///
 /// Order statistics are valid under ties as they stand (conservative).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub struct SortedScores(Vec<f64>);
+
+impl TryFrom<Vec<f64>> for SortedScores {
+    type Error = StatsError;
+
+    fn try_from(scores: Vec<f64>) -> Result<Self> {
+        Self::new(&scores)
+    }
+}
+
+impl From<SortedScores> for Vec<f64> {
+    fn from(scores: SortedScores) -> Self {
+        scores.0
+    }
+}
 
 impl SortedScores {
     /// Sorts the scores of the calibration rows.
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for no scores, or one that is not finite.
+    /// [`StatsError`] for no scores, or one that is not finite.
     pub fn new(scores: &[f64]) -> Result<Self> {
         check::at_least("scores", 1, scores.len())?;
         check::finite("scores", scores)?;
@@ -127,6 +141,9 @@ mod tests {
         assert!(conformal_quantile(&[1.0, f64::NAN], alpha).is_err());
         assert!(conformal_quantile(&[], alpha).is_err());
         assert!(SortedScores::new(&[f64::INFINITY]).is_err());
+        assert!(serde_json::from_str::<SortedScores>("[]").is_err());
+        let read: SortedScores = serde_json::from_str("[2.0, 1.0]").unwrap();
+        assert_eq!(read.as_slice(), [1.0, 2.0]);
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl Score {
         }
     }
 
+    #[expect(clippy::float_cmp, reason = "the power 1 is a setting, not a result")]
     fn divisor(self, row: usize, mean: &[f64], scale: Option<&[f64]>) -> f64 {
         match (self, scale) {
             (Self::Normalized { epsilon, power }, Some(scale)) => {
@@ -197,30 +198,27 @@ impl SplitConformal {
     ///
     /// [`StatsError::Parameter`] if half of `alpha` cannot be represented.
     pub fn offsets(&self, alpha: Alpha) -> Result<Offsets> {
-        Ok(match &self.scores_below {
-            Some(below) => {
-                let half = alpha.divided_by(2)?;
-                Offsets {
-                    below: -below.quantile(half),
-                    above: self.scores.quantile(half),
-                }
+        Ok(if let Some(below) = &self.scores_below {
+            let half = alpha.divided_by(2)?;
+            Offsets {
+                below: -below.quantile(half),
+                above: self.scores.quantile(half),
             }
-            None => {
-                let q = self.scores.quantile(alpha);
-                match self.score {
-                    Score::Upper => Offsets {
-                        below: f64::NEG_INFINITY,
-                        above: q,
-                    },
-                    Score::Lower => Offsets {
-                        below: -q,
-                        above: f64::INFINITY,
-                    },
-                    _ => Offsets {
-                        below: -q,
-                        above: q,
-                    },
-                }
+        } else {
+            let q = self.scores.quantile(alpha);
+            match self.score {
+                Score::Upper => Offsets {
+                    below: f64::NEG_INFINITY,
+                    above: q,
+                },
+                Score::Lower => Offsets {
+                    below: -q,
+                    above: f64::INFINITY,
+                },
+                _ => Offsets {
+                    below: -q,
+                    above: q,
+                },
             }
         })
     }

@@ -106,7 +106,7 @@ impl WeightedScores {
         if test_weight.is_nan() || test_weight < 0.0 {
             return f64::INFINITY;
         }
-        let total = self.cumulative[self.cumulative.len() - 1] + test_weight;
+        let total = self.cumulative.last().copied().unwrap_or(0.0) + test_weight;
         let level = alpha.level() - LEVEL_SLACK;
         let at = self.cumulative.partition_point(|c| c / total < level);
         self.scores.get(at).copied().unwrap_or(f64::INFINITY)

@@ -77,6 +77,7 @@ impl Isotonic {
 }
 
 /// Linear between sorted knots, constant outside; at repeated knots the value of the last one.
+#[expect(clippy::float_cmp, reason = "at a knot its value is returned as it is")]
 pub(crate) fn interpolate(at: f64, x: &[f64], y: &[f64]) -> f64 {
     let above = x.partition_point(|knot| *knot <= at);
     if above == 0 {

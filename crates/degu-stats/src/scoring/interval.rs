@@ -153,7 +153,7 @@ pub fn coverage_width_criterion(
     let coverage = interval_coverage(intervals, measured)?;
     let low = measured.iter().copied().fold(f64::INFINITY, f64::min);
     let high = measured.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if low == high {
+    if high - low <= 0.0 {
         return Err(StatsError::Constant {
             name: "measured",
             rows: measured.len(),

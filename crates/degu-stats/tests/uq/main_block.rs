@@ -1,5 +1,10 @@
 //! Cases of the blocks `main` and `tied`: one task.
 
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method alone is not general enough over its lifetime"
+)]
+
 use degu_stats::calibration::conditional::{size_stratified_coverage, width_coverage_hsic};
 use degu_stats::calibration::curve::{
     gaussian_curve_errors, quantile_errors, sharpness, transform_error, variance_ratio,
@@ -7,7 +12,7 @@ use degu_stats::calibration::curve::{
 use degu_stats::calibration::spread_error;
 use degu_stats::conformal::cqr::{Cqr, CqrScore, QuantileBand};
 use degu_stats::conformal::mondrian::Mondrian;
-use degu_stats::conformal::predictive::PredictiveSystem;
+use degu_stats::conformal::predictive::{PredictiveRow, PredictiveSystem};
 use degu_stats::conformal::weighted::{WeightedScores, effective_n};
 use degu_stats::conformal::{Intervals, Score, SortedScores, SplitConformal};
 use degu_stats::detection::detect;
@@ -255,11 +260,7 @@ fn weighted(f: &Fixture, case: &str, test_weight: f64) -> Value {
     f.per_alpha(case, |alpha| num(fitted.quantile(test_weight, alpha)))
 }
 
-fn predictive(
-    f: &Fixture,
-    case: &str,
-    value: impl Fn(&degu_stats::conformal::predictive::PredictiveRow<'_>, f64) -> f64,
-) -> Value {
+fn predictive(f: &Fixture, case: &str, value: impl Fn(&PredictiveRow<'_>, f64) -> f64) -> Value {
     let name = block_name(case);
     let (y, m, s) = block(f, name);
     let system = PredictiveSystem::fit(&y, &m, Some(&s)).unwrap();

@@ -58,12 +58,8 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
         let members = numbers(&f.value(n)["members"]);
         json!({ "members": members, "ratio": nums(members.iter().map(|m| shrinkage_of_ddof0(*m as usize).unwrap())) })
     }),
-    ("ensemble/crps_mixture", |f, _| {
-        by_row(f, |m, s, y| crps_mixture(m, s, y))
-    }),
-    ("ensemble/nll_mixture", |f, _| {
-        by_row(f, |m, s, y| nll_mixture(m, s, y))
-    }),
+    ("ensemble/crps_mixture", |f, _| by_row(f, crps_mixture)),
+    ("ensemble/nll_mixture", |f, _| by_row(f, nll_mixture)),
     ("ensemble/crps_members", |f, _| {
         by_row(f, |m, _, y| crps_ensemble(m, y))
     }),
