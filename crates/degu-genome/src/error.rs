@@ -1,6 +1,6 @@
 //! The error type of this crate: every variant says where, what was expected and what was found.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Result with [`GenomeError`].
@@ -330,7 +330,8 @@ fn list(names: &[String]) -> String {
     if names.is_empty() {
         text.push_str("nothing");
     } else if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+        // Writing to a String cannot fail.
+        let _ = write!(text, " and {} more", names.len() - SHOWN);
     }
     text
 }

@@ -152,7 +152,11 @@ fn substitute_other(base: &mut u8, draws: &mut Draws) {
 /// [`GenomeError::Argument`] unless the probabilities are at least 0 and sum to 1 (within 1e-6).
 pub fn random_sequence(length: usize, composition: [f64; 4], draws: &mut Draws) -> Result<Vec<u8>> {
     let total: f64 = composition.iter().sum();
-    if composition.iter().any(|share| !(*share >= 0.0)) || (total - 1.0).abs() > 1e-6 {
+    if composition
+        .iter()
+        .any(|share| *share < 0.0 || share.is_nan())
+        || (total - 1.0).abs() > 1e-6
+    {
         return Err(GenomeError::argument(
             "composition",
             "probabilities of A, C, G and T that sum to 1",

@@ -312,13 +312,13 @@ impl Rows {
         Ok((all, length))
     }
 
-    fn half(&self) -> Option<&DatatypeByteOrder> {
+    fn half(&self) -> Option<DatatypeByteOrder> {
         match &self.datatype {
             Datatype::FloatingPoint {
                 size: 2,
                 byte_order,
                 ..
-            } => Some(byte_order),
+            } => Some(*byte_order),
             _ => None,
         }
     }
@@ -327,9 +327,9 @@ impl Rows {
         &self,
         start: usize,
         count: usize,
-        order: &DatatypeByteOrder,
+        order: DatatypeByteOrder,
     ) -> Result<impl Iterator<Item = f32> + use<>> {
-        let big = *order == DatatypeByteOrder::BigEndian;
+        let big = order == DatatypeByteOrder::BigEndian;
         let raw = self
             .dataset
             .read_raw_rows(start as u64, count as u64)

@@ -37,27 +37,40 @@
 //! | sequences | `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random numbers) |
 //! | sets of sequences | `split`, `cluster` (near-duplicates, leakage), `inspect` |
 //! | tables | `table` (TSV, CSV), `xlsx`, `hdf5` |
-//! | genomes | `fasta`, `bed` (BED, narrowPeak, bedGraph), `fragments` (Tn5 cut sites), `vcf` |
+//! | genomes | `fasta`, `interval` (blacklists, windows), `bed` (BED, narrowPeak, bedGraph), `fragments` (Tn5 cut sites), `vcf` |
 //! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `npy` and `modisco` (export) |
 //! | plumbing | `text` (lines, gzip), `error` |
 
 mod alphabet;
+mod bed;
 mod cluster;
 mod draws;
 mod error;
 mod ersatz;
 mod fasta;
+mod fragments;
 mod hdf5;
+mod inspect;
+mod interval;
+mod meme;
+mod modisco;
+mod motif;
+mod npy;
 mod one_hot;
+mod scan;
+mod seqlet;
 mod shuffle;
 mod split;
 mod table;
 mod text;
+mod vcf;
+mod xlsx;
 
 pub use alphabet::{
     COMPLEMENT, Encoded, LETTERS, N, canonical, complement, decode, encode, encode_into,
     gc_content, is_canonical, reverse_complement, reverse_complement_in_place,
 };
+pub use bed::{BedGraphWriter, BedKind, BedReader, BedRecord, read_bed, read_regions};
 pub use cluster::{Leakage, NearDuplicates, is_reverse_complement, strand_groups};
 pub use draws::Draws;
 pub use error::{GenomeError, Place, Result, nearest};
@@ -66,10 +79,21 @@ pub use ersatz::{
     substitute,
 };
 pub use fasta::{DuplicateId, Fasta, FastaReader, FastaRecord, Genome};
+pub use fragments::{CutCounts, CutReport, FragmentReader, cut_sites};
 pub use hdf5::{DatasetInfo, Hdf5File, Rows};
+pub use inspect::{
+    GC_BINS, ReplicateAgreement, SequenceSummary, duplicate_ids, replicate_agreement,
+};
+pub use interval::{Interval, IntervalSet, centered_window};
+pub use meme::{MemeFile, write_meme};
+pub use modisco::{ModiscoExport, export_modisco};
+pub use motif::{Background, LogOdds, Motif, UNIFORM};
+pub use npy::{NpyArray, NpyValues, read_npy, read_npz, write_npy, write_npz};
 pub use one_hot::{
     BaseAxis, BaseOrder, ONE_HOT_TOLERANCE, codes_from_one_hot, one_hot, one_hot_in,
 };
+pub use scan::{Hit, Scanner, Strand};
+pub use seqlet::{FdrPoint, Seqlet, SeqletCaller};
 pub use shuffle::{
     Shuffle, dinucleotide_orderings, dinucleotide_shuffle, fixed_exit_shuffle,
     local_dinucleotide_shuffle, mononucleotide_shuffle,
@@ -77,3 +101,5 @@ pub use shuffle::{
 pub use split::{nested_subset, split_chromosomes, split_groups};
 pub use table::{Column, Delimiter, Row, TableOptions, TableReader, parse_number};
 pub use text::LineReader;
+pub use vcf::{ReferenceCheck, Skipped, Variant, VcfReader};
+pub use xlsx::{Sheet, SheetTable, sheet_names};

@@ -221,10 +221,12 @@ fn determinant(mut matrix: Vec<Vec<f64>>) -> f64 {
             value = -value;
         }
         value *= matrix[column][column];
-        for row in column + 1..n {
-            let factor = matrix[row][column] / matrix[column][column];
-            for k in column..n {
-                matrix[row][k] -= factor * matrix[column][k];
+        let (above, below) = matrix.split_at_mut(column + 1);
+        let top = &above[column];
+        for row in below {
+            let factor = row[column] / top[column];
+            for (value, pivot) in row.iter_mut().zip(top).skip(column) {
+                *value -= factor * pivot;
             }
         }
     }

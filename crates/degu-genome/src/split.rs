@@ -34,7 +34,9 @@ use crate::error::{GenomeError, Result, nearest};
 pub fn split_groups<G: Ord>(groups: &[G], fractions: &[f64], seed: [u8; 32]) -> Result<Vec<usize>> {
     let total: f64 = fractions.iter().sum();
     if fractions.is_empty()
-        || fractions.iter().any(|fraction| !(*fraction >= 0.0))
+        || fractions
+            .iter()
+            .any(|fraction| *fraction < 0.0 || fraction.is_nan())
         || (total - 1.0).abs() > 1e-6
     {
         return Err(GenomeError::argument(
