@@ -1,0 +1,453 @@
+//! Which task runs when.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        atomic::Ordering,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread::{self, Scope},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Failure, Options, RunSummary, Runner, TaskError,
+    work::{Outcome, Work},
+};
+use crate::{
+    journal::{Level, Observer, StudyEvent},
+    key::Key,
+    plan::Plan,
+    store::{Attempt, Holder, Store},
+};
+
+/// Stack of a task's thread: deep graphs recurse.
+const STACK: usize = 16 << 20;
+/// How often the interrupt is looked at.
+const POLL: Duration = Duration::from_millis(100);
+/// How often leases of other processes are looked at.
+const LOOK_ELSEWHERE: Duration = Duration::from_millis(500);
+/// How often a damaged object is computed again before the disk is blamed.
+const REPAIRS: u32 = 2;
+
+/// Where a task stands in this run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Waits for inputs, or for a worker.
+    Open,
+    /// Another process has it.
+    Elsewhere,
+    Running,
+    Finished,
+    Cached,
+    Failed,
+    Blocked,
+    Interrupted,
+}
+
+pub(super) struct Scheduler<'a> {
+    plan: &'a Plan,
+    store: &'a Store,
+    runner: &'a (dyn Runner + Sync),
+    options: &'a Options,
+    observer: &'a dyn Observer,
+    states: Vec<State>,
+    /// Inputs of a task that are not there yet.
+    missing: Vec<usize>,
+    /// Open tasks with all inputs, in plan order.
+    ready: BTreeSet<usize>,
+    /// Ready tasks that another process works on; looked at again at every poll.
+    elsewhere: BTreeSet<usize>,
+    looked: Instant,
+    running: BTreeSet<usize>,
+    attempts: Vec<u32>,
+    repairs: Vec<u32>,
+    stop: bool,
+    interrupted: bool,
+    summary: RunSummary,
+}
+
+type Done = (usize, Outcome);
+
+impl<'a> Scheduler<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        store: &'a Store,
+        runner: &'a (dyn Runner + Sync),
+        options: &'a Options,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        let count = plan.nodes().len();
+        Self {
+            plan,
+            store,
+            runner,
+            options,
+            observer,
+            states: vec![State::Open; count],
+            missing: vec![0; count],
+            ready: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
+            looked: Instant::now(),
+            running: BTreeSet::new(),
+            attempts: vec![0; count],
+            repairs: vec![0; count],
+            stop: false,
+            interrupted: false,
+            summary: RunSummary::default(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> RunSummary {
+        let start = Instant::now();
+        let us = Holder::ours();
+        self.tell(&StudyEvent::StudyStarted {
+            study: self.options.study.clone(),
+            host: us.host,
+            pid: us.pid,
+            version: self.options.version.clone(),
+        });
+        self.reconcile();
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| self.drive(scope, &sender, &receiver));
+        self.finish(start.elapsed())
+    }
+
+    /// Compares the plan with the store.
+    fn reconcile(&mut self) {
+        let nodes = self.plan.nodes();
+        for (place, node) in nodes.iter().enumerate() {
+            match self.store.get(&node.key) {
+                Ok(Some(_)) => self.states[place] = State::Cached,
+                Ok(None) => {}
+                Err(error) if error.corrupt_key().is_some() => {
+                    self.repair(place, &error.to_string())
+                }
+                Err(error) => self.fail(place, error.into()),
+            }
+        }
+        let cached = self.states.iter().filter(|s| **s == State::Cached).count();
+        self.tell(&StudyEvent::Planned {
+            named: self.plan.named(),
+            distinct: nodes.len(),
+            cached,
+            to_run: nodes.len() - cached,
+        });
+        for place in 0..nodes.len() {
+            match self.states[place] {
+                State::Cached => self.tell_cached(place),
+                State::Failed => self.block_dependents(place),
+                _ => {}
+            }
+        }
+        self.count_missing();
+    }
+
+    /// Recomputes what is ready from the states of all tasks.
+    fn count_missing(&mut self) {
+        self.ready.clear();
+        for (place, node) in self.plan.nodes().iter().enumerate() {
+            let inputs: BTreeSet<usize> = node.inputs.iter().copied().collect();
+            let open = inputs.into_iter().filter(|&input| !self.is_there(input));
+            self.missing[place] = open.count();
+            if self.states[place] == State::Open && self.missing[place] == 0 {
+                self.ready.insert(place);
+            }
+        }
+    }
+
+    fn is_there(&self, place: usize) -> bool {
+        matches!(self.states[place], State::Finished | State::Cached)
+    }
+
+    fn drive<'s>(
+        &mut self,
+        scope: &'s Scope<'s, 'a>,
+        sender: &Sender<Done>,
+        receiver: &Receiver<Done>,
+    ) where
+        'a: 's,
+    {
+        loop {
+            self.look_for_interrupt();
+            if !self.stop {
+                self.look_elsewhere();
+                self.start_ready(scope, sender);
+            }
+            if self.running.is_empty()
+                && (self.stop || (self.ready.is_empty() && self.elsewhere.is_empty()))
+            {
+                return;
+            }
+            match receiver.recv_timeout(POLL) {
+                Ok((place, outcome)) => self.settle(place, outcome),
+                // We hold a sender ourselves, so the channel stays open.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+    }
+
+    fn look_for_interrupt(&mut self) {
+        if !self.interrupted && self.options.interrupt.load(Ordering::Relaxed) {
+            self.interrupted = true;
+            self.stop = true;
+            let text = format!(
+                "interrupted: {} running tasks save a checkpoint and end",
+                self.running.len()
+            );
+            self.tell(&StudyEvent::Message {
+                level: Level::Info,
+                task: None,
+                text,
+            });
+        }
+    }
+
+    /// Results that other processes published meanwhile, and leases that they gave up.
+    fn look_elsewhere(&mut self) {
+        if self.looked.elapsed() < LOOK_ELSEWHERE {
+            return;
+        }
+        self.looked = Instant::now();
+        for place in self.elsewhere.clone() {
+            let key = &self.plan.nodes()[place].key;
+            if self.store.contains(key) {
+                self.elsewhere.remove(&place);
+                self.arrive(place, State::Cached);
+                self.tell_cached(place);
+            } else if !matches!(self.store.live_lease(key), Ok(Some(_))) {
+                self.elsewhere.remove(&place);
+                self.states[place] = State::Open;
+                if self.missing[place] == 0 {
+                    self.ready.insert(place);
+                }
+            }
+        }
+    }
+
+    fn start_ready<'s>(&mut self, scope: &'s Scope<'s, 'a>, sender: &Sender<Done>)
+    where
+        'a: 's,
+    {
+        while !self.stop && self.running.len() < self.options.jobs.max(1) {
+            let Some(place) = self.ready.pop_first() else {
+                return;
+            };
+            match self.store.lease(&self.plan.nodes()[place].key) {
+                Ok(Attempt::Acquired(lease)) => {
+                    self.states[place] = State::Running;
+                    self.running.insert(place);
+                    self.attempts[place] += 1;
+                    let work = self.work(place);
+                    let plan = self.plan;
+                    let inputs = plan.nodes()[place].inputs.iter();
+                    let inputs: Vec<_> = inputs.map(|&input| &plan.nodes()[input]).collect();
+                    let done = sender.clone();
+                    let started = thread::Builder::new()
+                        .name(plan.nodes()[place].task.id.clone())
+                        .stack_size(STACK)
+                        .spawn_scoped(scope, move || {
+                            // The receiver lives as long as any task runs.
+                            let _ = done.send((place, work.run(&inputs, lease)));
+                        });
+                    if let Err(error) = started {
+                        let error = TaskError::Transient(error.into());
+                        self.settle(place, Outcome::Failed(error));
+                    }
+                }
+                Ok(Attempt::Held { holder, .. }) => {
+                    self.states[place] = State::Elsewhere;
+                    self.elsewhere.insert(place);
+                    self.tell(&StudyEvent::TaskWaiting {
+                        task: self.id(place),
+                        host: holder.host,
+                        pid: holder.pid,
+                    });
+                }
+                Err(error) => self.fail_and_block(place, error.into()),
+            }
+        }
+    }
+
+    fn work(&self, place: usize) -> Work<'a> {
+        let node = &self.plan.nodes()[place];
+        let share = self.options.threads / self.options.jobs.max(1);
+        let threads = match node.task.resources.threads {
+            0 => share.max(1),
+            asked => asked,
+        };
+        Work {
+            node,
+            store: self.store,
+            runner: self.runner,
+            options: self.options,
+            observer: self.observer,
+            threads,
+            attempt: self.attempts[place],
+        }
+    }
+
+    fn settle(&mut self, place: usize, outcome: Outcome) {
+        self.running.remove(&place);
+        match outcome {
+            Outcome::Finished { seconds, bytes } => {
+                self.tell(&StudyEvent::TaskFinished {
+                    task: self.id(place),
+                    key: self.plan.nodes()[place].key.short(),
+                    seconds,
+                    bytes,
+                });
+                self.arrive(place, State::Finished);
+            }
+            Outcome::Cached => {
+                self.tell_cached(place);
+                self.arrive(place, State::Cached);
+            }
+            Outcome::Failed(TaskError::Interrupted) => self.states[place] = State::Interrupted,
+            Outcome::Failed(TaskError::Store(error)) if self.damaged(&error).is_some() => {
+                let source = self.damaged(&error).unwrap_or(place);
+                if self.repairs[source] >= REPAIRS {
+                    self.fail_and_block(place, TaskError::Store(error));
+                    return;
+                }
+                self.states[place] = State::Open;
+                self.repair(source, &error.to_string());
+                self.count_missing();
+            }
+            Outcome::Failed(error)
+                if error.is_transient() && self.attempts[place] <= self.options.retries =>
+            {
+                self.tell_failed(place, &error, true);
+                self.states[place] = State::Open;
+                self.ready.insert(place);
+            }
+            Outcome::Failed(error) => self.fail_and_block(place, error),
+        }
+    }
+
+    /// Place of the task whose published object is damaged.
+    fn damaged(&self, error: &crate::store::StoreError) -> Option<usize> {
+        let key: Key = error.corrupt_key()?;
+        self.plan.nodes().iter().position(|node| node.key == key)
+    }
+
+    /// Moves a damaged object aside and opens its task again.
+    fn repair(&mut self, place: usize, problem: &str) {
+        let node = &self.plan.nodes()[place];
+        self.repairs[place] += 1;
+        match self.store.set_aside(&node.key) {
+            Ok(aside) => {
+                self.states[place] = State::Open;
+                self.summary.recomputed.push(self.id(place));
+                let text = format!("{problem}; moved to `{}`", aside.display());
+                self.tell(&StudyEvent::Message {
+                    level: Level::Warning,
+                    task: Some(self.id(place)),
+                    text,
+                });
+            }
+            Err(error) => self.fail_and_block(place, error.into()),
+        }
+    }
+
+    /// A result is there: dependents come closer.
+    fn arrive(&mut self, place: usize, state: State) {
+        self.states[place] = state;
+        for &dependent in &self.plan.nodes()[place].dependents {
+            self.missing[dependent] = self.missing[dependent].saturating_sub(1);
+            if self.missing[dependent] == 0 && self.states[dependent] == State::Open {
+                self.ready.insert(dependent);
+            }
+        }
+    }
+
+    fn fail(&mut self, place: usize, error: TaskError) {
+        self.tell_failed(place, &error, false);
+        self.states[place] = State::Failed;
+        let task = self.id(place);
+        self.summary.failed.push(Failure { task, error });
+        self.stop |= !self.options.keep_going;
+    }
+
+    fn fail_and_block(&mut self, place: usize, error: TaskError) {
+        self.fail(place, error);
+        self.block_dependents(place);
+    }
+
+    fn block_dependents(&mut self, place: usize) {
+        let mut open = vec![place];
+        while let Some(next) = open.pop() {
+            for &dependent in &self.plan.nodes()[next].dependents {
+                if self.states[dependent] == State::Open {
+                    self.states[dependent] = State::Blocked;
+                    self.ready.remove(&dependent);
+                    let (task, by) = (self.id(dependent), self.id(place));
+                    self.tell(&StudyEvent::TaskBlocked {
+                        task: task.clone(),
+                        by: by.clone(),
+                    });
+                    self.summary.blocked.push((task, by));
+                    open.push(dependent);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self, elapsed: Duration) -> RunSummary {
+        for (place, state) in self.states.iter().enumerate() {
+            let id = self.id(place);
+            match state {
+                State::Finished => self.summary.finished.push(id),
+                State::Cached => self.summary.cached.push(id),
+                State::Interrupted => self.summary.interrupted.push(id),
+                State::Open | State::Elsewhere => self.summary.not_started.push(id),
+                State::Running | State::Failed | State::Blocked => {}
+            }
+        }
+        let order = |name: &str| self.plan.position(name);
+        self.summary
+            .failed
+            .sort_by_key(|failure| order(&failure.task));
+        self.summary.blocked.sort_by_key(|(task, _)| order(task));
+        self.summary.was_interrupted = self.interrupted;
+        self.summary.seconds = elapsed.as_secs_f64();
+        if self.interrupted {
+            let running = self.summary.interrupted.clone();
+            self.tell(&StudyEvent::Interrupted { running });
+        }
+        self.tell(&StudyEvent::StudyFinished {
+            exit: self.summary.exit_code(),
+            seconds: self.summary.seconds,
+            finished: self.summary.finished.len(),
+            cached: self.summary.cached.len(),
+            failed: self.summary.failed.len(),
+            blocked: self.summary.blocked.len(),
+        });
+        self.summary
+    }
+
+    fn id(&self, place: usize) -> String {
+        self.plan.nodes()[place].task.id.clone()
+    }
+
+    fn tell(&self, event: &StudyEvent) {
+        self.observer.observe(event);
+    }
+
+    fn tell_cached(&self, place: usize) {
+        self.tell(&StudyEvent::TaskCached {
+            task: self.id(place),
+            key: self.plan.nodes()[place].key.short(),
+        });
+    }
+
+    fn tell_failed(&self, place: usize, error: &TaskError, retried: bool) {
+        self.tell(&StudyEvent::TaskFailed {
+            task: self.id(place),
+            key: self.plan.nodes()[place].key.short(),
+            exit: error.exit_code(),
+            message: error.chain(),
+            retried,
+        });
+    }
+}
