@@ -201,7 +201,7 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Hdf5`] if the storage cannot be read; [`GenomeError::Shape`] never.
+    /// [`GenomeError::Hdf5`] if the storage cannot be read or holds no numbers.
     pub fn f64(&self, start: usize, count: usize) -> Result<Vec<f64>> {
         if let Some(order) = self.half() {
             return Ok(self

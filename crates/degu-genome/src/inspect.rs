@@ -117,10 +117,6 @@ pub struct ReplicateAgreement {
 ///
 /// * `replicates` - R columns of the same length, NaN where a row was not measured
 /// * returns R (R - 1) / 2 pairs, in the order (0, 1), (0, 2), ...
-///
-/// # Panics
-///
-/// Not at columns of different lengths: the longer is cut.
 pub fn replicate_agreement<S: AsRef<[f64]>>(replicates: &[S]) -> Vec<ReplicateAgreement> {
     let mut pairs = Vec::new();
     for first in 0..replicates.len() {

@@ -36,10 +36,10 @@
 //! |---|---|
 //! | sequences | `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random numbers) |
 //! | sets of sequences | `split`, `cluster` (near-duplicates, leakage), `inspect` |
-//! | tables | `table` (TSV, CSV), `xlsx`, `hdf5` |
+//! | tables | `table` and `row` (TSV, CSV), `xlsx`, `hdf5` |
 //! | genomes | `fasta`, `interval` (blacklists, windows), `bed` (BED, narrowPeak, bedGraph), `fragments` (Tn5 cut sites), `vcf` |
 //! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `npy` and `modisco` (export) |
-//! | plumbing | `text` (lines, gzip), `error` |
+//! | plumbing | `text` (lines, gzip), `kmers`, `union`, `error` |
 
 mod alphabet;
 mod bed;
@@ -52,17 +52,20 @@ mod fragments;
 mod hdf5;
 mod inspect;
 mod interval;
+mod kmers;
 mod meme;
 mod modisco;
 mod motif;
 mod npy;
 mod one_hot;
+mod row;
 mod scan;
 mod seqlet;
 mod shuffle;
 mod split;
 mod table;
 mod text;
+mod union;
 mod vcf;
 mod xlsx;
 
@@ -92,6 +95,7 @@ pub use npy::{NpyArray, NpyValues, read_npy, read_npz, write_npy, write_npz};
 pub use one_hot::{
     BaseAxis, BaseOrder, ONE_HOT_TOLERANCE, codes_from_one_hot, one_hot, one_hot_in,
 };
+pub use row::{Row, parse_number};
 pub use scan::{Hit, Scanner, Strand};
 pub use seqlet::{FdrPoint, Seqlet, SeqletCaller};
 pub use shuffle::{
@@ -99,7 +103,7 @@ pub use shuffle::{
     local_dinucleotide_shuffle, mononucleotide_shuffle,
 };
 pub use split::{nested_subset, split_chromosomes, split_groups};
-pub use table::{Column, Delimiter, Row, TableOptions, TableReader, parse_number};
+pub use table::{Column, Delimiter, TableOptions, TableReader};
 pub use text::LineReader;
 pub use vcf::{ReferenceCheck, Skipped, Variant, VcfReader};
 pub use xlsx::{Sheet, SheetTable, sheet_names};

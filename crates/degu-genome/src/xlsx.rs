@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use calamine::{Data, Reader as _, open_workbook_auto};
 
 use crate::error::{GenomeError, Place, Result, nearest};
-use crate::table::parse_number;
+use crate::row::parse_number;
 
 /// One sheet, every cell as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
