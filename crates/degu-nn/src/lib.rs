@@ -15,6 +15,7 @@
 
 pub mod array;
 pub mod clip;
+pub mod engine;
 pub mod error;
 pub mod gradcheck;
 pub mod init;
