@@ -35,7 +35,7 @@ impl SimulatedData {
             title: format!(
                 "simulated sequences of {} bp with {} motifs, {} replicates",
                 config.length,
-                config.motifs.len(),
+                config.consensus().len(),
                 config.replicates
             ),
             length: config.length,
@@ -180,7 +180,7 @@ impl Dataset for SimulatedData {
 
     fn column(&self, name: &str) -> Result<Option<Vec<String>>> {
         let all: Vec<usize> = (0..self.rows.len()).collect();
-        let motifs = &self.config.motifs;
+        let motifs = self.config.consensus();
         match name {
             "gc" => self.simulate_all(&all, |_, s| {
                 gc_content(&s.codes).unwrap_or(f64::NAN).to_string()

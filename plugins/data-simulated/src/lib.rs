@@ -8,7 +8,7 @@
 //! threshold to an occupancy `o`, occupancies saturate, `s = o / (1 + o)`, and
 //!
 //! ```text
-//! raw(x)   = sum_m W[m] s_m + sum_(a,b) V[ab] s_a s_b            pairs (0,1), (3,4), (7,8)
+//! raw(x)   = sum_m W[m] s_m + sum_(a,b) V[ab] s_a s_b            pairs (0,1), (3,4), (7,8) of the list
 //! mu(x)    = (raw(x) - shift) / scale                            mean 0, sd 1 on 3,000 reference sequences (gc 0.5, density 3)
 //! sigma(x) = 0.45 exp(0.35 tanh(mu(x)))                          noisier when active
 //! y_r      = mu(x) + e_r,  e_r ~ N(0, R sigma_total^2),  sigma_total^2 = (noise sigma)^2 + noise_add^2,  y = mean of the R replicates
@@ -18,7 +18,7 @@
 //! estimates `sqrt(R) sigma_total`, which is the `noise_std` of the truth. Further tasks read the same sequences with a
 //! programme whose correlation with the first is exactly `task_correlation` on the reference sequences.
 //!
-//! The reference sequences depend on `length` and `motifs` alone: two data sets that differ in `gc`, `density`, `noise` or
+//! The reference sequences depend on `length` and the motifs alone: two data sets that differ in `gc`, `density`, `noise` or
 //! `seed` measure the same function, which makes the first two covariate shifts and the third a technical one.
 //!
 //! # Parameters
@@ -49,8 +49,11 @@ mod random;
 mod sequence;
 
 pub use config::{ProgrammeChoice, Simulated};
-pub use motif::{Motif, REFERENCE_MOTIFS};
-pub use programme::{Programme, Programmes, REFERENCE_PAIR_WEIGHTS, REFERENCE_WEIGHTS, noise};
+pub use motif::{COMPACT_MOTIFS, Motif, REFERENCE_MOTIFS};
+pub use programme::{
+    COMPACT_PAIR_WEIGHTS, COMPACT_WEIGHTS, Programme, Programmes, REFERENCE_PAIR_WEIGHTS,
+    REFERENCE_WEIGHTS, noise,
+};
 pub use sequence::{Generator, Instance};
 
 degu_core::register!(

@@ -16,6 +16,9 @@ pub const REFERENCE_MOTIFS: [&str; 12] = [
     "TTTCCGGAA",
 ];
 
+/// Consensus sequences of the compact programme: two activators and a repressor.
+pub const COMPACT_MOTIFS: [&str; 3] = ["GGGGCGGGG", "TGACTCA", "TTTATTTA"];
+
 /// Probability of the consensus base; the others share the rest.
 const CONSENSUS: f64 = 0.85;
 /// Nats: how sharply a site counts once its score passes the threshold.

@@ -24,6 +24,10 @@ pub const REFERENCE_WEIGHTS: [f64; 12] = [
 /// Weights of the pairs of reference motifs.
 pub const REFERENCE_PAIR_WEIGHTS: [f64; 3] =
     [1.5527071244989492, 1.0347659776458977, 1.4853740887683633];
+/// Weights of the compact motifs.
+pub const COMPACT_WEIGHTS: [f64; 3] = [2.0, 1.0, -1.5];
+/// Weight of the pair of compact motifs.
+pub const COMPACT_PAIR_WEIGHTS: [f64; 1] = [1.0];
 /// Motifs that act together.
 const PAIRS: [(usize, usize); 3] = [(0, 1), (3, 4), (7, 8)];
 /// Sequences on which programmes are standardised.
@@ -86,16 +90,20 @@ impl Programmes {
     /// The programmes of a configuration, standardised on its reference sequences.
     pub fn of(config: &Simulated) -> Self {
         let motifs: Vec<Motif> = config
-            .motifs
+            .consensus()
             .iter()
-            .map(|m| Motif::of_consensus(m))
+            .map(|consensus| Motif::of_consensus(consensus))
             .collect();
+        // Stored programmes are the same function for every seed, their further tasks included.
         let seed = match config.programme {
-            ProgrammeChoice::Reference => Seed::root(0),
+            ProgrammeChoice::Compact | ProgrammeChoice::Reference => Seed::root(0),
             ProgrammeChoice::Random => Seed::root(config.seed),
         };
         let reference = reference_features(config.length, &motifs);
         let first = match config.programme {
+            ProgrammeChoice::Compact => {
+                Programme::new(&COMPACT_WEIGHTS, &COMPACT_PAIR_WEIGHTS, 0.0, 1.0)
+            }
             ProgrammeChoice::Reference => {
                 Programme::new(&REFERENCE_WEIGHTS, &REFERENCE_PAIR_WEIGHTS, 0.0, 1.0)
             }

@@ -115,7 +115,9 @@ fn parts_do_not_depend_on_each_other_or_on_the_order_of_reading() {
 
 #[test]
 fn noise_has_the_spread_that_the_truth_states() {
-    let data = dataset(json!({"train": 4000, "length": 120, "replicates": 3}));
+    let data = dataset(json!({
+        "train": 4000, "length": 120, "programme": "reference", "noise": 1.0
+    }));
     let index: Vec<usize> = (0..4000).collect();
     let examples = data.read(&index).unwrap();
     let truth = data.truth(&index).unwrap().unwrap();
@@ -198,10 +200,14 @@ fn columns_describe_the_sequence() {
 fn parameters_out_of_range_are_named() {
     let plugin = degu_core::find::<dyn Dataset>("simulated").unwrap();
     for (params, expected) in [
-        (json!({"length": 8}), "[11, 1000000], found 8"),
+        (json!({"length": 8}), "[9, 1000000], found 8"),
+        (
+            json!({"length": 10, "programme": "reference"}),
+            "[11, 1000000], found 10",
+        ),
         (json!({"gc": 1.5}), "[0, 1], found 1.5"),
         (json!({"replicates": 0}), "[1, 100], found 0"),
-        (json!({"motifs": ["ACGT"]}), "must be `random`"),
+        (json!({"motifs": ["ACGT"]}), "must be empty unless"),
         (
             json!({"motifs": ["ACNT"], "programme": "random"}),
             "found ACNT",
