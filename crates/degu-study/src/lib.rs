@@ -1,6 +1,4 @@
 //! Experiment files, plans, artifact store, journal and executors.
-
-pub mod config;
 //!
 //! The machinery is agnostic of stages: [`key`] says what a result depends on, [`plan`] makes a graph of keys, [`store`] holds results,
 //! [`execute`](mod@execute) runs what is missing, [`journal`] tells what happened, [`why`](mod@why) explains, [`gc`](mod@gc) cleans up.
@@ -30,6 +28,7 @@ pub mod config;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod config;
 pub mod execute;
 pub mod exit;
 pub mod gc;

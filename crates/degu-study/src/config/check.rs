@@ -1,0 +1,227 @@
+//! The validation of a merged configuration.
+
+use figment::{error::Kind, value::Value as Merged};
+
+use super::{
+    error::{Code, ConfigError},
+    merge,
+    merged::Config,
+    node::{Entry, Node, Table, Value},
+    path::{KeyPath, Step},
+    rules, slot,
+    source::Place,
+    study::{Partial, SectionReader, Sections},
+    walk::{SlotUse, Walker},
+};
+
+/// The newest format that is understood.
+const SCHEMA: i64 = 1;
+
+/// Which rules apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A file with its ablation and sweeps.
+    Whole,
+    /// One variant of a file.
+    Variant,
+}
+
+/// Checks the tree against the schemas, then reads plugins and sections, then applies the rules between keys. What is wrong in
+/// one table does not hide what is wrong in another.
+pub(crate) fn validate(config: &Config, scope: Scope) -> (Option<Sections>, Vec<ConfigError>) {
+    let mut tree = config.tree.clone();
+    if let Some(error) = newer(&tree) {
+        return (None, vec![error]);
+    }
+    inherit_training(&mut tree);
+    let walker = Walker::study(&config.book, &tree, &config.file);
+    let (mut errors, slots) = (walker.errors, walker.slots);
+    for used in &slots {
+        if !errors
+            .iter()
+            .any(|error| error.key_path().is_within(&used.path))
+        {
+            errors.extend(plugin_errors(used));
+        }
+    }
+    let mut reader = Reader {
+        tree: &tree,
+        file: &config.file,
+        errors,
+    };
+    let partial = Partial::read(&mut reader);
+    let mut errors = reader.errors;
+    errors.extend(rules::check(&partial, &tree, &config.file, scope));
+    let sections = if errors.is_empty() {
+        partial.complete()
+    } else {
+        None
+    };
+    (sections, errors)
+}
+
+/// A file of a newer format is not judged by the rules of this one.
+fn newer(tree: &Table) -> Option<ConfigError> {
+    let node = tree.get("schema")?;
+    match node.value {
+        Value::Int(SCHEMA) => None,
+        Value::Int(found) if found > SCHEMA => {
+            let message = format!("the file has schema {found}, this version reads up to {SCHEMA}");
+            let error = ConfigError::new(Code::SchemaVersion, KeyPath::of(&["schema"]), message)
+                .at(&node.place);
+            Some(
+                error
+                    .label("newer than this program")
+                    .help("update degu-lab"),
+            )
+        }
+        Value::Int(_) => {
+            let error = ConfigError::new(
+                Code::SchemaVersion,
+                KeyPath::of(&["schema"]),
+                "the first schema is 1",
+            );
+            Some(error.at(&node.place).help("write schema = 1"))
+        }
+        _ => None,
+    }
+}
+
+/// Puts `[distill.training]` over `[training]`.
+fn inherit_training(tree: &mut Table) {
+    let Some(Node {
+        value: Value::Table(training),
+        place,
+    }) = tree.get("training").cloned()
+    else {
+        return;
+    };
+    let Some(Node {
+        value: Value::Table(distill),
+        place: header,
+    }) = tree.get_mut("distill")
+    else {
+        return;
+    };
+    match distill.get_mut("training") {
+        Some(Node {
+            value: Value::Table(own),
+            ..
+        }) => {
+            let mut merged = training;
+            merge::merge(
+                &mut merged,
+                own.clone(),
+                &mut vec!["distill".to_owned(), "training".to_owned()],
+            );
+            *own = merged;
+        }
+        Some(_) => {}
+        None => {
+            let node = Node {
+                value: Value::Table(training),
+                place,
+            };
+            distill.put(Entry {
+                key: "training".to_owned(),
+                key_place: header.clone(),
+                node,
+            });
+        }
+    }
+}
+
+/// What a plugin says of its parameters.
+fn plugin_errors(used: &SlotUse) -> Vec<ConfigError> {
+    let Err(error) = slot::check(used.slot, &used.table.to_dict()) else {
+        return Vec::new();
+    };
+    let degu_core::Error::Config(errors) = error else {
+        return vec![
+            ConfigError::new(Code::Plugin, used.path.clone(), error.to_string()).at(&used.place),
+        ];
+    };
+    let explained = |error: figment::Error| {
+        let inner: Vec<String> = error.path.iter().skip(1).cloned().collect();
+        explain(&used.path, &inner, &error.kind, &used.table, &used.place)
+    };
+    errors.into_iter().map(explained).collect()
+}
+
+/// An error of serde or of a plugin, with its place in a table.
+fn explain(
+    prefix: &KeyPath,
+    inner: &[String],
+    kind: &Kind,
+    table: &Table,
+    place: &Place,
+) -> ConfigError {
+    let mut below = KeyPath::default();
+    let mut found = place.clone();
+    for segment in inner {
+        let parent = table.at(&below);
+        let step = match (segment.parse::<usize>(), parent.map(|node| &node.value)) {
+            (Ok(index), Some(Value::Array(_))) => Step::Index(index),
+            _ => Step::Key(segment.clone()),
+        };
+        below.0.push(step);
+        if let Some(node) = table.at(&below) {
+            found = node.place.clone();
+        }
+    }
+    let path = KeyPath(prefix.0.iter().chain(&below.0).cloned().collect());
+    let (code, message, label) = match kind {
+        Kind::MissingField(field) => (
+            Code::MissingKey,
+            format!("`{field}` is missing"),
+            "in this table",
+        ),
+        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => (
+            Code::Type,
+            format!("expected {expected}, found {actual}"),
+            "wrong type",
+        ),
+        Kind::Message(message) => (Code::Plugin, message.clone(), "here"),
+        other => (Code::Type, other.to_string(), "here"),
+    };
+    ConfigError::new(code, path, message)
+        .at(&found)
+        .label(label)
+}
+
+struct Reader<'a> {
+    tree: &'a Table,
+    file: &'a Place,
+    errors: Vec<ConfigError>,
+}
+
+impl SectionReader for Reader<'_> {
+    fn section(&self, key: &str) -> Option<Option<Merged>> {
+        let path = KeyPath::of(&[key]);
+        if self
+            .errors
+            .iter()
+            .any(|error| error.key_path().is_within(&path))
+        {
+            return None;
+        }
+        Some(self.tree.get(key).map(Node::to_figment))
+    }
+
+    fn refuse(&mut self, key: &str, error: figment::Error) {
+        let path = KeyPath::of(&[key]);
+        let (table, place) = match self.tree.get(key) {
+            Some(Node {
+                value: Value::Table(table),
+                place,
+            }) => (table, place),
+            Some(Node { place, .. }) => (self.tree, place),
+            None => (self.tree, self.file),
+        };
+        let mut error = explain(&path, &error.path, &error.kind, table, place);
+        if error.code() == Code::Plugin {
+            error = error.as_value();
+        }
+        self.errors.push(error);
+    }
+}

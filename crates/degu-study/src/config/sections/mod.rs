@@ -1,0 +1,37 @@
+//! The sections of an experiment file, typed.
+//!
+//! Every section has defaults for everything that has a sensible one. Ranges are part of the schema and are enforced by the
+//! validation; rules between keys live in `rules`.
+
+mod ablation;
+mod blocks;
+mod distill;
+mod ensemble;
+mod evaluation;
+mod executor;
+mod identity;
+mod optimizer;
+mod report;
+mod split;
+mod training;
+mod units;
+
+pub use ablation::{Ablation, Arm, Sweep, SweepKind};
+pub use blocks::{
+    AttributeKeys, AttributeModels, AttributeSequences, AttributeTarget, CalibrationKeys,
+    SequenceOrder, ShiftKeys,
+};
+pub use distill::{Ddof, Distill, DynamicLabels, DynamicMode, Labels};
+pub use ensemble::{ArchitectureKeys, Ensemble, Prior, Vary};
+pub use evaluation::{
+    Bootstrap, BootstrapUnit, Evaluation, IntervalMetric, MetricKey, MetricSpec, ModelKind,
+};
+pub use executor::{Executor, ExecutorKind, ResourceRequest, Slurm};
+pub use identity::Identity;
+pub use optimizer::{OptimizerConfig, Schedule};
+pub use report::{Mlflow, Report, ReportFormat, Track, TrackSink};
+pub use split::{Chromosomes, Fractions, Group, SplitConfig, SplitKind};
+pub use training::{
+    Checkpoint, DeviceChoice, Direction, EarlyStopping, FineTuneConfig, Precision, Training,
+};
+pub use units::{Memory, TimeSpan};

@@ -1,0 +1,144 @@
+//! `[split]`.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// `[split]`: which rows train, stop training early, calibrate and test. Rows of one group never straddle two parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SplitConfig {
+    /// Where the parts come from.
+    pub kind: SplitKind,
+    /// `kind = "column"`: the column of the source that names the part of a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// `kind = "random"` and `kind = "cluster"`: shares of all groups; the rest trains.
+    pub fractions: Fractions,
+    /// `kind = "chromosome"`: chromosomes of validation and test; the rest trains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chromosomes: Option<Chromosomes>,
+    /// Share of the training groups that is used, the first ones of one permutation: smaller sets are subsets of larger ones.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "maximum" = 1.0))]
+    pub train_fraction: f64,
+    /// Share of the validation groups that calibrates intervals and does nothing else; 0 if the source brings its own
+    /// calibration part.
+    #[schemars(extend("minimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub calibration: f64,
+    /// What makes rows a group: "sequence" (a sequence and its reverse complement), "cluster" (near-duplicates), "none", or
+    /// the name of a column.
+    pub group: Group,
+    /// Pairs of parts that groups may straddle, as in "train/test"; every such pair is named in the report.
+    pub allow_leakage: Vec<String>,
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self {
+            kind: SplitKind::Files,
+            column: None,
+            fractions: Fractions::default(),
+            chromosomes: None,
+            train_fraction: 1.0,
+            calibration: 0.5,
+            group: Group::Sequence,
+            allow_leakage: Vec::new(),
+        }
+    }
+}
+
+/// Where the parts of a data set come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitKind {
+    /// A column of the source.
+    Column,
+    /// Groups at random.
+    Random,
+    /// Clusters of similar sequences at random.
+    Cluster,
+    /// Whole chromosomes.
+    Chromosome,
+    /// The parts that the source itself is made of.
+    Files,
+}
+
+/// Shares of the groups.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fractions {
+    /// Share of validation (and calibration).
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub validation: f64,
+    /// Share of the test set.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub test: f64,
+}
+
+impl Default for Fractions {
+    fn default() -> Self {
+        Self {
+            validation: 0.1,
+            test: 0.1,
+        }
+    }
+}
+
+/// Chromosomes of the parts that do not train.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Chromosomes {
+    /// Chromosomes of validation (and calibration), as in "chr8".
+    #[schemars(length(min = 1))]
+    pub validation: Vec<String>,
+    /// Chromosomes of the test set.
+    #[schemars(length(min = 1))]
+    pub test: Vec<String>,
+}
+
+/// What makes rows a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Group {
+    /// A sequence and its reverse complement.
+    Sequence,
+    /// Sequences that share most of their k-mers.
+    Cluster,
+    /// Every row is its own group.
+    None,
+    /// A column of the source.
+    Column(String),
+}
+
+impl From<String> for Group {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "sequence" => Self::Sequence,
+            "cluster" => Self::Cluster,
+            "none" => Self::None,
+            _ => Self::Column(text),
+        }
+    }
+}
+
+impl From<Group> for String {
+    fn from(group: Group) -> Self {
+        match group {
+            Group::Sequence => "sequence".to_owned(),
+            Group::Cluster => "cluster".to_owned(),
+            Group::None => "none".to_owned(),
+            Group::Column(name) => name,
+        }
+    }
+}
+
+impl JsonSchema for Group {
+    fn schema_name() -> Cow<'static, str> {
+        "Group".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "examples": ["sequence", "cluster", "none"] })
+    }
+}
