@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Value, json};
 
 pub use canonical::{KeyError, canonical_json, to_value};
+use canonical::{write_string, write_value};
 pub(crate) use hex::Hex32;
 
 /// Context string of the hash; another version of the canonical form gets another string.
@@ -134,7 +135,31 @@ impl KeyFields {
 
     /// The key: BLAKE3 in key-derivation mode over the canonical JSON of all fields.
     pub fn key(&self) -> Key {
-        Key::of(&self.value())
+        // The object of `value` in its canonical form, without a copy of everything in it.
+        let mut text = String::with_capacity(1024);
+        let mut field = |name: &str, write: &dyn Fn(&mut String)| {
+            text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
+            text.push_str(name);
+            text.push_str("\":");
+            write(&mut text);
+        };
+        field("data", &|text| write_value(&self.data, text));
+        field("inputs", &|text| {
+            let keys = self.inputs.iter().map(|key| format!("\"{}\"", key.full()));
+            text.push('[');
+            text.push_str(&keys.collect::<Vec<_>>().join(","));
+            text.push(']');
+        });
+        field("numeric", &|text| write_value(&self.numeric, text));
+        field("plugins", &|text| write_value(&self.plugins, text));
+        field("seed", &|text| write_value(&self.seed, text));
+        field("settings", &|text| write_value(&self.settings, text));
+        field("stage", &|text| write_string(&self.stage, text));
+        field("stage_revision", &|text| {
+            text.push_str(&self.stage_revision.to_string())
+        });
+        text.push('}');
+        Key(Hex32(blake3::derive_key(CONTEXT, text.as_bytes())))
     }
 
     /// All fields as one JSON object.

@@ -65,7 +65,7 @@ impl Default for LeaseTimes {
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_secs(30),
-            stale: Duration::from_secs(300),
+            stale: Duration::from_mins(5),
         }
     }
 }

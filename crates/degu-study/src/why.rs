@@ -255,8 +255,8 @@ fn write_differences(
     for (i, difference) in differences.iter().enumerate() {
         let lead = if i == 0 { head } else { &indent };
         let (old, new) = (
-            show(difference, &difference.old),
-            show(difference, &difference.new),
+            show(difference, difference.old.as_ref()),
+            show(difference, difference.new.as_ref()),
         );
         let line = format!("{lead}{:width$}   {old} -> {new}", difference.path);
         let origin = place(&difference.path).map(|origin| format!("      {origin}"));
@@ -264,7 +264,7 @@ fn write_differences(
     }
 }
 
-fn show(difference: &Difference, value: &Option<Value>) -> String {
+fn show(difference: &Difference, value: Option<&Value>) -> String {
     match value {
         None => "(none)".to_owned(),
         // Keys are shown as everywhere, by 16 digits.

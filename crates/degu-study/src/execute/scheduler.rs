@@ -116,12 +116,19 @@ impl<'a> Scheduler<'a> {
     /// Compares the plan with the store.
     fn reconcile(&mut self) {
         let nodes = self.plan.nodes();
+        let partials = self.store.partials().unwrap_or_default();
         for (place, node) in nodes.iter().enumerate() {
             match self.store.get(&node.key) {
-                Ok(Some(_)) => self.states[place] = State::Cached,
+                Ok(Some(_)) => {
+                    self.states[place] = State::Cached;
+                    // Left by a process that was killed right after it published; what cannot be removed now is an orphan for `gc`.
+                    if partials.contains(&node.key.short()) {
+                        let _ = self.store.partial(&node.key).remove();
+                    }
+                }
                 Ok(None) => {}
                 Err(error) if error.corrupt_key().is_some() => {
-                    self.repair(place, &error.to_string())
+                    self.repair(place, &error.to_string());
                 }
                 Err(error) => self.fail(place, error.into()),
             }

@@ -56,7 +56,7 @@ pub fn canonical_json(value: &Value) -> String {
     text
 }
 
-fn write_value(value: &Value, text: &mut String) {
+pub(super) fn write_value(value: &Value, text: &mut String) {
     match value {
         Value::Null => text.push_str("null"),
         Value::Bool(true) => text.push_str("true"),
@@ -106,7 +106,7 @@ fn write_number(number: &Number, text: &mut String) {
     };
 }
 
-fn write_string(string: &str, text: &mut String) {
+pub(super) fn write_string(string: &str, text: &mut String) {
     text.push('"');
     for letter in string.chars() {
         match letter {

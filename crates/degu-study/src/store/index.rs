@@ -59,7 +59,7 @@ struct FileEntry {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Object(Summary),
+    Object(Box<Summary>),
     File(FileEntry),
 }
 
@@ -154,7 +154,8 @@ impl Index {
         for (path, entry) in load(&self.path).files {
             entries.files.entry(path).or_insert(entry);
         }
-        let objects = entries.objects.values().cloned().map(Line::Object);
+        let objects = entries.objects.values().cloned();
+        let objects = objects.map(|summary| Line::Object(Box::new(summary)));
         let lines = objects.chain(entries.files.values().cloned().map(Line::File));
         let mut text = Vec::new();
         for line in lines {
@@ -185,7 +186,7 @@ fn load(path: &Path) -> Entries {
     for line in text.lines() {
         match serde_json::from_str(line) {
             Ok(Line::Object(summary)) => {
-                entries.objects.insert(summary.key.short(), summary);
+                entries.objects.insert(summary.key.short(), *summary);
             }
             Ok(Line::File(file)) => {
                 entries.files.insert(file.path.clone(), file);

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Age from which something temporary of another host belongs to nobody.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// What [`Store::verify`] found.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! The executor with a toy runner.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{
         Arc,
@@ -14,7 +15,7 @@ use degu_study::{
     exit::ExitCode,
     journal::{Ledger, Progress, StudyEvent, StudyStatus, TaskStatusKind, read_events},
     plan::{Plan, Task, TaskState},
-    store::{Attempt, Store},
+    store::{Attempt, Provenance, Store},
 };
 use tempfile::tempdir;
 
@@ -280,7 +281,7 @@ fn an_interrupted_study_resumes_from_its_checkpoints() {
     assert_eq!(summary.exit_code(), ExitCode::INTERRUPTED);
     assert_eq!(summary.interrupted, ["train/member-1"]);
     assert_eq!(summary.not_started, ["predict/teacher"]);
-    let survey = plan.survey(&store, &Default::default()).unwrap();
+    let survey = plan.survey(&store, &BTreeMap::new()).unwrap();
     let place = plan.position("train/member-1").unwrap();
     let partial = TaskState::Partial {
         epoch: Some(3),
@@ -316,9 +317,9 @@ fn a_damaged_object_is_noticed_and_computed_again() {
         // A cut file is seen at once by its size, a flipped one when a task reads it.
         damage(&file, |bytes| {
             if cut {
-                bytes.truncate(1)
+                bytes.truncate(1);
             } else {
-                bytes[0] ^= 1
+                bytes[0] ^= 1;
             }
         });
         std::fs::remove_dir_all(store.set_aside(&teacher).unwrap()).unwrap();
@@ -349,7 +350,7 @@ fn a_key_that_another_process_works_on_is_waited_for() {
             let publication = store.begin(&prepare.key).unwrap();
             publication.write_json("value.json", &1).unwrap();
             publication
-                .publish(&prepare.task.fields, Default::default())
+                .publish(&prepare.task.fields, Provenance::default())
                 .unwrap();
             drop(lease);
         });

@@ -1,11 +1,5 @@
 //! Shared by the tests of this binary.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test"
-)]
-
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
@@ -82,9 +76,7 @@ impl Events {
 
 /// Runs one test of this binary in another process, with a role in its environment.
 pub(crate) fn child(test: &str, role: &str, folder: &Path) -> Child {
-    command(test, role, folder)
-        .spawn()
-        .expect("the test binary runs")
+    command(test, role, folder).spawn().unwrap()
 }
 
 pub(crate) fn command(test: &str, role: &str, folder: &Path) -> Command {
