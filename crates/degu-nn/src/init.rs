@@ -56,7 +56,9 @@ fn orthogonal(shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f64> {
         }
         let size = dot(&v, &v).sqrt();
         if size > 1e-6 {
-            v.iter_mut().for_each(|v| *v /= size);
+            for v in &mut v {
+                *v /= size;
+            }
             basis.push(v);
         }
     }

@@ -19,7 +19,9 @@ pub fn ln_gamma(x: &Tensor) -> degu_core::Result<Tensor> {
 
 fn map(x: &Tensor, f: fn(f64) -> f64) -> TensorResult<Tensor> {
     let mut values = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
-    values.iter_mut().for_each(|v| *v = f(*v));
+    for v in &mut values {
+        *v = f(*v);
+    }
     Tensor::from_vec(values, x.shape(), x.device())?.to_dtype(x.dtype())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Each test asserts that the defect IS there. When one fails after an upgrade of candle, the ban on that operation may be
 //! lifted; until then `clippy.toml` disallows it.
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the defects are what is tested")]
+#![expect(clippy::disallowed_methods, reason = "the defects are what is tested")]
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::Module;
@@ -47,7 +47,10 @@ fn conv_transpose1d_is_wrong_for_batches() {
 fn candles_linear_is_wrong_on_a_transposed_batch() {
     let layer = candle_nn::Linear::new(values("weight", &[12, 6]), None);
     let x = values("x", &[3, 6, 18]).transpose(1, 2).unwrap();
-    let error = difference(&layer.forward(&x).unwrap(), &layer.forward(&x.contiguous().unwrap()).unwrap());
+    let error = difference(
+        &layer.forward(&x).unwrap(),
+        &layer.forward(&x.contiguous().unwrap()).unwrap(),
+    );
     assert!(error > 0.1, "repaired? off by {error:e}");
 }
 
@@ -70,7 +73,9 @@ fn no_gradient_flows_through_fused_softmax_and_norms() {
         candle_nn::ops::softmax_last_dim(&x).unwrap(),
         candle_nn::ops::layer_norm(&x, &ones, &zeros, 1e-5).unwrap(),
         candle_nn::ops::rms_norm(&x, &ones, 1e-5).unwrap(),
-        candle_nn::LayerNorm::new(ones.clone(), zeros.clone(), 1e-5).forward(&x).unwrap(),
+        candle_nn::LayerNorm::new(ones.clone(), zeros.clone(), 1e-5)
+            .forward(&x)
+            .unwrap(),
     ];
     for y in outputs {
         let gradients = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
@@ -88,5 +93,8 @@ fn the_cpu_generator_cannot_be_seeded() {
 fn relu_has_derivative_one_at_zero() {
     let x = Var::zeros(3, DType::F64, &Device::Cpu).unwrap();
     let gradients = x.relu().unwrap().sum_all().unwrap().backward().unwrap();
-    assert_eq!(gradients.get(&x).unwrap().to_vec1::<f64>().unwrap(), [1.0; 3]);
+    assert_eq!(
+        gradients.get(&x).unwrap().to_vec1::<f64>().unwrap(),
+        [1.0; 3]
+    );
 }

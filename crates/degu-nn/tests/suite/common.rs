@@ -10,7 +10,10 @@ pub(crate) const LIMIT: f64 = 1e-8;
 pub(crate) fn check(name: &str, f: impl Fn(&[Var]) -> Result<Tensor>, inputs: &[Tensor]) {
     let errors = gradient_errors(&f, inputs).unwrap();
     for (i, error) in errors.iter().enumerate() {
-        assert!(*error < LIMIT, "{name}: gradient of input {i} is off by {error:e}");
+        assert!(
+            *error < LIMIT,
+            "{name}: gradient of input {i} is off by {error:e}"
+        );
     }
 }
 
@@ -20,7 +23,11 @@ pub(crate) fn values(name: &str, shape: &[usize]) -> Tensor {
 
 /// Irregular order, values at least 0.03 apart and 0.015 from zero: far from ties and kinks for the steps of the differences.
 pub(crate) fn spaced(name: &str, shape: &[usize]) -> Tensor {
-    let raw = values(name, shape).flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let raw = values(name, shape)
+        .flatten_all()
+        .unwrap()
+        .to_vec1::<f64>()
+        .unwrap();
     let mut order: Vec<usize> = (0..raw.len()).collect();
     order.sort_by(|a, b| raw[*a].total_cmp(&raw[*b]));
     let mut spread = vec![0.0; raw.len()];
@@ -32,11 +39,27 @@ pub(crate) fn spaced(name: &str, shape: &[usize]) -> Tensor {
 
 pub(crate) fn difference(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.dims(), b.dims());
-    (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f64>().unwrap()
+    (a - b)
+        .unwrap()
+        .abs()
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .max(0)
+        .unwrap()
+        .to_scalar::<f64>()
+        .unwrap()
 }
 
 pub(crate) fn largest(a: &Tensor) -> f64 {
-    a.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f64>().unwrap()
+    a.abs()
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .max(0)
+        .unwrap()
+        .to_scalar::<f64>()
+        .unwrap()
 }
 
 pub(crate) fn train(step: u64) -> Ctx<'static> {
@@ -60,14 +83,36 @@ pub(crate) fn multipliers(
     let (yx, yr) = (y.narrow(0, 0, n).unwrap(), y.narrow(0, n, n).unwrap());
     let weights = values("multiplier weights", yx.dims());
     let loss = (&yx * &weights).unwrap().sum_all().unwrap();
-    let gradient = loss.backward().unwrap().get(&batch).unwrap().narrow(0, 0, n).unwrap();
-    let change = ((yx - yr).unwrap().detach() * weights).unwrap().flatten_from(1).unwrap().sum(1).unwrap();
+    let gradient = loss
+        .backward()
+        .unwrap()
+        .get(&batch)
+        .unwrap()
+        .narrow(0, 0, n)
+        .unwrap();
+    let change = ((yx - yr).unwrap().detach() * weights)
+        .unwrap()
+        .flatten_from(1)
+        .unwrap()
+        .sum(1)
+        .unwrap();
     (gradient, change)
 }
 
 /// Largest `|sum m (x - r) - dy|` relative to the mean `|dy|`.
 pub(crate) fn incompleteness(m: &Tensor, x: &Tensor, r: &Tensor, dy: &Tensor) -> f64 {
-    let sums = (m * (x - r).unwrap()).unwrap().flatten_from(1).unwrap().sum(1).unwrap();
-    let scale = dy.abs().unwrap().mean_all().unwrap().to_scalar::<f64>().unwrap();
+    let sums = (m * (x - r).unwrap())
+        .unwrap()
+        .flatten_from(1)
+        .unwrap()
+        .sum(1)
+        .unwrap();
+    let scale = dy
+        .abs()
+        .unwrap()
+        .mean_all()
+        .unwrap()
+        .to_scalar::<f64>()
+        .unwrap();
     difference(&sums, dy) / scale
 }

@@ -28,11 +28,26 @@ fn losses_of_values_and_spreads() {
         check("bce", |v| loss::bce_with_logits(&v[0], &t), one);
         check("poisson", |v| loss::poisson(&positive(&v[0])?, &t), one);
         check("poisson log", |v| loss::poisson_log_rate(&v[0], &t), one);
-        check("gaussian", |v| loss::gaussian_nll(&v[0], &positive(&v[1])?, &t), &two);
-        check("beta 0", |v| loss::beta_nll(&v[0], &positive(&v[1])?, &t, 0.0), &two);
-        let away = Masked { value: t.value.zeros_like().unwrap(), mask: t.mask.clone() };
+        check(
+            "gaussian",
+            |v| loss::gaussian_nll(&v[0], &positive(&v[1])?, &t),
+            &two,
+        );
+        check(
+            "beta 0",
+            |v| loss::beta_nll(&v[0], &positive(&v[1])?, &t, 0.0),
+            &two,
+        );
+        let away = Masked {
+            value: t.value.zeros_like().unwrap(),
+            mask: t.mask.clone(),
+        };
         // Kinks of Huber at 0.3 lie between multiples of 0.03 plus 0.015.
-        check("huber", |v| loss::huber(&v[0], &away, 0.3), &[spaced("p", shape)]);
+        check(
+            "huber",
+            |v| loss::huber(&v[0], &away, 0.3),
+            &[spaced("p", shape)],
+        );
         check(
             "evidential",
             |v| {
@@ -44,11 +59,20 @@ fn losses_of_values_and_spreads() {
                 };
                 loss::evidential(&evidence, &away, 0.1)
             },
-            &[spaced("g", shape), values("n", shape), values("al", shape), values("be", shape)],
+            &[
+                spaced("g", shape),
+                values("n", shape),
+                values("al", shape),
+                values("be", shape),
+            ],
         );
         let mut wide = shape.to_vec();
         wide.push(3);
-        check("pinball", |v| loss::pinball(&v[0], &[0.1, 0.5, 0.9], &away), &[spaced("q", &wide)]);
+        check(
+            "pinball",
+            |v| loss::pinball(&v[0], &[0.1, 0.5, 0.9], &away),
+            &[spaced("q", &wide)],
+        );
     }
 }
 
@@ -56,13 +80,27 @@ fn losses_of_values_and_spreads() {
 fn losses_of_profiles() {
     let shape = [3, 5, 2];
     let counts = Masked {
-        value: (values("counts", &shape).abs().unwrap() * 20.0).unwrap().floor().unwrap(),
+        value: (values("counts", &shape).abs().unwrap() * 20.0)
+            .unwrap()
+            .floor()
+            .unwrap(),
         mask: Tensor::ones(&shape, candle_core::DType::F64, &candle_core::Device::Cpu).unwrap(),
     };
     let total = Masked {
         value: (values("total", &[3, 1]).abs().unwrap() * 200.0).unwrap(),
-        mask: counts.mask.narrow(1, 0, 1).unwrap().narrow(2, 0, 1).unwrap().squeeze(2).unwrap(),
+        mask: counts
+            .mask
+            .narrow(1, 0, 1)
+            .unwrap()
+            .narrow(2, 0, 1)
+            .unwrap()
+            .squeeze(2)
+            .unwrap(),
     };
     let inputs = [values("logits", &shape), values("log count", &[3, 1])];
-    check("profile", |v: &[Var]| loss::profile_and_count(&v[0], &v[1], &counts, &total, 2.5), &inputs);
+    check(
+        "profile",
+        |v: &[Var]| loss::profile_and_count(&v[0], &v[1], &counts, &total, 2.5),
+        &inputs,
+    );
 }

@@ -20,11 +20,19 @@ fn file() -> Value {
 
 fn known(value: Vec<f64>) -> Masked {
     let value = Tensor::from_vec(value, (6, 1), &Device::Cpu).unwrap();
-    Masked { mask: value.ones_like().unwrap(), value }
+    Masked {
+        mask: value.ones_like().unwrap(),
+        value,
+    }
 }
 
 /// Loss of each row and its gradient, from masks that show one row at a time.
-fn compare(case: &str, raw_columns: usize, scale: f64, f: impl Fn(&Tensor, &Masked) -> Result<Tensor>) {
+fn compare(
+    case: &str,
+    raw_columns: usize,
+    scale: f64,
+    f: impl Fn(&Tensor, &Masked) -> Result<Tensor>,
+) {
     let file = file();
     let heads = &file["inputs"]["heads"];
     let raw = Tensor::from_vec(numbers(&heads["raw"]), (6, 4), &Device::Cpu).unwrap();
@@ -38,12 +46,32 @@ fn compare(case: &str, raw_columns: usize, scale: f64, f: impl Fn(&Tensor, &Mask
         let x = Var::from_tensor(&raw).unwrap();
         let value = f(&x, &target).unwrap();
         let got = value.to_scalar::<f64>().unwrap() * scale;
-        assert!((got - losses[row]).abs() < 1e-12 + 1e-11 * losses[row].abs(), "{case} row {row}: {got}");
-        let g = value.backward().unwrap().get(&x).unwrap().to_vec2::<f64>().unwrap();
-        for (i, (got, want)) in g[row].iter().zip(&gradients[row * raw_columns..]).enumerate() {
-            assert!((got * scale - want).abs() < 1e-11 + 1e-10 * want.abs(), "{case} row {row} raw {i}: {got} {want}");
+        assert!(
+            (got - losses[row]).abs() < 1e-12 + 1e-11 * losses[row].abs(),
+            "{case} row {row}: {got}"
+        );
+        let g = value
+            .backward()
+            .unwrap()
+            .get(&x)
+            .unwrap()
+            .to_vec2::<f64>()
+            .unwrap();
+        for (i, (got, want)) in g[row]
+            .iter()
+            .zip(&gradients[row * raw_columns..])
+            .enumerate()
+        {
+            assert!(
+                (got * scale - want).abs() < 1e-11 + 1e-10 * want.abs(),
+                "{case} row {row} raw {i}: {got} {want}"
+            );
         }
-        assert!(g.iter().enumerate().all(|(i, g)| i == row || g.iter().all(|g| *g == 0.0)));
+        assert!(
+            g.iter()
+                .enumerate()
+                .all(|(i, g)| i == row || g.iter().all(|g| *g == 0.0))
+        );
     }
 }
 
@@ -57,12 +85,18 @@ fn softplus(raw: &Tensor, k: usize) -> Result<Tensor> {
 
 #[test]
 fn likelihoods_match_their_oracles() {
-    compare("gaussian_log_var", 2, 1.0, |raw, y| loss::gaussian_nll(&column(raw, 0)?, &column(raw, 1)?.exp()?, y));
+    compare("gaussian_log_var", 2, 1.0, |raw, y| {
+        loss::gaussian_nll(&column(raw, 0)?, &column(raw, 1)?.exp()?, y)
+    });
     compare("gaussian_softplus", 2, 1.0, |raw, y| {
         loss::gaussian_nll(&column(raw, 0)?, &(softplus(raw, 1)? + 1e-3)?.sqr()?, y)
     });
-    compare("beta_nll_0.5", 2, 1.0, |raw, y| loss::beta_nll(&column(raw, 0)?, &column(raw, 1)?.exp()?, y, 0.5));
-    compare("pinball", 4, 4.0, |raw, y| loss::pinball(&raw.unsqueeze(1)?, &[0.05, 0.25, 0.75, 0.95], y));
+    compare("beta_nll_0.5", 2, 1.0, |raw, y| {
+        loss::beta_nll(&column(raw, 0)?, &column(raw, 1)?.exp()?, y, 0.5)
+    });
+    compare("pinball", 4, 4.0, |raw, y| {
+        loss::pinball(&raw.unsqueeze(1)?, &[0.05, 0.25, 0.75, 0.95], y)
+    });
 }
 
 #[test]
@@ -84,11 +118,23 @@ fn evidence_matches_its_oracle() {
 fn ln_gamma_and_digamma_match_scipy() {
     let file = file();
     let table = &file["cases"]["heads/special"]["value"];
-    let (x, ln, di) = (numbers(&table["x"]), numbers(&table["lgamma"]), numbers(&table["digamma"]));
+    let (x, ln, di) = (
+        numbers(&table["x"]),
+        numbers(&table["lgamma"]),
+        numbers(&table["digamma"]),
+    );
     let n = x.len();
     let v = Var::from_tensor(&Tensor::from_vec(x, n, &Device::Cpu).unwrap()).unwrap();
     let y = ops::ln_gamma(&v).unwrap();
-    let g = y.sum_all().unwrap().backward().unwrap().get(&v).unwrap().to_vec1::<f64>().unwrap();
+    let g = y
+        .sum_all()
+        .unwrap()
+        .backward()
+        .unwrap()
+        .get(&v)
+        .unwrap()
+        .to_vec1::<f64>()
+        .unwrap();
     for (i, y) in y.to_vec1::<f64>().unwrap().into_iter().enumerate() {
         assert!((y - ln[i]).abs() < 1e-13 + 1e-12 * ln[i].abs());
         assert!((g[i] - di[i]).abs() < 1e-13 + 1e-12 * di[i].abs());
@@ -106,7 +152,10 @@ fn shapes_that_would_broadcast_are_errors() {
         assert!(loss::gaussian_nll(&t.value, &p, &t).is_err() && loss::poisson(&p, &t).is_err());
         assert!(loss::pinball(&p, &[0.5], &t).is_err() && loss::multinomial_nll(&p, &t).is_err());
     }
-    let narrow = Masked { value: t.value.clone(), mask: t.mask.squeeze(1).unwrap() };
+    let narrow = Masked {
+        value: t.value.clone(),
+        mask: t.mask.squeeze(1).unwrap(),
+    };
     assert!(loss::mse(&t.value, &narrow).is_err());
 }
 
@@ -117,7 +166,13 @@ fn nothing_known_gives_zero_and_no_nan() {
     t.mask = t.mask.zeros_like().unwrap();
     let loss = loss::mse(&x, &t).unwrap();
     assert!(loss.to_scalar::<f64>().unwrap() == 0.0);
-    let g = loss.backward().unwrap().get(&x).unwrap().to_vec2::<f64>().unwrap();
+    let g = loss
+        .backward()
+        .unwrap()
+        .get(&x)
+        .unwrap()
+        .to_vec2::<f64>()
+        .unwrap();
     assert!(g.iter().flatten().all(|g| *g == 0.0));
 }
 
@@ -126,18 +181,27 @@ fn nothing_known_gives_zero_and_no_nan() {
 fn multinomial_equals_its_mass() {
     let logits = Tensor::new(&[[[0.3f64], [-0.2], [1.1]]], &Device::Cpu).unwrap();
     let value = Tensor::new(&[[[2.0f64], [0.0], [1.0]]], &Device::Cpu).unwrap();
-    let t = Masked { mask: value.ones_like().unwrap(), value };
+    let t = Masked {
+        mask: value.ones_like().unwrap(),
+        value,
+    };
     let e: Vec<f64> = [0.3f64, -0.2, 1.1].iter().map(|z| z.exp()).collect();
     let s: f64 = e.iter().sum();
     let mass = 3.0 * (e[0] / s).powi(2) * (e[2] / s);
-    let got = loss::multinomial_nll(&logits, &t).unwrap().to_scalar::<f64>().unwrap();
+    let got = loss::multinomial_nll(&logits, &t)
+        .unwrap()
+        .to_scalar::<f64>()
+        .unwrap();
     assert!((got + mass.ln()).abs() < 1e-13);
 }
 
 #[test]
 fn losses_work_in_single_precision() {
     let y = values("y", &[4, 2]).to_dtype(DType::F32).unwrap();
-    let t = Masked { mask: y.ones_like().unwrap(), value: y };
+    let t = Masked {
+        mask: y.ones_like().unwrap(),
+        value: y,
+    };
     let p = values("p", &[4, 2]).to_dtype(DType::F32).unwrap();
     let v = p.exp().unwrap();
     for loss in [
@@ -146,7 +210,16 @@ fn losses_work_in_single_precision() {
         loss::beta_nll(&p, &v, &t, 0.5),
         loss::bce_with_logits(&p, &t),
         loss::poisson(&v, &t),
-        loss::evidential(&loss::Evidence { gamma: p.clone(), nu: v.clone(), alpha: (&v + 1.0).unwrap(), beta: v.clone() }, &t, 0.01),
+        loss::evidential(
+            &loss::Evidence {
+                gamma: p.clone(),
+                nu: v.clone(),
+                alpha: (&v + 1.0).unwrap(),
+                beta: v.clone(),
+            },
+            &t,
+            0.01,
+        ),
     ] {
         assert!(loss.unwrap().to_scalar::<f32>().unwrap().is_finite());
     }

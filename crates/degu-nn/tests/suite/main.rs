@@ -1,7 +1,9 @@
 //! Tests of the layers, losses, parameters and optimizers against oracles.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 mod candle_defects;
 mod common;
+mod engines;
 mod goldens;
 mod gradients;
 mod loss_gradients;

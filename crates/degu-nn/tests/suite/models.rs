@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Architecture, Ctx, Head, ModelIo, Network, OutputKind, Params, Prediction, Predictor, Result, Seed, Sequences,
-    Targets,
+    Architecture, Ctx, Head, ModelIo, Network, OutputKind, Params, Prediction, Predictor, Result,
+    Seed, Sequences, Targets,
     graph::{Graph, Init, NormStyle},
 };
 use degu_nn::{
@@ -20,7 +20,12 @@ struct Small;
 
 impl Architecture for Small {
     fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {
-        let graph = Graph::new(NormStyle::Torch).conv("c", 6, 5).batch_norm("n").relu().max_pool(2).flatten();
+        let graph = Graph::new(NormStyle::Torch)
+            .conv("c", 6, 5)
+            .batch_norm("n")
+            .relu()
+            .max_pool(2)
+            .flatten();
         GraphNetwork::boxed(graph.dense("d", 8).relu().dropout("drop", 0.5), io, params)
     }
     fn head_init(&self, _: usize, _: usize) -> Init {
@@ -51,7 +56,11 @@ impl Head for Spread {
 }
 
 fn io(outputs: usize) -> ModelIo {
-    ModelIo { length: LENGTH, outputs, output: OutputKind::Scalar }
+    ModelIo {
+        length: LENGTH,
+        outputs,
+        output: OutputKind::Scalar,
+    }
 }
 
 fn model(passes: usize, dtype: DType) -> (ParamStore, Model) {
@@ -68,23 +77,47 @@ fn sequences(n: usize) -> Sequences {
 #[test]
 fn the_graph_describes_the_whole_model() {
     let (store, model) = model(0, DType::F32);
-    let mut specs: Vec<_> =
-        model.graph().unwrap().parameters(LENGTH).unwrap().into_iter().map(|p| (p.name, p.shape)).collect();
+    let mut specs: Vec<_> = model
+        .graph()
+        .unwrap()
+        .parameters(LENGTH)
+        .unwrap()
+        .into_iter()
+        .map(|p| (p.name, p.shape))
+        .collect();
     specs.sort();
-    let found: Vec<_> = store.tensors().into_iter().map(|(n, v)| (n, v.dims().to_vec())).collect();
+    let found: Vec<_> = store
+        .tensors()
+        .into_iter()
+        .map(|(n, v)| (n, v.dims().to_vec()))
+        .collect();
     assert_eq!(found, specs);
     assert_eq!(store.get("head.weight").unwrap().dims(), [8, 2]);
     // The same graph, interpreted as one network over the same tensors, gives the raw outputs.
     let whole = GraphNetwork::new(model.graph().unwrap().clone(), &io(2), &store.params()).unwrap();
-    let a = whole.forward(&sequences(3), &mut Ctx::eval()).unwrap().to_dtype(DType::F64).unwrap();
-    let b = model.raw(&sequences(3), &mut Ctx::eval()).unwrap().to_dtype(DType::F64).unwrap();
+    let a = whole
+        .forward(&sequences(3), &mut Ctx::eval())
+        .unwrap()
+        .to_dtype(DType::F64)
+        .unwrap();
+    let b = model
+        .raw(&sequences(3), &mut Ctx::eval())
+        .unwrap()
+        .to_dtype(DType::F64)
+        .unwrap();
     assert!(difference(&a, &b) == 0.0);
 }
 
 #[test]
 fn another_number_of_outputs_is_an_error() {
     let store = ParamStore::new(Seed::root(1), DType::F32, &Device::Cpu);
-    let error = Model::new(&Small, Box::new(Spread { passes: 0 }), &io(3), &store.params()).unwrap_err();
+    let error = Model::new(
+        &Small,
+        Box::new(Spread { passes: 0 }),
+        &io(3),
+        &store.params(),
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("3 for a head of 2"), "{error}");
 }
 
@@ -109,14 +142,30 @@ fn a_model_learns() {
     let (n, _) = x.dims().unwrap();
     let value = values("target", &[n, 1]).to_dtype(DType::F32).unwrap();
     let mask = value.ones_like().unwrap();
-    let targets = Targets { mean: degu_core::Masked { value, mask }, epistemic: None, aleatoric: None };
+    let targets = Targets {
+        mean: degu_core::Masked { value, mask },
+        epistemic: None,
+        aleatoric: None,
+    };
     let mut optimizer = Optimizer::new(OptimizerConfig::default());
     let (mut first, mut last) = (0.0, 0.0);
     for step in 0..60 {
         let mut ctx = train(step);
-        let loss = model.head().loss(&model.raw(&x, &mut ctx).unwrap(), &targets).unwrap();
+        let loss = model
+            .head()
+            .loss(&model.raw(&x, &mut ctx).unwrap(), &targets)
+            .unwrap();
         let g = gradients(&loss, &store.parameters()).unwrap();
-        optimizer.step(&store.parameters(), &g, Rates { lr: 0.01, momentum: None }).unwrap();
+        optimizer
+            .step(
+                &store.parameters(),
+                &g,
+                Rates {
+                    lr: 0.01,
+                    momentum: None,
+                },
+            )
+            .unwrap();
         store.fold_statistics(&ctx.into_statistics()).unwrap();
         last = loss.to_scalar::<f32>().unwrap();
         if step == 0 {

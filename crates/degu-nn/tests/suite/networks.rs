@@ -12,16 +12,27 @@ use crate::common::{LIMIT, difference, train, values};
 const LENGTH: usize = 21;
 
 fn io() -> ModelIo {
-    ModelIo { length: LENGTH, outputs: 1, output: OutputKind::Scalar }
+    ModelIo {
+        length: LENGTH,
+        outputs: 1,
+        output: OutputKind::Scalar,
+    }
 }
 
 fn graph() -> Graph {
     let torch = || Graph::new(NormStyle::Torch);
     torch()
-        .parallel(vec![torch().conv("a", 4, 4), torch().conv_with("b", 3, 5, |c| c.dilation = 2)])
+        .parallel(vec![
+            torch().conv("a", 4, 4),
+            torch().conv_with("b", 3, 5, |c| c.dilation = 2),
+        ])
         .batch_norm("n1")
         .silu()
-        .residual(|g| g.conv_with("r", 7, 3, |c| c.groups = 7).layer_norm("ln").activation(Activation::Gelu))
+        .residual(|g| {
+            g.conv_with("r", 7, 3, |c| c.groups = 7)
+                .layer_norm("ln")
+                .activation(Activation::Gelu)
+        })
         .avg_pool(2)
         .bi_lstm("lstm", 3)
         .dropout("drop", 0.3)
@@ -43,13 +54,23 @@ fn build(graph: Graph, dtype: DType) -> (ParamStore, GraphNetwork) {
 #[test]
 fn names_and_shapes_are_those_of_the_graph() {
     let (store, network) = build(graph(), DType::F32);
-    let mut expected: Vec<_> = graph().parameters(LENGTH).unwrap().into_iter().map(|p| (p.name, p.shape)).collect();
+    let mut expected: Vec<_> = graph()
+        .parameters(LENGTH)
+        .unwrap()
+        .into_iter()
+        .map(|p| (p.name, p.shape))
+        .collect();
     expected.sort();
-    let found: Vec<_> = store.tensors().into_iter().map(|(n, v)| (n, v.dims().to_vec())).collect();
+    let found: Vec<_> = store
+        .tensors()
+        .into_iter()
+        .map(|(n, v)| (n, v.dims().to_vec()))
+        .collect();
     assert_eq!(found, expected);
     assert_eq!(network.features(), Some(4));
     assert_eq!(network.graph(), Some(&graph()));
-    let direct = ParamStore::for_graph(&graph(), LENGTH, Seed::root(2), DType::F32, &Device::Cpu).unwrap();
+    let direct =
+        ParamStore::for_graph(&graph(), LENGTH, Seed::root(2), DType::F32, &Device::Cpu).unwrap();
     assert_eq!(direct.snapshot().unwrap(), store.snapshot().unwrap());
 }
 
@@ -60,8 +81,16 @@ fn codes_and_one_hot_are_the_same_to_a_network() {
         let codes = Sequences::codes(codes(3)).unwrap();
         let one_hot = Sequences::OneHot(codes.one_hot(dtype).unwrap());
         for mode in [Mode::Eval, train(1).mode()] {
-            let a = network.forward(&codes, &mut Ctx::new(mode)).unwrap().to_dtype(DType::F64).unwrap();
-            let b = network.forward(&one_hot, &mut Ctx::new(mode)).unwrap().to_dtype(DType::F64).unwrap();
+            let a = network
+                .forward(&codes, &mut Ctx::new(mode))
+                .unwrap()
+                .to_dtype(DType::F64)
+                .unwrap();
+            let b = network
+                .forward(&one_hot, &mut Ctx::new(mode))
+                .unwrap()
+                .to_dtype(DType::F64)
+                .unwrap();
             assert_eq!(a.dims(), [3, 4]);
             assert!(difference(&a, &b) == 0.0);
         }
@@ -72,7 +101,11 @@ fn codes_and_one_hot_are_the_same_to_a_network() {
 #[test]
 fn batches_may_be_cut_anywhere() {
     let (_, network) = build(graph(), DType::F64);
-    let run = |c: Tensor| network.forward(&Sequences::codes(c).unwrap(), &mut Ctx::eval()).unwrap();
+    let run = |c: Tensor| {
+        network
+            .forward(&Sequences::codes(c).unwrap(), &mut Ctx::eval())
+            .unwrap()
+    };
     let all = run(codes(4));
     for i in 0..4 {
         let one = run(codes(4).narrow(0, i, 1).unwrap().contiguous().unwrap());
@@ -86,15 +119,31 @@ fn gradients_of_the_whole_network() {
     let (store, _) = build(graph(), DType::F64);
     let names: Vec<_> = store.parameters().into_iter().map(|(n, _)| n).collect();
     let mut inputs = vec![x];
-    inputs.extend(store.parameters().into_iter().map(|(n, v)| values(&n, v.dims())));
+    inputs.extend(
+        store
+            .parameters()
+            .into_iter()
+            .map(|(n, v)| values(&n, v.dims())),
+    );
     for mode in [Mode::Eval, train(1).mode()] {
         let f = |v: &[Var]| {
             // The network's own variables would hide these: put them where the network looks.
-            let source = Given { names: &names, vars: &v[1..], store: &store };
+            let source = Given {
+                names: &names,
+                vars: &v[1..],
+                store: &store,
+            };
             let network = GraphNetwork::new(graph(), &io(), &degu_core::Params::new(&source))?;
-            network.forward(&Sequences::OneHot(v[0].as_tensor().clone()), &mut Ctx::new(mode))
+            network.forward(
+                &Sequences::OneHot(v[0].as_tensor().clone()),
+                &mut Ctx::new(mode),
+            )
         };
-        for (i, error) in gradient_errors(&f, &inputs).unwrap().into_iter().enumerate() {
+        for (i, error) in gradient_errors(&f, &inputs)
+            .unwrap()
+            .into_iter()
+            .enumerate()
+        {
             let name = if i == 0 { "x" } else { &names[i - 1] };
             assert!(error < LIMIT, "{name}: off by {error:e}");
         }
@@ -108,7 +157,12 @@ struct Given<'a> {
 }
 
 impl degu_core::model::ParamSourceBackend for Given<'_> {
-    fn tensor(&self, path: &str, shape: &[usize], init: degu_core::graph::Init) -> degu_core::Result<Tensor> {
+    fn tensor(
+        &self,
+        path: &str,
+        shape: &[usize],
+        init: degu_core::graph::Init,
+    ) -> degu_core::Result<Tensor> {
         match self.names.iter().position(|n| n == path) {
             Some(i) => Ok(self.vars[i].as_tensor().clone()),
             None => self.store.tensor(path, shape, init),
@@ -125,8 +179,11 @@ impl degu_core::model::ParamSourceBackend for Given<'_> {
 #[test]
 fn every_parameter_has_a_gradient() {
     let (store, network) = build(graph(), DType::F32);
-    let y = network.forward(&Sequences::codes(codes(3)).unwrap(), &mut train(0)).unwrap();
-    let g = degu_nn::optim::gradients(&y.sqr().unwrap().sum_all().unwrap(), &store.parameters()).unwrap();
+    let y = network
+        .forward(&Sequences::codes(codes(3)).unwrap(), &mut train(0))
+        .unwrap();
+    let g = degu_nn::optim::gradients(&y.sqr().unwrap().sum_all().unwrap(), &store.parameters())
+        .unwrap();
     assert_eq!(g.len(), store.parameters().len());
 }
 
@@ -140,8 +197,13 @@ fn training_reports_statistics_and_samples_share_a_mask() {
     assert_eq!(statistics.keys().collect::<Vec<_>>(), ["n1"]);
     store.fold_statistics(&statistics).unwrap();
     let sample = |step, n| {
-        let mode = Mode::Sample { dropout: Seed::root(4), step };
-        network.forward(&Sequences::codes(codes(n)).unwrap(), &mut Ctx::new(mode)).unwrap()
+        let mode = Mode::Sample {
+            dropout: Seed::root(4),
+            step,
+        };
+        network
+            .forward(&Sequences::codes(codes(n)).unwrap(), &mut Ctx::new(mode))
+            .unwrap()
     };
     assert!(difference(&sample(1, 3), &sample(1, 3)) == 0.0);
     assert!(difference(&sample(1, 3), &sample(2, 3)) > 0.0);
@@ -158,11 +220,25 @@ impl Tap for Names {
 
 #[test]
 fn a_tap_sees_every_layer() {
-    let graph = Graph::new(NormStyle::Keras).conv("c", 2, 3).relu().max_pool(4).flatten().dense("d", 3);
+    let graph = Graph::new(NormStyle::Keras)
+        .conv("c", 2, 3)
+        .relu()
+        .max_pool(4)
+        .flatten()
+        .dense("d", 3);
     let (_, network) = build(graph, DType::F32);
     let mut names = Names(Vec::new());
-    network.forward(&Sequences::codes(codes(2)).unwrap(), &mut Ctx::eval().with_tap(&mut names)).unwrap();
-    let expected = [("c", vec![2, 21, 2]), ("c/relu", vec![2, 21, 2]), ("c/relu/max_pool 4", vec![2, 5, 2])];
+    network
+        .forward(
+            &Sequences::codes(codes(2)).unwrap(),
+            &mut Ctx::eval().with_tap(&mut names),
+        )
+        .unwrap();
+    let expected = [
+        ("c", vec![2, 21, 2]),
+        ("c/relu", vec![2, 21, 2]),
+        ("c/relu/max_pool 4", vec![2, 5, 2]),
+    ];
     assert_eq!(names.0.len(), 5);
     for ((name, dims), (want, shape)) in names.0.iter().zip(expected) {
         assert_eq!((name.as_str(), dims), (want, &shape));
@@ -174,6 +250,9 @@ fn a_tap_sees_every_layer() {
 fn another_length_is_an_error() {
     let (_, network) = build(graph(), DType::F32);
     let short = codes(2).narrow(1, 0, 20).unwrap().contiguous().unwrap();
-    let error = network.forward(&Sequences::codes(short).unwrap(), &mut Ctx::eval()).unwrap_err().to_string();
+    let error = network
+        .forward(&Sequences::codes(short).unwrap(), &mut Ctx::eval())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("20 bp instead of 21"), "{error}");
 }

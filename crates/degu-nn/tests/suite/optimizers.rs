@@ -3,7 +3,10 @@
 use candle_core::{DType, Device, Tensor, Var};
 use degu_nn::{
     Error,
-    optim::{Adam, AdamW, Decay, NamedGradients, Optimizer, OptimizerConfig, OptimizerState, Sgd, gradients},
+    optim::{
+        Adam, AdamW, Decay, NamedGradients, Optimizer, OptimizerConfig, OptimizerState, Sgd,
+        gradients,
+    },
     schedule::Rates,
 };
 
@@ -14,7 +17,12 @@ const STEPS: usize = 7;
 fn parameters(dtype: DType) -> Vec<(String, Var)> {
     [("a.bias", &[3][..]), ("a.weight", &[2, 3])]
         .into_iter()
-        .map(|(n, s)| (n.to_owned(), Var::from_tensor(&values(n, s).to_dtype(dtype).unwrap()).unwrap()))
+        .map(|(n, s)| {
+            (
+                n.to_owned(),
+                Var::from_tensor(&values(n, s).to_dtype(dtype).unwrap()).unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -22,7 +30,9 @@ fn gradient(step: usize) -> NamedGradients {
     parameters(DType::F32)
         .into_iter()
         .map(|(n, v)| {
-            let g = values(&format!("{n} {step}"), v.dims()).flatten_all().unwrap();
+            let g = values(&format!("{n} {step}"), v.dims())
+                .flatten_all()
+                .unwrap();
             (n, g.to_dtype(DType::F32).unwrap().to_vec1().unwrap())
         })
         .collect()
@@ -36,23 +46,41 @@ fn run(config: &OptimizerConfig, dtype: DType) -> Vec<(String, Var)> {
     let parameters = parameters(dtype);
     let mut optimizer = Optimizer::new(config.clone());
     for step in 0..STEPS {
-        optimizer.step(&parameters, &gradient(step), rates(config.lr())).unwrap();
+        optimizer
+            .step(&parameters, &gradient(step), rates(config.lr()))
+            .unwrap();
     }
     parameters
 }
 
 /// One number through all steps, in f64.
-fn compare(config: &OptimizerConfig, mut update: impl FnMut(usize, usize, f64, f64, &mut [f64; 2]) -> f64) {
-    for ((name, start), (_, end)) in parameters(DType::F64).into_iter().zip(run(config, DType::F64)) {
+fn compare(
+    config: &OptimizerConfig,
+    mut update: impl FnMut(usize, usize, f64, f64, &mut [f64; 2]) -> f64,
+) {
+    for ((name, start), (_, end)) in parameters(DType::F64)
+        .into_iter()
+        .zip(run(config, DType::F64))
+    {
         let start_values = start.flatten_all().unwrap().to_vec1::<f64>().unwrap();
         let end = end.flatten_all().unwrap().to_vec1::<f64>().unwrap();
         for (i, w) in start_values.iter().enumerate() {
             let (mut w, mut state) = (*w, [0.0; 2]);
             for step in 0..STEPS {
-                w = update(step + 1, start.rank(), w, f64::from(gradient(step)[&name][i]), &mut state);
+                w = update(
+                    step + 1,
+                    start.rank(),
+                    w,
+                    f64::from(gradient(step)[&name][i]),
+                    &mut state,
+                );
             }
             // Moments are rounded to f32.
-            assert!((w - end[i]).abs() < 2e-8, "{name} {i}: {} instead of {w}", end[i]);
+            assert!(
+                (w - end[i]).abs() < 2e-8,
+                "{name} {i}: {} instead of {w}",
+                end[i]
+            );
         }
     }
 }
@@ -67,16 +95,32 @@ fn adam(t: usize, w: f64, g: f64, s: &mut [f64; 2], lr: f64) -> f64 {
 
 #[test]
 fn adam_equals_its_formula() {
-    let config = OptimizerConfig::Adam(Adam { lr: 0.02, beta1: 0.8, beta2: 0.95, eps: 1e-3 });
+    let config = OptimizerConfig::Adam(Adam {
+        lr: 0.02,
+        beta1: 0.8,
+        beta2: 0.95,
+        eps: 1e-3,
+    });
     compare(&config, |t, _, w, g, s| adam(t, w, g, s, 0.02));
 }
 
 #[test]
 fn adamw_decays_matrices_or_all() {
     for decay in [Decay::Matrices, Decay::All] {
-        let config = OptimizerConfig::AdamW(AdamW { lr: 0.02, beta1: 0.8, beta2: 0.95, eps: 1e-3, weight_decay: 0.5, decay });
+        let config = OptimizerConfig::AdamW(AdamW {
+            lr: 0.02,
+            beta1: 0.8,
+            beta2: 0.95,
+            eps: 1e-3,
+            weight_decay: 0.5,
+            decay,
+        });
         compare(&config, |t, rank, w, g, s| {
-            let decayed = if rank > 1 || decay == Decay::All { w - 0.02 * 0.5 * w } else { w };
+            let decayed = if rank > 1 || decay == Decay::All {
+                w - 0.02 * 0.5 * w
+            } else {
+                w
+            };
             adam(t, decayed, g, s, 0.02)
         });
     }
@@ -85,7 +129,13 @@ fn adamw_decays_matrices_or_all() {
 #[test]
 fn sgd_equals_its_formula() {
     for nesterov in [false, true] {
-        let config = OptimizerConfig::Sgd(Sgd { lr: 0.05, momentum: 0.9, nesterov, weight_decay: 0.1, decay: Decay::All });
+        let config = OptimizerConfig::Sgd(Sgd {
+            lr: 0.05,
+            momentum: 0.9,
+            nesterov,
+            weight_decay: 0.1,
+            decay: Decay::All,
+        });
         compare(&config, |_, _, w, g, s| {
             let g = g + 0.1 * w;
             s[0] = 0.9 * s[0] + g;
@@ -119,10 +169,20 @@ fn a_resumed_run_has_the_same_bits() {
         assert_eq!(&state, optimizer.state());
         assert_eq!(bytes, state.to_bytes());
         optimizer = Optimizer::resume(config.clone(), state);
-        optimizer.step(&p, &gradient(step), rates(config.lr())).unwrap();
+        optimizer
+            .step(&p, &gradient(step), rates(config.lr()))
+            .unwrap();
     }
     for ((_, a), (_, b)) in whole.iter().zip(&p) {
-        let bits = |v: &Var| v.flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        let bits = |v: &Var| {
+            v.flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap()
+                .into_iter()
+                .map(f32::to_bits)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(bits(a), bits(b));
     }
 }
@@ -135,25 +195,46 @@ fn mistakes_are_named_and_change_nothing() {
     let mut g = gradient(0);
     g.remove("a.weight");
     let error = optimizer.step(&p, &g, rates(0.1)).unwrap_err();
-    assert!(matches!(&error, Error::NoGradient { names } if names == &["a.weight"]), "{error}");
+    assert!(
+        matches!(&error, Error::NoGradient { names } if names == &["a.weight"]),
+        "{error}"
+    );
     g.insert("a.weight".to_owned(), vec![0.0; 5]);
     let error = optimizer.step(&p, &g, rates(0.1)).unwrap_err().to_string();
-    assert!(error.contains("a.weight") && error.contains('6') && error.contains('5'), "{error}");
+    assert!(
+        error.contains("a.weight") && error.contains('6') && error.contains('5'),
+        "{error}"
+    );
     assert_eq!(p[0].1.to_vec1::<f32>().unwrap(), before);
     assert_eq!(optimizer.state().step, 0);
     let loss = p[0].1.sum_all().unwrap();
-    assert!(matches!(gradients(&loss, &p).unwrap_err(), Error::NoGradient { names } if names == ["a.weight"]));
+    assert!(
+        matches!(gradients(&loss, &p).unwrap_err(), Error::NoGradient { names } if names == ["a.weight"])
+    );
 }
 
 #[test]
 fn momentum_of_a_schedule_replaces_beta1() {
     let p = [parameters(DType::F64), parameters(DType::F64)];
-    let config = |beta1| OptimizerConfig::Adam(Adam { beta1, ..Adam::default() });
+    let config = |beta1| {
+        OptimizerConfig::Adam(Adam {
+            beta1,
+            ..Adam::default()
+        })
+    };
     let mut a = Optimizer::new(config(0.5));
     let mut b = Optimizer::new(config(0.9));
     for step in 0..3 {
         a.step(&p[0], &gradient(step), rates(0.1)).unwrap();
-        b.step(&p[1], &gradient(step), Rates { lr: 0.1, momentum: Some(0.5) }).unwrap();
+        b.step(
+            &p[1],
+            &gradient(step),
+            Rates {
+                lr: 0.1,
+                momentum: Some(0.5),
+            },
+        )
+        .unwrap();
     }
     let values = |p: &[(String, Var)]| p[1].1.to_vec2::<f64>().unwrap();
     assert_eq!(values(&p[0]), values(&p[1]));
@@ -163,9 +244,28 @@ fn momentum_of_a_schedule_replaces_beta1() {
 fn settings_read_from_toml() {
     let read = |text: &str| toml::from_str::<OptimizerConfig>(text);
     let config = read("kind = \"adamw\"\nlr = 0.005\ndecay = \"all\"").unwrap();
-    assert_eq!(config, OptimizerConfig::AdamW(AdamW { lr: 0.005, decay: Decay::All, ..AdamW::default() }));
-    assert!(read("kind = \"adam\"\nweight_decay = 0.1").unwrap_err().to_string().contains("weight_decay"));
-    assert_eq!(read("kind = \"sgd\"\nmomentum = 1.0").unwrap().check().unwrap_err().field, "momentum");
+    assert_eq!(
+        config,
+        OptimizerConfig::AdamW(AdamW {
+            lr: 0.005,
+            decay: Decay::All,
+            ..AdamW::default()
+        })
+    );
+    assert!(
+        read("kind = \"adam\"\nweight_decay = 0.1")
+            .unwrap_err()
+            .to_string()
+            .contains("weight_decay")
+    );
+    assert_eq!(
+        read("kind = \"sgd\"\nmomentum = 1.0")
+            .unwrap()
+            .check()
+            .unwrap_err()
+            .field,
+        "momentum"
+    );
     assert!(OptimizerConfig::default().check().is_ok());
     let text = toml::to_string(&config).unwrap();
     assert_eq!(read(&text).unwrap(), config);
@@ -177,6 +277,8 @@ fn tensors_on_the_host_are_updated_in_place() {
     let shared = v.as_tensor().clone();
     let mut optimizer = Optimizer::new(OptimizerConfig::default());
     let g = NamedGradients::from([("v".to_owned(), vec![1.0, -1.0])]);
-    optimizer.step(&[("v".to_owned(), v)], &g, rates(0.5)).unwrap();
+    optimizer
+        .step(&[("v".to_owned(), v)], &g, rates(0.5))
+        .unwrap();
     assert_eq!(shared.to_vec1::<f32>().unwrap(), [0.5, 1.5]);
 }

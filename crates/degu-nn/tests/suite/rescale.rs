@@ -12,22 +12,34 @@ use crate::common::{difference, incompleteness, largest, multipliers, values};
 const LENGTH: usize = 29;
 
 fn sequences(n: usize, shift: usize) -> Tensor {
-    let codes: Vec<u8> = (0..n * LENGTH).map(|i| ((i * i / 3 + i * shift + shift) % 9 % 5) as u8).collect();
+    let codes: Vec<u8> = (0..n * LENGTH)
+        .map(|i| ((i * i / 3 + i * shift + shift) % 9 % 5) as u8)
+        .collect();
     let codes = Tensor::from_vec(codes, (n, LENGTH), &Device::Cpu).unwrap();
-    Sequences::codes(codes).unwrap().one_hot(DType::F64).unwrap()
+    Sequences::codes(codes)
+        .unwrap()
+        .one_hot(DType::F64)
+        .unwrap()
 }
 
 /// A network with irregular parameters and running statistics.
 fn network(graph: Graph) -> GraphNetwork {
     let store = ParamStore::new(Seed::root(3), DType::F64, &Device::Cpu);
-    let io = ModelIo { length: LENGTH, outputs: 1, output: OutputKind::Scalar };
+    let io = ModelIo {
+        length: LENGTH,
+        outputs: 1,
+        output: OutputKind::Scalar,
+    };
     let network = GraphNetwork::new(graph, &io, &store.params()).unwrap();
     for (name, var) in store.tensors() {
         let v = values(&name, var.dims());
         let v = match name.rsplit('.').next().unwrap() {
             "running_var" => v.affine(0.4, 1.0).unwrap(),
             "weight" if var.rank() == 1 => v.affine(0.4, 1.0).unwrap(),
-            _ if var.rank() >= 2 => (v * (3.0 / var.elem_count() as f64 * var.dims().last().copied().unwrap() as f64).sqrt()).unwrap(),
+            _ if var.rank() >= 2 => (v
+                * (3.0 / var.elem_count() as f64 * var.dims().last().copied().unwrap() as f64)
+                    .sqrt())
+            .unwrap(),
             _ => v,
         };
         var.set(&v).unwrap();
@@ -44,13 +56,101 @@ fn graphs() -> Vec<(&'static str, Graph)> {
     let keras = || Graph::new(NormStyle::Keras);
     let torch = || Graph::new(NormStyle::Torch);
     vec![
-        ("deepstarr", keras().conv("c1", 8, 7).batch_norm("n1").relu().max_pool(2).conv("c2", 6, 3).relu().max_pool(2).flatten().dense("d", 5).relu().dropout("drop", 0.4).dense("o", 2)),
-        ("overlapping pools", keras().conv("c1", 6, 5).relu().layer(degu_core::graph::Layer::MaxPool(degu_core::graph::Pool { size: 4, stride: 2 })).conv("c2", 4, 3).activation(Elu).avg_pool(2).flatten().dense("o", 2)),
-        ("residual", torch().conv("c1", 6, 11).batch_norm("n1").silu().residual(|g| g.conv_with("r1", 6, 3, |c| c.dilation = 4).batch_norm("n2").relu().conv("r2", 6, 3)).silu().max_pool(3).global_mean().dense("o", 2)),
-        ("parallel", torch().parallel(vec![torch().conv("a", 4, 9).relu(), torch().conv("b", 3, 15).activation(Gelu)]).max_pool(4).dense("d", 5).activation(Tanh).flatten().dense("o", 2)),
-        ("channel softmax", keras().conv("c1", 6, 5).activation(Softmax).conv("c2", 5, 3).activation(Softmax).flatten().dense("d", 4).activation(Sigmoid).dense("o", 1)),
-        ("layer norm", torch().conv("c1", 6, 5).layer_norm("n1").activation(Softplus).conv_with("g", 8, 3, |c| c.groups = 2).activation(Exp).layer(degu_core::graph::Layer::GlobalMax).dense("o", 2)),
-        ("lstm", torch().conv("c1", 6, 5).relu().bi_lstm("l1", 4).bi_lstm("l2", 3).max_pool(2).flatten().dense("o", 2)),
+        (
+            "deepstarr",
+            keras()
+                .conv("c1", 8, 7)
+                .batch_norm("n1")
+                .relu()
+                .max_pool(2)
+                .conv("c2", 6, 3)
+                .relu()
+                .max_pool(2)
+                .flatten()
+                .dense("d", 5)
+                .relu()
+                .dropout("drop", 0.4)
+                .dense("o", 2),
+        ),
+        (
+            "overlapping pools",
+            keras()
+                .conv("c1", 6, 5)
+                .relu()
+                .layer(degu_core::graph::Layer::MaxPool(degu_core::graph::Pool {
+                    size: 4,
+                    stride: 2,
+                }))
+                .conv("c2", 4, 3)
+                .activation(Elu)
+                .avg_pool(2)
+                .flatten()
+                .dense("o", 2),
+        ),
+        (
+            "residual",
+            torch()
+                .conv("c1", 6, 11)
+                .batch_norm("n1")
+                .silu()
+                .residual(|g| {
+                    g.conv_with("r1", 6, 3, |c| c.dilation = 4)
+                        .batch_norm("n2")
+                        .relu()
+                        .conv("r2", 6, 3)
+                })
+                .silu()
+                .max_pool(3)
+                .global_mean()
+                .dense("o", 2),
+        ),
+        (
+            "parallel",
+            torch()
+                .parallel(vec![
+                    torch().conv("a", 4, 9).relu(),
+                    torch().conv("b", 3, 15).activation(Gelu),
+                ])
+                .max_pool(4)
+                .dense("d", 5)
+                .activation(Tanh)
+                .flatten()
+                .dense("o", 2),
+        ),
+        (
+            "channel softmax",
+            keras()
+                .conv("c1", 6, 5)
+                .activation(Softmax)
+                .conv("c2", 5, 3)
+                .activation(Softmax)
+                .flatten()
+                .dense("d", 4)
+                .activation(Sigmoid)
+                .dense("o", 1),
+        ),
+        (
+            "layer norm",
+            torch()
+                .conv("c1", 6, 5)
+                .layer_norm("n1")
+                .activation(Softplus)
+                .conv_with("g", 8, 3, |c| c.groups = 2)
+                .activation(Exp)
+                .layer(degu_core::graph::Layer::GlobalMax)
+                .dense("o", 2),
+        ),
+        (
+            "lstm",
+            torch()
+                .conv("c1", 6, 5)
+                .relu()
+                .bi_lstm("l1", 4)
+                .bi_lstm("l2", 3)
+                .max_pool(2)
+                .flatten()
+                .dense("o", 2),
+        ),
     ]
 }
 
@@ -80,7 +180,12 @@ fn attention_is_complete() {
         heads: 3,
     };
     let (x, r) = (values("x", &[3, 7, 4]), values("r", &[3, 7, 4]));
-    let (m, dy) = multipliers(|x, ctx| ops::attention(x, &layer, ctx), &x, &r, Mode::Rescale);
+    let (m, dy) = multipliers(
+        |x, ctx| ops::attention(x, &layer, ctx),
+        &x,
+        &r,
+        Mode::Rescale,
+    );
     let rho = incompleteness(&m, &x, &r, &dy);
     assert!(rho < 1e-10, "{rho:e}");
 }
@@ -103,17 +208,30 @@ fn without_a_change_multipliers_are_gradients() {
 fn extreme_inputs_give_finite_multipliers() {
     let all = |code: u8| {
         let codes = Tensor::full(code, (2, LENGTH), &Device::Cpu).unwrap();
-        Sequences::codes(codes).unwrap().one_hot(DType::F64).unwrap()
+        Sequences::codes(codes)
+            .unwrap()
+            .one_hot(DType::F64)
+            .unwrap()
     };
     for (name, graph) in graphs() {
         let network = network(graph);
-        for (x, r) in [(all(4), all(0)), (all(0), all(4)), (all(1), all(1)), (all(4), all(4))] {
+        for (x, r) in [
+            (all(4), all(0)),
+            (all(0), all(4)),
+            (all(1), all(1)),
+            (all(4), all(4)),
+        ] {
             let (m, _) = multipliers(forward(&network), &x, &r, Mode::Rescale);
             assert!(largest(&m).is_finite(), "{name}");
         }
     }
     let peaked = Tensor::new(&[[1e4f64, 0.0, -1e4], [0.0, 0.0, 0.0]], &Device::Cpu).unwrap();
-    let (m, _) = multipliers(|x, ctx| ops::softmax(x, 1, ctx), &peaked, &peaked.flip(&[1]).unwrap(), Mode::Rescale);
+    let (m, _) = multipliers(
+        |x, ctx| ops::softmax(x, 1, ctx),
+        &peaked,
+        &peaked.flip(&[1]).unwrap(),
+        Mode::Rescale,
+    );
     assert!(largest(&m).is_finite());
 }
 
@@ -124,13 +242,21 @@ fn values_are_those_of_evaluation() {
     for (name, graph) in graphs() {
         let network = network(graph);
         let run = |mode| forward(&network)(&batch, &mut Ctx::new(mode)).unwrap();
-        assert!(difference(&run(Mode::Rescale), &run(Mode::Eval)) < 1e-13, "{name}");
+        assert!(
+            difference(&run(Mode::Rescale), &run(Mode::Eval)) < 1e-13,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn an_odd_batch_is_an_error() {
     let x = Var::from_tensor(&values("x", &[3, 4])).unwrap();
-    let error = ops::relu(&x, &Ctx::new(Mode::Rescale)).unwrap_err().to_string();
-    assert!(error.contains("relu") && error.contains("references"), "{error}");
+    let error = ops::relu(&x, &Ctx::new(Mode::Rescale))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("relu") && error.contains("references"),
+        "{error}"
+    );
 }

@@ -14,7 +14,9 @@ fn tensor(value: &Value) -> Tensor {
                 if shape.len() == depth {
                     shape.push(items.len());
                 }
-                items.iter().for_each(|i| walk(i, shape, depth + 1, out));
+                for i in items {
+                    walk(i, shape, depth + 1, out);
+                }
             }
             other => out.push(other.as_f64().unwrap()),
         }
@@ -52,7 +54,10 @@ fn apply(case: &Value, x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
             ops::matmul(&a, &x.narrow(1, 6, 12)?.reshape((n, 3, 4))?, ctx)
         }
         other if other.starts_with("max_pool") => {
-            let pool = Pool { size: number("size"), stride: number("stride") };
+            let pool = Pool {
+                size: number("size"),
+                stride: number("stride"),
+            };
             ops::max_pool(x, pool, ctx)
         }
         other => panic!("unknown rule {other}"),
@@ -73,18 +78,35 @@ fn every_rule_matches_its_golden_values() {
         let expected = tensor(&case["y"]);
         let flat = |t: &Tensor| t.flatten_all().unwrap();
         let own = y.narrow(0, 0, n).unwrap();
-        assert!(difference(&flat(&own), &flat(&expected)) < 1e-12, "{name}: value");
+        assert!(
+            difference(&flat(&own), &flat(&expected)) < 1e-12,
+            "{name}: value"
+        );
         let reference = y.narrow(0, n, n).unwrap();
-        assert!(difference(&flat(&reference), &flat(&tensor(&case["y_reference"]))) < 1e-12, "{name}: reference");
+        assert!(
+            difference(&flat(&reference), &flat(&tensor(&case["y_reference"]))) < 1e-12,
+            "{name}: reference"
+        );
         let plain = apply(case, &batch, &Ctx::eval()).unwrap();
-        assert!(difference(&plain, &y) < 1e-14, "{name}: the mode changes the value");
+        assert!(
+            difference(&plain, &y) < 1e-14,
+            "{name}: the mode changes the value"
+        );
         let upstream = tensor(&case["upstream"]).reshape(own.shape()).unwrap();
-        let g = (own * upstream).unwrap().sum_all().unwrap().backward().unwrap();
+        let g = (own * upstream)
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .backward()
+            .unwrap();
         let g = g.get(&batch).unwrap();
         let expected = tensor(&case["gradient"]);
         let error = difference(&g.narrow(0, 0, n).unwrap(), &expected) / largest(&expected);
         println!("{name}: {error:.1e}");
         assert!(error < 1e-10, "{name}: multipliers off by {error:e}");
-        assert!(largest(&g.narrow(0, n, n).unwrap()) == 0.0, "{name}: the reference half has a gradient");
+        assert!(
+            largest(&g.narrow(0, n, n).unwrap()) == 0.0,
+            "{name}: the reference half has a gradient"
+        );
     }
 }

@@ -3,7 +3,10 @@
 use degu_nn::schedule::{Cosine, OneCycle, ReduceOnPlateau, Schedule};
 
 fn close(a: f64, b: f64) {
-    assert!((a - b).abs() <= 1e-12 * b.abs().max(1e-3), "{a} instead of {b}");
+    assert!(
+        (a - b).abs() <= 1e-12 * b.abs().max(1e-3),
+        "{a} instead of {b}"
+    );
 }
 
 #[test]
@@ -31,15 +34,24 @@ fn one_cycle() {
     close(at(19).momentum.unwrap(), 0.95);
     close(at(25).lr, 4e-6);
     // cos(pi / 5) = 0.80901699437...
-    close(at(1).lr, 1.0 + (0.04 - 1.0) / 2.0 * (1.0 + 0.809_016_994_374_947_5));
-    let still = Schedule::OneCycle(OneCycle { cycle_momentum: false, ..OneCycle::default() });
+    close(
+        at(1).lr,
+        1.0 + (0.04 - 1.0) / 2.0 * (1.0 + 0.809_016_994_374_947_5),
+    );
+    let still = Schedule::OneCycle(OneCycle {
+        cycle_momentum: false,
+        ..OneCycle::default()
+    });
     assert_eq!(still.rates(&state, 3, 20).momentum, None);
     assert!(s.rates(&state, 0, 1).lr.is_finite() && s.rates(&state, 0, 0).lr.is_finite());
 }
 
 #[test]
 fn cosine_with_warm_up() {
-    let s = Schedule::Cosine(Cosine { warm_up: 0.2, min_lr: 0.01 });
+    let s = Schedule::Cosine(Cosine {
+        warm_up: 0.2,
+        min_lr: 0.01,
+    });
     let state = s.start(0.1);
     let at = |i| s.rates(&state, i, 20).lr;
     close(at(0), 0.025);
@@ -52,7 +64,12 @@ fn cosine_with_warm_up() {
 
 #[test]
 fn plateau_lowers_the_rate_after_patience() {
-    let s = Schedule::ReduceOnPlateau(ReduceOnPlateau { factor: 0.5, patience: 2, min_lr: 0.02, min_delta: 1e-4 });
+    let s = Schedule::ReduceOnPlateau(ReduceOnPlateau {
+        factor: 0.5,
+        patience: 2,
+        min_lr: 0.02,
+        min_delta: 1e-4,
+    });
     let mut state = s.start(0.1);
     let mut rates = Vec::new();
     // 0.99995 is no improvement on 1.0; NaN never is; 0.5 is.
@@ -60,11 +77,17 @@ fn plateau_lowers_the_rate_after_patience() {
         s.end_epoch(&mut state, loss);
         rates.push(s.rates(&state, 0, 1).lr);
     }
-    for (got, want) in rates.into_iter().zip([0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.02, 0.02, 0.02]) {
+    for (got, want) in rates
+        .into_iter()
+        .zip([0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.02, 0.02, 0.02])
+    {
         close(got, want);
     }
     let json = serde_json::to_string(&state).unwrap();
-    assert_eq!(serde_json::from_str::<degu_nn::schedule::ScheduleState>(&json).unwrap(), state);
+    assert_eq!(
+        serde_json::from_str::<degu_nn::schedule::ScheduleState>(&json).unwrap(),
+        state
+    );
 }
 
 #[test]
@@ -72,12 +95,37 @@ fn settings_are_checked_and_unknown_keys_refused() {
     let read = |text: &str| toml::from_str::<Schedule>(text);
     assert_eq!(read("kind = \"constant\"").unwrap(), Schedule::Constant);
     let s = read("kind = \"one_cycle\"\nrise = 0.1").unwrap();
-    assert_eq!(s, Schedule::OneCycle(OneCycle { rise: 0.1, ..OneCycle::default() }));
+    assert_eq!(
+        s,
+        Schedule::OneCycle(OneCycle {
+            rise: 0.1,
+            ..OneCycle::default()
+        })
+    );
     assert!(s.check().is_ok());
-    assert!(read("kind = \"one_cycle\"\nrises = 0.1").unwrap_err().to_string().contains("rises"));
+    assert!(
+        read("kind = \"one_cycle\"\nrises = 0.1")
+            .unwrap_err()
+            .to_string()
+            .contains("rises")
+    );
     assert!(read("kind = \"cosin\"").is_err());
-    assert_eq!(read("kind = \"cosine\"\nwarm_up = 1.5").unwrap().check().unwrap_err().field, "warm_up");
-    assert_eq!(read("kind = \"reduce_on_plateau\"\nfactor = 1.0").unwrap().check().unwrap_err().field, "factor");
+    assert_eq!(
+        read("kind = \"cosine\"\nwarm_up = 1.5")
+            .unwrap()
+            .check()
+            .unwrap_err()
+            .field,
+        "warm_up"
+    );
+    assert_eq!(
+        read("kind = \"reduce_on_plateau\"\nfactor = 1.0")
+            .unwrap()
+            .check()
+            .unwrap_err()
+            .field,
+        "factor"
+    );
     let schema = serde_json::to_string(&schemars::schema_for!(Schedule)).unwrap();
     assert!(schema.contains("reduce_on_plateau") && schema.contains("Epochs without improvement"));
 }

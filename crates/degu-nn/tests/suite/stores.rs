@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
-use degu_core::{BatchStatistics, Seed, graph::{Graph, Init, NormStyle}, model::ParamSourceBackend};
+use degu_core::{
+    BatchStatistics, Seed,
+    graph::{Graph, Init, NormStyle},
+    model::ParamSourceBackend,
+};
 use degu_nn::{Array, Error, ParamStore};
 
 use crate::common::values;
@@ -13,7 +17,13 @@ fn seed() -> Seed {
 }
 
 fn graph() -> Graph {
-    Graph::new(NormStyle::Keras).conv("conv1", 8, 5).batch_norm("norm1").relu().bi_lstm("lstm", 6).flatten().dense("dense1", 3)
+    Graph::new(NormStyle::Keras)
+        .conv("conv1", 8, 5)
+        .batch_norm("norm1")
+        .relu()
+        .bi_lstm("lstm", 6)
+        .flatten()
+        .dense("dense1", 3)
 }
 
 fn store(dtype: DType) -> ParamStore {
@@ -22,20 +32,29 @@ fn store(dtype: DType) -> ParamStore {
 
 fn draw(path: &str, shape: &[usize], init: Init) -> Vec<f64> {
     let store = ParamStore::new(seed(), DType::F64, &Device::Cpu);
-    store.tensor(path, shape, init).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    store
+        .tensor(path, shape, init)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap()
 }
 
 #[test]
 fn a_tensor_depends_on_its_seed_and_name_alone() {
     let other = ParamStore::new(seed(), DType::F32, &Device::Cpu);
     for p in graph().parameters(20).unwrap().into_iter().rev() {
-        other.tensor("before/this", &[7], Init::Normal { std: 1.0 }).unwrap();
+        other
+            .tensor("before/this", &[7], Init::Normal { std: 1.0 })
+            .unwrap();
         other.tensor(&p.name, &p.shape, p.init).unwrap();
     }
     let mut a = other.snapshot().unwrap();
     a.remove("before/this");
     assert_eq!(a, store(DType::F32).snapshot().unwrap());
-    let different = ParamStore::for_graph(&graph(), 20, Seed::root(6), DType::F32, &Device::Cpu).unwrap();
+    let different =
+        ParamStore::for_graph(&graph(), 20, Seed::root(6), DType::F32, &Device::Cpu).unwrap();
     assert_ne!(different.snapshot().unwrap(), a);
     let double = store(DType::F64).values_f32().unwrap();
     assert_eq!(double, store(DType::F32).values_f32().unwrap());
@@ -53,16 +72,38 @@ fn moments_of_the_initial_values() {
     for (init, variance) in [
         (Init::Uniform { bound: 0.6 }, 0.12),
         (Init::Normal { std: 0.5 }, 0.25),
-        (Init::TruncatedNormal { std: 1.0 / 0.879_625_66 }, 1.0),
+        (
+            Init::TruncatedNormal {
+                std: 1.0 / 0.879_625_66,
+            },
+            1.0,
+        ),
     ] {
         let v = draw("big", &[n], init);
         let (mean, got) = moments(&v);
-        assert!(mean.abs() < 3.0 * (variance / n as f64).sqrt(), "{init:?} {mean}");
-        assert!((got - variance).abs() < 3.0 * variance * (2.0 / n as f64).sqrt(), "{init:?} {got}");
+        assert!(
+            mean.abs() < 3.0 * (variance / n as f64).sqrt(),
+            "{init:?} {mean}"
+        );
+        assert!(
+            (got - variance).abs() < 3.0 * variance * (2.0 / n as f64).sqrt(),
+            "{init:?} {got}"
+        );
     }
-    assert!(draw("big", &[n], Init::TruncatedNormal { std: 1.0 }).iter().all(|v| v.abs() <= 2.0));
-    assert!(draw("big", &[n], Init::Uniform { bound: 0.6 }).iter().all(|v| (-0.6..0.6).contains(v)));
-    assert_eq!(draw("b", &[8], Init::ForgetGate), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert!(
+        draw("big", &[n], Init::TruncatedNormal { std: 1.0 })
+            .iter()
+            .all(|v| v.abs() <= 2.0)
+    );
+    assert!(
+        draw("big", &[n], Init::Uniform { bound: 0.6 })
+            .iter()
+            .all(|v| (-0.6..0.6).contains(v))
+    );
+    assert_eq!(
+        draw("b", &[8], Init::ForgetGate),
+        [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    );
     assert_eq!(draw("b", &[2], Init::Constant(0.25)), [0.25; 2]);
 }
 
@@ -109,18 +150,31 @@ const PINNED: [f64; 8] = [
 #[test]
 fn buffers_are_not_parameters() {
     let store = store(DType::F32);
-    let names = |v: Vec<(String, candle_core::Var)>| v.into_iter().map(|(n, _)| n).collect::<Vec<_>>();
-    assert_eq!(names(store.buffers()), ["norm1.running_mean", "norm1.running_var"]);
+    let names =
+        |v: Vec<(String, candle_core::Var)>| v.into_iter().map(|(n, _)| n).collect::<Vec<_>>();
+    assert_eq!(
+        names(store.buffers()),
+        ["norm1.running_mean", "norm1.running_var"]
+    );
     let parameters = names(store.parameters());
-    assert!(parameters.is_sorted() && parameters.len() == 12, "{parameters:?}");
-    assert_eq!(store.parameter_count(), graph().parameter_count(20).unwrap());
+    assert!(
+        parameters.is_sorted() && parameters.len() == 12,
+        "{parameters:?}"
+    );
+    assert_eq!(
+        store.parameter_count(),
+        graph().parameter_count(20).unwrap()
+    );
 }
 
 #[test]
 fn bytes_round_trip_and_are_stable() {
     for dtype in [DType::F32, DType::F64] {
         let a = store(dtype);
-        let metadata = BTreeMap::from([("alphabet".to_owned(), "ACGT".to_owned()), ("layout".to_owned(), "channels-last".to_owned())]);
+        let metadata = BTreeMap::from([
+            ("alphabet".to_owned(), "ACGT".to_owned()),
+            ("layout".to_owned(), "channels-last".to_owned()),
+        ]);
         let bytes = a.to_bytes(&metadata).unwrap();
         assert_eq!(bytes, store(dtype).to_bytes(&metadata).unwrap());
         let b = ParamStore::for_graph(&graph(), 20, Seed::root(9), dtype, &Device::Cpu).unwrap();
@@ -142,37 +196,82 @@ fn loading_lists_all_differences_and_changes_nothing() {
     saved.insert("conv9.bias".to_owned(), Array::vector(vec![0.0]));
     saved.insert("dense1.bias".to_owned(), Array::vector(vec![0.0; 4]));
     saved.insert("norm1.weight".to_owned(), Array::vector(vec![2.0; 8]));
-    let Err(Error::Mismatch(d)) = store.restore(&saved) else { panic!() };
+    let Err(Error::Mismatch(d)) = store.restore(&saved) else {
+        panic!()
+    };
     assert_eq!(d.missing, ["conv1.bias"]);
     assert_eq!(d.surplus, ["conv9.bias"]);
     assert_eq!(d.shapes, [("dense1.bias".to_owned(), vec![3], vec![4])]);
     let text = d.to_string();
-    assert!(["conv1.bias", "conv9.bias", "dense1.bias", "[4]"].iter().all(|t| text.contains(t)), "{text}");
+    assert!(
+        ["conv1.bias", "conv9.bias", "dense1.bias", "[4]"]
+            .iter()
+            .all(|t| text.contains(t)),
+        "{text}"
+    );
     assert_eq!(store.snapshot().unwrap(), before);
     assert_eq!(store.restore_partial(&saved).unwrap(), *d);
-    assert_eq!(store.get("norm1.weight").unwrap().to_vec1::<f32>().unwrap(), [2.0; 8]);
+    assert_eq!(
+        store.get("norm1.weight").unwrap().to_vec1::<f32>().unwrap(),
+        [2.0; 8]
+    );
     assert_eq!(store.get("dense1.bias").unwrap().dims(), [3]);
 }
 
 #[test]
 fn names_and_shapes_are_checked() {
     let store = store(DType::F32);
-    assert!(store.get("conv2.weight").unwrap_err().to_string().contains("conv1.weight"));
-    assert!(matches!(store.set("conv1.bias", &[0.0; 7]), Err(Error::Length { expected: 8, found: 7, .. })));
+    assert!(
+        store
+            .get("conv2.weight")
+            .unwrap_err()
+            .to_string()
+            .contains("conv1.weight")
+    );
+    assert!(matches!(
+        store.set("conv1.bias", &[0.0; 7]),
+        Err(Error::Length {
+            expected: 8,
+            found: 7,
+            ..
+        })
+    ));
     store.set("conv1.bias", &[0.5; 8]).unwrap();
-    assert_eq!(store.get("conv1.bias").unwrap().to_vec1::<f32>().unwrap(), [0.5; 8]);
-    assert!(store.tensor("conv1.bias", &[9], Init::Constant(0.0)).is_err());
-    let tied = store.tensor("conv1.bias", &[8], Init::Constant(0.0)).unwrap();
+    assert_eq!(
+        store.get("conv1.bias").unwrap().to_vec1::<f32>().unwrap(),
+        [0.5; 8]
+    );
+    assert!(
+        store
+            .tensor("conv1.bias", &[9], Init::Constant(0.0))
+            .is_err()
+    );
+    let tied = store
+        .tensor("conv1.bias", &[8], Init::Constant(0.0))
+        .unwrap();
     assert_eq!(tied.id(), store.get("conv1.bias").unwrap().id());
 }
 
 #[test]
 fn statistics_are_folded() {
     let store = store(DType::F64);
-    let s = BatchStatistics { mean: values("m", &[8]), variance: values("v", &[8]), momentum: 0.25 };
+    let s = BatchStatistics {
+        mean: values("m", &[8]),
+        variance: values("v", &[8]),
+        momentum: 0.25,
+    };
     let mean = s.mean.to_vec1::<f64>().unwrap();
-    store.fold_statistics(&BTreeMap::from([("norm1".to_owned(), s)])).unwrap();
-    for (got, m) in store.get("norm1.running_mean").unwrap().to_vec1::<f64>().unwrap().into_iter().zip(mean) {
+    store
+        .fold_statistics(&BTreeMap::from([("norm1".to_owned(), s)]))
+        .unwrap();
+    for (got, m) in store
+        .get("norm1.running_mean")
+        .unwrap()
+        .to_vec1::<f64>()
+        .unwrap()
+        .into_iter()
+        .zip(mean)
+    {
         assert!((got - 0.25 * m).abs() < 1e-15);
     }
 }

@@ -1,0 +1,120 @@
+//! The fused engine and the interpreter of graphs are one network: same outputs, gradients, statistics and dropout masks.
+
+use candle_core::{DType, Device, Tensor};
+use degu_core::{
+    Ctx, Mode, ModelIo, Network, OutputKind, Seed, Sequences,
+    graph::{Graph, NormStyle},
+};
+use degu_nn::{
+    GraphNetwork, ParamStore,
+    engine::{DropoutSeed, Engine},
+    ops,
+    optim::gradients,
+};
+
+const N: usize = 5;
+const LENGTH: usize = 41;
+
+fn graph() -> Graph {
+    Graph::new(NormStyle::Torch)
+        .conv("conv1", 20, 7)
+        .batch_norm("norm1")
+        .relu()
+        .max_pool(2)
+        .conv("conv2", 12, 4)
+        .batch_norm("norm2")
+        .silu()
+        .dropout("drop1", 0.2)
+        .max_pool(2)
+        .flatten()
+        .dense("dense1", 24)
+        .relu()
+        .dropout("drop2", 0.4)
+        .dense("head", 3)
+}
+
+/// Kernels in f32 against f64: 2e-5 of the largest value (`compute.md`, gradient-check policy).
+fn close(name: &str, got: &[f32], expected: &Tensor) {
+    let expected = expected.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    assert_eq!(got.len(), expected.len(), "{name}");
+    let size = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
+    let worst = got
+        .iter()
+        .zip(&expected)
+        .fold(0f64, |m, (a, b)| m.max((f64::from(*a) - b).abs()));
+    println!("{name}: {:.1e}", worst / size);
+    assert!(worst <= 2e-5 * size, "{name}: off by {worst:e} of {size:e}");
+}
+
+#[test]
+fn engine_and_interpreter_agree() {
+    let single =
+        ParamStore::for_graph(&graph(), LENGTH, Seed::root(8), DType::F32, &Device::Cpu).unwrap();
+    let values = single.values_f32().unwrap();
+    let store = ParamStore::new(Seed::root(8), DType::F64, &Device::Cpu);
+    let io = ModelIo {
+        length: LENGTH,
+        outputs: 3,
+        output: OutputKind::Scalar,
+    };
+    let network = GraphNetwork::new(graph(), &io, &store.params()).unwrap();
+    let mut engine = Engine::new(&graph(), LENGTH, N, 1).unwrap();
+    for (name, v) in &values {
+        store.set(name, v).unwrap();
+        engine.load(name, v).unwrap();
+    }
+    let codes: Vec<u8> = (0..N * LENGTH).map(|i| (i * i % 17 % 5) as u8).collect();
+    let x = Sequences::codes(Tensor::from_vec(codes.clone(), (N, LENGTH), &Device::Cpu).unwrap())
+        .unwrap();
+
+    let mut out = vec![0f32; N * 3];
+    engine.predict(&codes, N, &mut out).unwrap();
+    close(
+        "prediction",
+        &out,
+        &network.forward(&x, &mut Ctx::eval()).unwrap(),
+    );
+
+    let (dropout, step) = (Seed::root(3).child("dropout"), 11);
+    let mut ctx = Ctx::new(Mode::Train { dropout, step });
+    let y = network.forward(&x, &mut ctx).unwrap();
+    let outputs = engine
+        .forward_train(&codes, N, DropoutSeed(ops::dropout_seed(dropout, step)))
+        .unwrap();
+    close("training pass", outputs, &y);
+
+    let upstream: Vec<f32> = (0..N * 3)
+        .map(|i| ((i * 7 % 11) as f32 - 5.0) / 5.0)
+        .collect();
+    engine.backward(&upstream).unwrap();
+    let weights = Tensor::from_vec(upstream, (N, 3), &Device::Cpu)
+        .unwrap()
+        .to_dtype(DType::F64)
+        .unwrap();
+    let loss = (y * weights).unwrap().sum_all().unwrap();
+    let expected = gradients(&loss, &store.parameters()).unwrap();
+    let largest = |v: &[f32]| v.iter().fold(0f32, |m, v| m.max(v.abs()));
+    for spec in engine.parameters().iter().filter(|s| s.trained) {
+        let got = &engine.gradients()[spec.range.clone()];
+        let e = &expected[&spec.name];
+        // A bias before a batch norm has the gradient 0: measured against the gradients of its layer's kind.
+        if largest(e) > 1e-5 {
+            close(
+                &spec.name,
+                got,
+                &Tensor::new(e.as_slice(), &Device::Cpu)
+                    .unwrap()
+                    .to_dtype(DType::F64)
+                    .unwrap(),
+            );
+        } else {
+            assert!(largest(got) < 1e-4, "{}", spec.name);
+        }
+    }
+
+    store.fold_statistics(&ctx.into_statistics()).unwrap();
+    engine.commit_statistics();
+    for (name, var) in store.buffers() {
+        close(&name, engine.read(&name).unwrap(), &var);
+    }
+}
