@@ -4,6 +4,7 @@
 
 mod context;
 mod error;
+mod outcome;
 mod scheduler;
 mod summary;
 mod work;

@@ -156,7 +156,7 @@ impl KeyFields {
         field("settings", &|text| write_value(&self.settings, text));
         field("stage", &|text| write_string(&self.stage, text));
         field("stage_revision", &|text| {
-            text.push_str(&self.stage_revision.to_string())
+            text.push_str(&self.stage_revision.to_string());
         });
         text.push('}');
         Key(Hex32(blake3::derive_key(CONTEXT, text.as_bytes())))

@@ -348,7 +348,7 @@ impl Store {
 
     fn create_layout(&self) -> Result<()> {
         let format = self.root.join("store.json");
-        if format.is_file() {
+        if format.is_file() && self.root.join("tmp").is_dir() {
             return Ok(());
         }
         for folder in ["objects", "partial", "leases", "tmp"] {

@@ -11,12 +11,11 @@ use std::{
 };
 
 use super::{
-    Failure, Options, RunSummary, Runner, TaskError,
+    Options, RunSummary, Runner, TaskError,
     work::{Outcome, Work},
 };
 use crate::{
     journal::{Level, Observer, StudyEvent},
-    key::Key,
     plan::Plan,
     store::{Attempt, Holder, Store},
 };
@@ -27,12 +26,10 @@ const STACK: usize = 16 << 20;
 const POLL: Duration = Duration::from_millis(100);
 /// How often leases of other processes are looked at.
 const LOOK_ELSEWHERE: Duration = Duration::from_millis(500);
-/// How often a damaged object is computed again before the disk is blamed.
-const REPAIRS: u32 = 2;
 
 /// Where a task stands in this run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Waits for inputs, or for a worker.
     Open,
     /// Another process has it.
@@ -46,25 +43,25 @@ enum State {
 }
 
 pub(super) struct Scheduler<'a> {
-    plan: &'a Plan,
-    store: &'a Store,
+    pub(super) plan: &'a Plan,
+    pub(super) store: &'a Store,
     runner: &'a (dyn Runner + Sync),
-    options: &'a Options,
+    pub(super) options: &'a Options,
     observer: &'a dyn Observer,
-    states: Vec<State>,
+    pub(super) states: Vec<State>,
     /// Inputs of a task that are not there yet.
-    missing: Vec<usize>,
+    pub(super) missing: Vec<usize>,
     /// Open tasks with all inputs, in plan order.
-    ready: BTreeSet<usize>,
+    pub(super) ready: BTreeSet<usize>,
     /// Ready tasks that another process works on; looked at again at every poll.
-    elsewhere: BTreeSet<usize>,
+    pub(super) elsewhere: BTreeSet<usize>,
     looked: Instant,
-    running: BTreeSet<usize>,
-    attempts: Vec<u32>,
-    repairs: Vec<u32>,
-    stop: bool,
-    interrupted: bool,
-    summary: RunSummary,
+    pub(super) running: BTreeSet<usize>,
+    pub(super) attempts: Vec<u32>,
+    pub(super) repairs: Vec<u32>,
+    pub(super) stop: bool,
+    pub(super) interrupted: bool,
+    pub(super) summary: RunSummary,
 }
 
 type Done = (usize, Outcome);
@@ -151,7 +148,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Recomputes what is ready from the states of all tasks.
-    fn count_missing(&mut self) {
+    pub(super) fn count_missing(&mut self) {
         self.ready.clear();
         for (place, node) in self.plan.nodes().iter().enumerate() {
             let inputs: BTreeSet<usize> = node.inputs.iter().copied().collect();
@@ -294,112 +291,6 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn settle(&mut self, place: usize, outcome: Outcome) {
-        self.running.remove(&place);
-        match outcome {
-            Outcome::Finished { seconds, bytes } => {
-                self.tell(&StudyEvent::TaskFinished {
-                    task: self.id(place),
-                    key: self.plan.nodes()[place].key.short(),
-                    seconds,
-                    bytes,
-                });
-                self.arrive(place, State::Finished);
-            }
-            Outcome::Cached => {
-                self.tell_cached(place);
-                self.arrive(place, State::Cached);
-            }
-            Outcome::Failed(TaskError::Interrupted) => self.states[place] = State::Interrupted,
-            Outcome::Failed(TaskError::Store(error)) if self.damaged(&error).is_some() => {
-                let source = self.damaged(&error).unwrap_or(place);
-                if self.repairs[source] >= REPAIRS {
-                    self.fail_and_block(place, TaskError::Store(error));
-                    return;
-                }
-                self.states[place] = State::Open;
-                self.repair(source, &error.to_string());
-                self.count_missing();
-            }
-            Outcome::Failed(error)
-                if error.is_transient() && self.attempts[place] <= self.options.retries =>
-            {
-                self.tell_failed(place, &error, true);
-                self.states[place] = State::Open;
-                self.ready.insert(place);
-            }
-            Outcome::Failed(error) => self.fail_and_block(place, error),
-        }
-    }
-
-    /// Place of the task whose published object is damaged.
-    fn damaged(&self, error: &crate::store::StoreError) -> Option<usize> {
-        let key: Key = error.corrupt_key()?;
-        self.plan.nodes().iter().position(|node| node.key == key)
-    }
-
-    /// Moves a damaged object aside and opens its task again.
-    fn repair(&mut self, place: usize, problem: &str) {
-        let node = &self.plan.nodes()[place];
-        self.repairs[place] += 1;
-        match self.store.set_aside(&node.key) {
-            Ok(aside) => {
-                self.states[place] = State::Open;
-                self.summary.recomputed.push(self.id(place));
-                let text = format!("{problem}; moved to `{}`", aside.display());
-                self.tell(&StudyEvent::Message {
-                    level: Level::Warning,
-                    task: Some(self.id(place)),
-                    text,
-                });
-            }
-            Err(error) => self.fail_and_block(place, error.into()),
-        }
-    }
-
-    /// A result is there: dependents come closer.
-    fn arrive(&mut self, place: usize, state: State) {
-        self.states[place] = state;
-        for &dependent in &self.plan.nodes()[place].dependents {
-            self.missing[dependent] = self.missing[dependent].saturating_sub(1);
-            if self.missing[dependent] == 0 && self.states[dependent] == State::Open {
-                self.ready.insert(dependent);
-            }
-        }
-    }
-
-    fn fail(&mut self, place: usize, error: TaskError) {
-        self.tell_failed(place, &error, false);
-        self.states[place] = State::Failed;
-        let task = self.id(place);
-        self.summary.failed.push(Failure { task, error });
-        self.stop |= !self.options.keep_going;
-    }
-
-    fn fail_and_block(&mut self, place: usize, error: TaskError) {
-        self.fail(place, error);
-        self.block_dependents(place);
-    }
-
-    fn block_dependents(&mut self, place: usize) {
-        let mut open = vec![place];
-        while let Some(next) = open.pop() {
-            for &dependent in &self.plan.nodes()[next].dependents {
-                if self.states[dependent] == State::Open {
-                    self.states[dependent] = State::Blocked;
-                    self.ready.remove(&dependent);
-                    let (task, by) = (self.id(dependent), self.id(place));
-                    self.tell(&StudyEvent::TaskBlocked {
-                        task: task.clone(),
-                        by: by.clone(),
-                    });
-                    self.summary.blocked.push((task, by));
-                    open.push(dependent);
-                }
-            }
-        }
-    }
-
     fn finish(mut self, elapsed: Duration) -> RunSummary {
         for (place, state) in self.states.iter().enumerate() {
             let id = self.id(place);
@@ -433,28 +324,18 @@ impl<'a> Scheduler<'a> {
         self.summary
     }
 
-    fn id(&self, place: usize) -> String {
+    pub(super) fn id(&self, place: usize) -> String {
         self.plan.nodes()[place].task.id.clone()
     }
 
-    fn tell(&self, event: &StudyEvent) {
+    pub(super) fn tell(&self, event: &StudyEvent) {
         self.observer.observe(event);
     }
 
-    fn tell_cached(&self, place: usize) {
+    pub(super) fn tell_cached(&self, place: usize) {
         self.tell(&StudyEvent::TaskCached {
             task: self.id(place),
             key: self.plan.nodes()[place].key.short(),
-        });
-    }
-
-    fn tell_failed(&self, place: usize, error: &TaskError, retried: bool) {
-        self.tell(&StudyEvent::TaskFailed {
-            task: self.id(place),
-            key: self.plan.nodes()[place].key.short(),
-            exit: error.exit_code(),
-            message: error.chain(),
-            retried,
         });
     }
 }

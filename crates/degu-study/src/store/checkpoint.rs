@@ -71,7 +71,10 @@ impl Partial {
             let previous = self.previous(name);
             fs::rename(&path, &previous).map_err(io("replace", &previous))?;
         }
-        fs::rename(&temporary, &path).map_err(io("replace", &path))?;
+        fs::rename(&temporary, &path).map_err(|e| {
+            let _ = fs::remove_file(&temporary);
+            io("replace", &path)(e)
+        })?;
         files::sync_folder(&self.folder)
     }
 

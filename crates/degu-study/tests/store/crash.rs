@@ -234,3 +234,33 @@ fn two_processes_share_the_work_of_one_plan() {
     );
     assert_eq!(digests(folder.path()).len(), 4);
 }
+
+#[test]
+fn a_second_sigint_ends_at_once() {
+    use rustix::process::{Pid, Signal, kill_process};
+    if let Some((_, folder)) = role() {
+        let interrupt = Interrupt::install().unwrap();
+        fs::write(folder.join("ready"), "").unwrap();
+        loop {
+            std::thread::sleep(Duration::from_millis(1));
+            if interrupt.is_set() {
+                fs::write(folder.join("set"), interrupt.signal().unwrap()).unwrap();
+            }
+        }
+    }
+    let folder = tempdir().unwrap();
+    let mut worker = child("crash::a_second_sigint_ends_at_once", "loop", folder.path());
+    let pid = Pid::from_raw(worker.id() as i32).unwrap();
+    for file in ["ready", "set"] {
+        while !folder.path().join(file).exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(
+            worker.try_wait().unwrap(),
+            None,
+            "the first signal only sets a flag"
+        );
+        kill_process(pid, Signal::INT).unwrap();
+    }
+    assert_eq!(worker.wait().unwrap().code(), Some(130));
+}

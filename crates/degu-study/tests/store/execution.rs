@@ -396,3 +396,33 @@ fn tasks_share_the_threads_and_have_deep_stacks() {
     let summary = execute(&plan, &store, &work, &options, &Events::default());
     assert_eq!(summary.exit_code(), 0, "{summary:?}");
 }
+
+#[test]
+fn a_task_may_ask_to_be_interrupted() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let plan = Plan::build(toy_tasks()).unwrap();
+    let (summary, _) = run(&plan, &store, 1, |task, context| match task.stage() {
+        "train" => Err(TaskError::Interrupted),
+        _ => toy_work(task, context),
+    });
+    assert_eq!(summary.exit_code(), ExitCode::INTERRUPTED);
+    assert_eq!(summary.not_started, ["train/member-1", "predict/teacher"]);
+}
+
+#[test]
+fn an_error_tells_its_causes_once() {
+    let inner = io::Error::other("unexpected end of file");
+    let error = TaskError::from(degu_study::store::StoreError::Io {
+        action: "read",
+        path: "table.tsv".into(),
+        source: inner,
+    });
+    assert_eq!(
+        error.chain(),
+        "cannot read `table.tsv`: unexpected end of file"
+    );
+    let parse = "x".parse::<u8>().unwrap_err();
+    let error = TaskError::Data(Box::new(io::Error::new(io::ErrorKind::InvalidData, parse)));
+    assert_eq!(error.chain(), "invalid digit found in string");
+}
