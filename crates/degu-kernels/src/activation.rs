@@ -185,7 +185,7 @@ macro_rules! with_activation {
 pub(crate) use with_activation;
 
 /// Replaces every value by its activation (`derivative == false`) or by the derivative there.
-pub fn apply_activation<T: Element>(
+pub(crate) fn apply_activation<T: Element>(
     isa: Isa,
     activation: Activation,
     derivative: bool,

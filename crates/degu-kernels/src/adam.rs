@@ -37,7 +37,7 @@ impl Default for AdamStep {
 /// # Panics
 ///
 /// If the slices differ in length.
-pub fn adam<T: Element>(
+pub(crate) fn adam<T: Element>(
     isa: Isa,
     step: &AdamStep,
     t: u64,
@@ -111,17 +111,17 @@ impl<T: Element> Kernel<T> for Update<T> {
     }
 }
 
-/// `out[i]` = sum over parts of `part[i]`, in the order of the parts.
+/// `out = part`, or `out += part`.
 ///
 /// # Panics
 ///
-/// If a part is shorter than `out`.
-pub fn sum_parts<'a, T: Element>(isa: Isa, out: &mut [T], parts: impl Iterator<Item = &'a [T]>) {
+/// If the part is shorter than `out`.
+pub(crate) fn add_part<T: Element>(isa: Isa, out: &mut [T], part: &[T], accumulate: bool) {
     struct Add<T> {
         n: usize,
         out: *mut T,
         part: *const T,
-        first: bool,
+        accumulate: bool,
     }
     impl<T: Element> Kernel<T> for Add<T> {
         type Output = ();
@@ -134,35 +134,44 @@ pub fn sum_parts<'a, T: Element>(isa: Isa, out: &mut [T], parts: impl Iterator<I
                     std::slice::from_raw_parts(self.part, self.n),
                 )
             };
-            if self.first {
-                out.copy_from_slice(part);
-            } else {
+            if self.accumulate {
                 for i in 0..self.n {
                     out[i] = out[i] + part[i];
                 }
+            } else {
+                out.copy_from_slice(part);
             }
         }
     }
-    let mut first = true;
+    assert!(
+        part.len() >= out.len(),
+        "a part of {} values for {}",
+        part.len(),
+        out.len()
+    );
+    T::dispatch(
+        isa,
+        Add {
+            n: out.len(),
+            out: out.as_mut_ptr(),
+            part: part.as_ptr(),
+            accumulate,
+        },
+    );
+}
+
+/// `out[i]` = sum over parts of `part[i]`, in the order of the parts.
+///
+/// # Panics
+///
+/// If a part is shorter than `out`.
+pub fn sum_parts<'a, T: Element>(isa: Isa, out: &mut [T], parts: impl Iterator<Item = &'a [T]>) {
+    let mut some = false;
     for part in parts {
-        assert!(
-            part.len() >= out.len(),
-            "a part of {} values for {}",
-            part.len(),
-            out.len()
-        );
-        T::dispatch(
-            isa,
-            Add {
-                n: out.len(),
-                out: out.as_mut_ptr(),
-                part: part.as_ptr(),
-                first,
-            },
-        );
-        first = false;
+        crate::compiled::add_part(isa, out, part, some);
+        some = true;
     }
-    if first {
+    if !some {
         out.fill(T::default());
     }
 }

@@ -72,25 +72,35 @@ impl Moments {
     ///
     /// If the rows are shorter than the shape says.
     pub fn add<T: Element>(&mut self, isa: Isa, shape: Shape, rows: Rows<'_, T>) {
-        assert_eq!(self.mean.len(), shape.channels, "channels");
-        shape.check("rows", rows.values.len(), rows.pitch);
-        if shape.rows == 0 {
-            return;
-        }
-        let n = shape.rows as f64;
-        let total = self.count + n;
-        let add = AddMoments {
-            rows: rows.values.as_ptr(),
-            pitch: rows.pitch,
-            shape,
-            share: n / total,
-            product: self.count * n / total,
-            mean: self.mean.as_mut_ptr(),
-            m2: self.m2.as_mut_ptr(),
-        };
-        T::dispatch(isa, add);
-        self.count = total;
+        crate::compiled::add_moments(isa, self, shape, rows);
     }
+}
+
+/// Adds rows to `moments`.
+pub(crate) fn add_moments<T: Element>(
+    isa: Isa,
+    moments: &mut Moments,
+    shape: Shape,
+    rows: Rows<'_, T>,
+) {
+    assert_eq!(moments.mean.len(), shape.channels, "channels");
+    shape.check("rows", rows.values.len(), rows.pitch);
+    if shape.rows == 0 {
+        return;
+    }
+    let n = shape.rows as f64;
+    let total = moments.count + n;
+    let add = AddMoments {
+        rows: rows.values.as_ptr(),
+        pitch: rows.pitch,
+        shape,
+        share: n / total,
+        product: moments.count * n / total,
+        mean: moments.mean.as_mut_ptr(),
+        m2: moments.m2.as_mut_ptr(),
+    };
+    T::dispatch(isa, add);
+    moments.count = total;
 }
 
 struct AddMoments<T> {
@@ -107,7 +117,7 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd<T = T>>(self, s: S) {
-        let mut buffer = [[T::default(); 16]; 2];
+        let mut buffer = [[T::default(); 16]; 3];
         by_channels!(S, self.shape.channels, |c, PART, part| {
             let lanes = if PART { part } else { S::LANES };
             // SAFETY: the rows and the channels c .. c + lanes exist, as `add` checked; `buffer` holds the widest vector.
@@ -125,11 +135,14 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
                 let mean = s.mul(sum, s.constant(1.0 / self.shape.rows as f64));
                 let zero = s.zero();
                 let m2 = s.max(zero, s.sub(square, s.mul(mean, sum)));
-                s.store(buffer[0].as_mut_ptr(), s.add(origin, mean));
+                s.store(buffer[0].as_mut_ptr(), origin);
+                s.store(buffer[2].as_mut_ptr(), mean);
                 s.store(buffer[1].as_mut_ptr(), m2);
                 let (mean, m2) = (self.mean.add(c), self.m2.add(c));
                 for i in 0..lanes {
-                    let delta = buffer[0][i].to_f64() - *mean.add(i);
+                    // Added in f64: the sum of origin and offset would round the offset away.
+                    let new = buffer[0][i].to_f64() + buffer[2][i].to_f64();
+                    let delta = new - *mean.add(i);
                     *mean.add(i) += delta * self.share;
                     *m2.add(i) += buffer[1][i].to_f64() + delta * delta * self.product;
                 }
@@ -143,7 +156,7 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>, sums: &mut [T]) {
+pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>, sums: &mut [T]) {
     struct Sums<T> {
         rows: *const T,
         pitch: usize,
@@ -187,7 +200,12 @@ pub fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>, sums: 
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub fn add_rows<T: Element>(isa: Isa, shape: Shape, source: Rows<'_, T>, target: RowsMut<'_, T>) {
+pub(crate) fn add_rows<T: Element>(
+    isa: Isa,
+    shape: Shape,
+    source: Rows<'_, T>,
+    target: RowsMut<'_, T>,
+) {
     struct Add<T> {
         source: *const T,
         source_pitch: usize,

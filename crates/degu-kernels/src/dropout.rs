@@ -73,7 +73,7 @@ impl DropoutMask {
 /// # Panics
 ///
 /// If `values` is shorter than the shape.
-pub fn apply_dropout<T: Element>(
+pub(crate) fn apply_dropout<T: Element>(
     isa: Isa,
     mask: DropoutMask,
     shape: Shape,

@@ -23,6 +23,7 @@ pub trait Element:
     + std::ops::Mul<Output = Self>
     + std::ops::Div<Output = Self>
     + std::ops::Neg<Output = Self>
+    + crate::compiled::Compiled
     + sealed::Sealed
 {
     /// The nearest value of this type.

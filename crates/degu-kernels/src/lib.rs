@@ -20,6 +20,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `compiled` | the public functions |
 //! | `isa`, `simd`, `element` | instruction sets, vectors, f32 and f64 |
 //! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers |
 //! | `lookup` | the first layer on base codes |
@@ -38,6 +39,7 @@
 mod activation;
 mod adam;
 mod columns;
+mod compiled;
 mod conv;
 mod dropout;
 mod element;
@@ -48,13 +50,18 @@ mod pack;
 mod simd;
 mod tail;
 
-pub use activation::{Activation, Shape, apply_activation};
-pub use adam::{AdamStep, adam, sum_parts};
-pub use columns::{Moments, add_rows, column_sums};
-pub use conv::{Start, Window, conv_forward, conv_weight_gradient};
-pub use dropout::{DropoutMask, apply_dropout};
+pub use activation::{Activation, Shape};
+pub use adam::{AdamStep, sum_parts};
+pub use columns::Moments;
+pub use compiled::{
+    adam, add_moments, add_part, add_rows, apply_activation, apply_dropout, column_sums,
+    conv_forward, conv_weight_gradient, lookup_forward, lookup_weight_gradient, tail_backward,
+    tail_forward, tail_sums,
+};
+pub use conv::{Start, Window};
+pub use dropout::DropoutMask;
 pub use element::Element;
 pub use isa::{Isa, IsaError};
-pub use lookup::{CodeWindow, lookup_forward, lookup_weight_gradient};
+pub use lookup::CodeWindow;
 pub use pack::Packed;
-pub use tail::{NormGradient, Pool, Rows, RowsMut, Tail, tail_backward, tail_forward, tail_sums};
+pub use tail::{NormGradient, Pool, Rows, RowsMut, Tail};

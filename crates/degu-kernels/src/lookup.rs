@@ -40,7 +40,7 @@ const GROUP: usize = 32;
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say.
-pub fn lookup_forward<T: Element>(
+pub(crate) fn lookup_forward<T: Element>(
     isa: Isa,
     table: &[T],
     c_out: usize,
@@ -184,7 +184,7 @@ impl<T: Element> Forward<'_, T> {
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say.
-pub fn lookup_weight_gradient<T: Element>(
+pub(crate) fn lookup_weight_gradient<T: Element>(
     isa: Isa,
     dtable: &mut [T],
     c_out: usize,

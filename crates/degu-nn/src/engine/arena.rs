@@ -30,6 +30,10 @@ pub(super) struct Arena {
     /// Batch-norm statistics and backward sums, by block.
     pub(super) moments: Vec<Moments>,
     pub(super) sums: Vec<[Vec<f32>; 2]>,
+    /// One sequence's gradient at a look-up layer, with halo, and the gradients of the one-hot inputs `[count, L, 4]`; made when
+    /// they are first asked for.
+    pub(super) code_gradient: Vec<f32>,
+    pub(super) input_gradient: Vec<f32>,
     /// Partial gradients of the tensors that [`Partials`] lists.
     pub(super) partial: Vec<f32>,
 }

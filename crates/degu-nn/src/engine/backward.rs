@@ -75,6 +75,7 @@ impl Pass<'_> {
                 self.weight_back(arena, b, n);
                 self.input_back(arena, b, n, 1);
             }
+            Linear::Lookup(_) if !self.trains() => self.codes_back(arena, b, n),
             Linear::None | Linear::Lookup(_) => {}
         }
     }
@@ -179,6 +180,7 @@ impl Pass<'_> {
         pitch: usize,
     ) {
         if !self.trains() {
+            self.keep_code_gradient(arena, b, first, dy);
             return;
         }
         if let Some(bias) = &self.partials.bias[b] {

@@ -40,6 +40,7 @@ mod optimizer;
 mod pass;
 mod plan;
 mod predict;
+mod saliency;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -136,7 +137,11 @@ impl Engine {
                 forward: Some(Packed::new(isa, w.taps, w.c_in, w.c_out)),
                 backward: Some(Packed::new(isa, w.taps, w.c_out, w.c_in)),
             },
-            Linear::None | Linear::Lookup(_) => BlockWeights::default(),
+            Linear::Lookup(w) => BlockWeights {
+                forward: None,
+                backward: Some(Packed::new(isa, w.taps, w.c_out, w.c_in)),
+            },
+            Linear::None => BlockWeights::default(),
         });
         let output = plan.output.rows * plan.output.cols;
         let mut engine = Self {

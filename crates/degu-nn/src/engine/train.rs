@@ -103,7 +103,7 @@ impl Engine {
     }
 
     /// Buffers for a batch of `n`, made at the first call.
-    fn training_arenas(&mut self, n: usize) -> Vec<Arena> {
+    pub(super) fn training_arenas(&mut self, n: usize) -> Vec<Arena> {
         let mut arenas = take(&mut self.arenas);
         if arenas.is_empty() {
             let capacity = self.capacity.div_ceil(CHUNKS);
@@ -141,7 +141,7 @@ impl Engine {
     }
 
     /// Hands the gradient of the outputs to the chunks.
-    fn scatter(&self, arenas: &mut [Arena], d_outputs: &[f32]) {
+    pub(super) fn scatter(&self, arenas: &mut [Arena], d_outputs: &[f32]) {
         let size = self.outputs_per_sequence();
         let slot = self.plan.roots[self.plan.output.root].slot;
         let stride = self.plan.slots[slot];

@@ -4,7 +4,7 @@ mod reference;
 
 use super::{AdamStep, DropoutSeed, Engine, EngineError, Isa};
 use degu_core::graph::{Activation, Graph, NormStyle, Padding};
-use reference::{Mode, Reference, Tensors};
+use reference::{Batch, Mode, Reference, Tensors};
 
 /// Values in +-1 from a fixed stream.
 struct Noise(u64);
@@ -90,6 +90,20 @@ const SEED: u64 = 0x5eed;
 fn check(graph: &Graph, length: usize, n: usize) {
     let all = tensors(graph, length, 11);
     let codes = Noise(5).codes(n * length);
+    let weights = all_weights(graph, length, n);
+    let trained = graph
+        .parameters(length)
+        .unwrap()
+        .into_iter()
+        .filter(|p| p.trained);
+    let slopes: Tensors = trained
+        .map(|p| {
+            (
+                p.name.clone(),
+                differences(graph, &codes, length, &all, &p.name, &weights),
+            )
+        })
+        .collect();
     for isa in Isa::available() {
         let mut engine = engine(graph, length, n + 3, 1, isa, &all);
         let outputs = engine
@@ -105,18 +119,15 @@ fn check(graph: &Graph, length: usize, n: usize) {
             isa.name()
         );
 
-        let weights: Vec<f64> = (0..want.len())
-            .map(|i| ((i * 37 % 23) as f64 - 11.0) / 7.0)
-            .collect();
         engine
             .backward(&weights.iter().map(|v| *v as f32).collect::<Vec<_>>())
             .unwrap();
         let gradients = engine.gradients().to_vec();
         for spec in engine.parameters().iter().filter(|s| s.trained) {
-            let want = differences(graph, &codes, length, &all, &spec.name, &weights);
+            let want = &slopes[&spec.name];
             let got = &gradients[spec.range.clone()];
             // A bias that a batch norm cancels has no gradient but rounding; its differences are noise of 1e-9.
-            let e = error(got, &want);
+            let e = error(got, want);
             assert!(
                 e < 3e-5,
                 "{}: gradient of {} differs by {e:.1e}: {:?} {:?}",
@@ -158,7 +169,73 @@ fn check(graph: &Graph, length: usize, n: usize) {
             assert!(e < 1e-5, "running variance of {name} differs by {e:.1e}");
         }
     }
+    check_input_gradient(graph, length, n, &all, &codes, &weights);
     same_bits(graph, length, n, &all, &codes);
+}
+
+/// Irregular weights of the outputs: a plain sum would hide errors that cancel.
+fn all_weights(graph: &Graph, length: usize, n: usize) -> Vec<f64> {
+    let outputs = n * graph.output(length).unwrap().elements();
+    (0..outputs)
+        .map(|i| ((i * 37 % 23) as f64 - 11.0) / 7.0)
+        .collect()
+}
+
+/// The gradient of the one-hot input against central differences, in evaluation mode.
+fn check_input_gradient(
+    graph: &Graph,
+    length: usize,
+    n: usize,
+    all: &Tensors,
+    codes: &[u8],
+    weights: &[f64],
+) {
+    // A smaller capacity than the batch: the engine cuts it.
+    let mut engine = engine(graph, length, n / 2 + 1, 2, super::best_isa(), all);
+    let mut got = vec![f32::NAN; n * length * 4];
+    engine
+        .input_gradient(
+            codes,
+            n,
+            &weights.iter().map(|v| *v as f32).collect::<Vec<_>>(),
+            &mut got,
+        )
+        .unwrap();
+    let one_hot = |s: &[u8]| -> Vec<f64> {
+        s.iter()
+            .flat_map(|c| (0..4).map(move |b| f64::from(u8::from(b == *c))))
+            .collect()
+    };
+    let mut input = Batch {
+        rows: length,
+        cols: 4,
+        x: codes.chunks(length).map(one_hot).collect(),
+    };
+    let h = 1e-6;
+    let mut want = vec![];
+    for i in 0..n {
+        for k in 0..length * 4 {
+            let mut at = |d: f64| {
+                let old = input.x[i][k];
+                input.x[i][k] += d;
+                let one = Batch {
+                    x: vec![input.x[i].clone()],
+                    rows: length,
+                    cols: 4,
+                };
+                let out = Reference::new(all, Mode::Eval).run_on(graph, one);
+                input.x[i][k] = old;
+                let per = out.len();
+                out.iter()
+                    .zip(&weights[i * per..])
+                    .map(|(o, w)| o * w)
+                    .sum::<f64>()
+            };
+            want.push((at(h) - at(-h)) / (2.0 * h));
+        }
+    }
+    let e = error(&got, &want);
+    assert!(e < 3e-5, "input gradient differs by {e:.1e}");
 }
 
 /// Central differences of `sum(outputs * weights)` with respect to one tensor.

@@ -1,0 +1,185 @@
+//! Forward pass, input gradient, dense layers.
+
+use super::tiles::{by_panel, by_rows};
+use super::{Start, Window};
+use crate::element::Element;
+use crate::isa::Kernel;
+use crate::pack::{Packed, panels};
+use crate::simd::Simd;
+
+/// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row stride of `y` is `y_pitch`.
+///
+/// # Panics
+///
+/// If `x`, `y` or the bias are shorter than the shapes say.
+pub(crate) fn conv_forward<T: Element>(
+    weights: &Packed<T>,
+    x: &[T],
+    window: Window,
+    start: Start<'_, T>,
+    y: &mut [T],
+    y_pitch: usize,
+) {
+    let n = weights.c_out();
+    if window.rows == 0 || n == 0 {
+        return;
+    }
+    assert!(
+        window.pitch >= weights.c_in() && y_pitch >= n,
+        "row strides below the number of channels"
+    );
+    assert!(
+        x.len() >= window.reach(weights.taps(), weights.c_in()),
+        "input of {} values is too short",
+        x.len()
+    );
+    assert!(
+        y.len() >= (window.rows - 1) * y_pitch + n,
+        "output of {} values is too short",
+        y.len()
+    );
+    let bias = match start {
+        Start::Bias(b) => {
+            assert!(b.len() >= n, "bias of {} values for {n} channels", b.len());
+            b.as_ptr()
+        }
+        _ => std::ptr::null(),
+    };
+    T::dispatch(
+        weights.isa(),
+        Forward {
+            x: x.as_ptr(),
+            rows: window.rows,
+            c_in: weights.c_in(),
+            row_step: window.stride * window.pitch,
+            taps: weights.taps(),
+            tap_step: window.dilation * window.pitch,
+            weights: weights.data().as_ptr(),
+            bias,
+            accumulate: matches!(start, Start::Accumulate),
+            y: y.as_mut_ptr(),
+            y_pitch,
+            n,
+        },
+    );
+}
+
+#[derive(Clone, Copy)]
+struct Forward<T> {
+    x: *const T,
+    rows: usize,
+    c_in: usize,
+    row_step: usize,
+    taps: usize,
+    tap_step: usize,
+    weights: *const T,
+    bias: *const T,
+    accumulate: bool,
+    y: *mut T,
+    y_pitch: usize,
+    n: usize,
+}
+
+impl<T: Element> Kernel<T> for Forward<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self, s: S) {
+        let (mut offset, mut first) = (0, 0);
+        for p in panels(self.n.div_ceil(S::LANES), S::PANEL) {
+            let width = p * S::LANES;
+            // Lanes of the last vector of the last panel, if it is not full.
+            let part = if first + width > self.n {
+                self.n % S::LANES
+            } else {
+                0
+            };
+            by_panel!(s: S, p, self.rows, |m, MR, NR| {
+                // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices that `conv_forward` checked.
+                unsafe {
+                    if part == 0 {
+                        self.tile::<S, MR, NR, false>(s, m, first, offset, 0);
+                    } else {
+                        self.tile::<S, MR, NR, true>(s, m, first, offset, part);
+                    }
+                }
+            });
+            offset += self.taps * self.c_in * width;
+            first += width;
+        }
+    }
+}
+
+impl<T: Element> Forward<T> {
+    /// MR output rows by NR vectors, accumulated in registers over the whole sum.
+    ///
+    /// # Safety
+    /// Rows `m .. m + MR` and the columns from `first` on, `NR` vectors with `part` lanes in the last one if `PART`, exist;
+    /// the panel starts at `offset`.
+    #[inline(always)]
+    unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
+        self,
+        s: S,
+        m: usize,
+        first: usize,
+        offset: usize,
+        part: usize,
+    ) {
+        // SAFETY: promised by the caller; only the last vector of the last panel is partial.
+        unsafe {
+            let x = self.x.add(m * self.row_step);
+            let y = self.y.add(m * self.y_pitch + first);
+            let mut acc = [[s.zero(); NR]; MR];
+            if self.accumulate {
+                for (i, row) in acc.iter_mut().enumerate() {
+                    for (j, a) in row.iter_mut().enumerate() {
+                        let at = y.add(i * self.y_pitch + j * S::LANES);
+                        *a = if PART && j == NR - 1 {
+                            s.load_part(at, part)
+                        } else {
+                            s.load(at)
+                        };
+                    }
+                }
+            } else if !self.bias.is_null() {
+                for j in 0..NR {
+                    let at = self.bias.add(first + j * S::LANES);
+                    let b = if PART && j == NR - 1 {
+                        s.load_part(at, part)
+                    } else {
+                        s.load(at)
+                    };
+                    for row in &mut acc {
+                        row[j] = b;
+                    }
+                }
+            }
+            let mut w = self.weights.add(offset);
+            for t in 0..self.taps {
+                let xt = x.add(t * self.tap_step);
+                for c in 0..self.c_in {
+                    let mut b = [s.zero(); NR];
+                    for (j, v) in b.iter_mut().enumerate() {
+                        *v = s.load(w.add(j * S::LANES));
+                    }
+                    w = w.add(NR * S::LANES);
+                    for (i, row) in acc.iter_mut().enumerate() {
+                        let a = s.splat(*xt.add(i * self.row_step + c));
+                        for (j, v) in row.iter_mut().enumerate() {
+                            *v = s.fma(a, b[j], *v);
+                        }
+                    }
+                }
+            }
+            for (i, row) in acc.iter().enumerate() {
+                for (j, v) in row.iter().enumerate() {
+                    let at = y.add(i * self.y_pitch + j * S::LANES);
+                    if PART && j == NR - 1 {
+                        s.store_part(at, part, *v);
+                    } else {
+                        s.store(at, *v);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Channels-last convolution as a matrix product over overlapping rows: no im2col matrix is ever made.
+//!
+//! Output row `m` needs the input rows `m * stride + t * dilation`; with dilation 1 these are `taps * c_in` consecutive values,
+//! and with dilation only the step between taps changes. Every output is one chain of multiply-adds: the bias first, then taps,
+//! then channels, whatever the tile it falls into; equal windows therefore give equal bits at any position.
+//!
+//! The same loop computes dense layers (one tap) and input gradients ([`Packed::pack_reversed`] on a gradient with halo rows).
+
+mod forward;
+mod tiles;
+mod weight_gradient;
+
+pub(crate) use forward::conv_forward;
+pub(crate) use weight_gradient::conv_weight_gradient;
+
+/// How output rows read the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Output rows.
+    pub rows: usize,
+    /// Values from one input row to the next (at least the number of input channels).
+    pub pitch: usize,
+    /// Input rows from one output row to the next.
+    pub stride: usize,
+    /// Input rows from one tap to the next.
+    pub dilation: usize,
+}
+
+impl Window {
+    /// Values of the input that `rows` output rows of a convolution read.
+    fn reach(&self, taps: usize, c_in: usize) -> usize {
+        if self.rows == 0 {
+            return 0;
+        }
+        ((self.rows - 1) * self.stride + taps.saturating_sub(1) * self.dilation) * self.pitch + c_in
+    }
+}
+
+/// What a matrix kernel starts from.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a, T> {
+    /// From zero.
+    Zero,
+    /// From one value per output channel.
+    Bias(&'a [T]),
+    /// From the values that the output holds.
+    Accumulate,
+}

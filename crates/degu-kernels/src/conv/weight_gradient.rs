@@ -1,0 +1,179 @@
+//! Weight gradient.
+
+use super::Window;
+use super::tiles::{by_panel, by_rows};
+use crate::element::Element;
+use crate::isa::{Isa, Kernel};
+use crate::pack::panels;
+use crate::simd::Simd;
+
+/// Adds the weight gradient of one stretch of rows: `dw[t][c][o] += sum over m of x[m*stride + t*dilation][c] * dy[m][o]`,
+/// `dw` being `[taps, c_in, c_out]`. Each element is one chain over the rows in order, continued from its old value.
+///
+/// # Panics
+///
+/// If a slice is shorter than the shapes say.
+pub(crate) fn conv_weight_gradient<T: Element>(
+    isa: Isa,
+    [taps, c_in, c_out]: [usize; 3],
+    x: &[T],
+    window: Window,
+    dy: &[T],
+    dy_pitch: usize,
+    dw: &mut [T],
+) {
+    if window.rows == 0 || c_in == 0 || c_out == 0 {
+        return;
+    }
+    assert!(
+        window.pitch >= c_in && dy_pitch >= c_out,
+        "row strides below the number of channels"
+    );
+    assert!(
+        x.len() >= window.reach(taps, c_in),
+        "input of {} values is too short",
+        x.len()
+    );
+    assert!(
+        dy.len() >= (window.rows - 1) * dy_pitch + c_out,
+        "gradient of {} values is too short",
+        dy.len()
+    );
+    assert!(
+        dw.len() >= taps * c_in * c_out,
+        "weight gradient of {} values is too short",
+        dw.len()
+    );
+    // Blocks of rows that stay in the second-level cache together with their gradient.
+    let block = (BLOCK_VALUES / (c_in + c_out)).max(32);
+    let mut m = 0;
+    while m < window.rows {
+        let rows = block.min(window.rows - m);
+        T::dispatch(
+            isa,
+            WeightGradient {
+                x: x[m * window.stride * window.pitch..].as_ptr(),
+                rows,
+                c_in,
+                row_step: window.stride * window.pitch,
+                taps,
+                tap_step: window.dilation * window.pitch,
+                dy: dy[m * dy_pitch..].as_ptr(),
+                dy_pitch,
+                n: c_out,
+                dw: dw.as_mut_ptr(),
+            },
+        );
+        m += rows;
+    }
+}
+
+/// Values of activations and gradient that one block of rows of the weight gradient touches.
+const BLOCK_VALUES: usize = 96 * 1024;
+
+#[derive(Clone, Copy)]
+struct WeightGradient<T> {
+    x: *const T,
+    rows: usize,
+    c_in: usize,
+    row_step: usize,
+    taps: usize,
+    tap_step: usize,
+    dy: *const T,
+    dy_pitch: usize,
+    n: usize,
+    dw: *mut T,
+}
+
+impl<T: Element> Kernel<T> for WeightGradient<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self, s: S) {
+        let mut first = 0;
+        for p in panels(self.n.div_ceil(S::LANES), S::PANEL) {
+            let width = p * S::LANES;
+            let part = if first + width > self.n {
+                self.n % S::LANES
+            } else {
+                0
+            };
+            for t in 0..self.taps {
+                by_panel!(s: S, p, self.c_in, |c, MR, NR| {
+                    // SAFETY: channels c .. c + MR and the columns of this panel lie inside the slices that the caller checked.
+                    unsafe {
+                        if part == 0 {
+                            self.tile::<S, MR, NR, false>(s, t, c, first, 0);
+                        } else {
+                            self.tile::<S, MR, NR, true>(s, t, c, first, part);
+                        }
+                    }
+                });
+            }
+            first += width;
+        }
+    }
+}
+
+impl<T: Element> WeightGradient<T> {
+    /// MR input channels by NR vectors of output channels, accumulated in registers over all rows.
+    ///
+    /// # Safety
+    /// Channels `c .. c + MR` and the columns from `first` on, `NR` vectors with `part` lanes in the last one if `PART`, exist.
+    #[inline(always)]
+    unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
+        self,
+        s: S,
+        t: usize,
+        c: usize,
+        first: usize,
+        part: usize,
+    ) {
+        // SAFETY: promised by the caller; only the last vector of the last panel is partial.
+        unsafe {
+            let dw = self.dw.add((t * self.c_in + c) * self.n + first);
+            let mut acc = [[s.zero(); NR]; MR];
+            for (i, row) in acc.iter_mut().enumerate() {
+                for (j, a) in row.iter_mut().enumerate() {
+                    let at = dw.add(i * self.n + j * S::LANES);
+                    *a = if PART && j == NR - 1 {
+                        s.load_part(at, part)
+                    } else {
+                        s.load(at)
+                    };
+                }
+            }
+            let mut x = self.x.add(t * self.tap_step + c);
+            let mut dy = self.dy.add(first);
+            for _ in 0..self.rows {
+                let mut d = [s.zero(); NR];
+                for (j, v) in d.iter_mut().enumerate() {
+                    let at = dy.add(j * S::LANES);
+                    *v = if PART && j == NR - 1 {
+                        s.load_part(at, part)
+                    } else {
+                        s.load(at)
+                    };
+                }
+                for (i, row) in acc.iter_mut().enumerate() {
+                    let a = s.splat(*x.add(i));
+                    for (j, v) in row.iter_mut().enumerate() {
+                        *v = s.fma(a, d[j], *v);
+                    }
+                }
+                // `wrapping`: after the last row the pointers may leave the buffers and are not read again.
+                x = x.wrapping_add(self.row_step);
+                dy = dy.wrapping_add(self.dy_pitch);
+            }
+            for (i, row) in acc.iter().enumerate() {
+                for (j, v) in row.iter().enumerate() {
+                    let at = dw.add(i * self.n + j * S::LANES);
+                    if PART && j == NR - 1 {
+                        s.store_part(at, part, *v);
+                    } else {
+                        s.store(at, *v);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The forward pass.
+
+use super::common::{Common, ViewMut, by_channels, put};
+use super::{Pool, Rows, RowsMut, Tail};
+use crate::activation::{Pointwise, Shape, with_activation};
+use crate::element::Element;
+use crate::isa::{Isa, Kernel};
+use crate::simd::Simd;
+
+/// Runs the tail on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows / pool, channels]`.
+///
+/// # Panics
+///
+/// If a slice is shorter than the shapes say, or `first_row` does not start a pooling window.
+pub(crate) fn tail_forward<T: Element>(
+    isa: Isa,
+    tail: &Tail<'_, T>,
+    shape: Shape,
+    first_row: usize,
+    y: Rows<'_, T>,
+    skip: Option<Rows<'_, T>>,
+    out: RowsMut<'_, T>,
+) {
+    with_activation!(tail.activation, A => {
+        let common = Common::<T, A>::new(tail, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
+        common.pooled().check("out", out.values.len(), out.pitch);
+        let out = ViewMut { p: out.values.as_mut_ptr(), pitch: out.pitch, accumulate: out.accumulate };
+        T::dispatch(isa, Forward { common, out });
+    });
+}
+
+struct Forward<T, A> {
+    common: Common<T, A>,
+    out: ViewMut<T>,
+}
+
+impl<T: Element, A: Pointwise> Kernel<T> for Forward<T, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self, s: S) {
+        by_channels!(S, self.common.shape.channels, |c, PART, part| {
+            // SAFETY: the channels from `c` on exist; all slices were checked for the shape.
+            unsafe { self.channels::<S, PART>(s, c, part) }
+        });
+    }
+}
+
+impl<T: Element, A: Pointwise> Forward<T, A> {
+    /// # Safety
+    /// The channels from `c` on exist.
+    #[inline(always)]
+    unsafe fn channels<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) {
+        let t = &self.common;
+        let size = t.pool.size();
+        let mean = s.constant(1.0 / size as f64);
+        // SAFETY: windows w have rows below shape.rows, and pooled rows exist in `out`.
+        unsafe {
+            let affine = t.affine::<S, PART>(s, c, part);
+            for w in 0..t.shape.rows / size {
+                let (_, z) = t.pre::<S, PART>(s, w * size, c, part, &affine);
+                let mut v = t.value(s, z, w * size, c);
+                for k in 1..size {
+                    let m = w * size + k;
+                    let (_, z) = t.pre::<S, PART>(s, m, c, part, &affine);
+                    let a = t.value(s, z, m, c);
+                    v = match t.pool {
+                        Pool::Max(_) => s.select(s.gt(a, v), a, v),
+                        Pool::Mean(_) => s.add(v, a),
+                    };
+                }
+                if size > 1 && matches!(t.pool, Pool::Mean(_)) {
+                    v = s.mul(v, mean);
+                }
+                if let Some(mask) = t.after {
+                    v = s.mul(v, t.factor_after(s, mask, w, c));
+                }
+                put::<S, PART>(s, self.out, w, c, part, v);
+            }
+        }
+    }
+}

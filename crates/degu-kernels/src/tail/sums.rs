@@ -1,0 +1,101 @@
+//! The first backward pass.
+
+use super::common::{Common, View, by_channels};
+use super::{Pool, Rows, Tail};
+use crate::activation::{Pointwise, Shape, with_activation};
+use crate::element::Element;
+use crate::isa::{Isa, Kernel};
+use crate::simd::Simd;
+
+/// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g` and `g * (y - mean)`, `g` being the
+/// gradient at the batch norm's output.
+///
+/// # Panics
+///
+/// As [`tail_forward`].
+pub(crate) fn tail_sums<T: Element>(
+    isa: Isa,
+    tail: &Tail<'_, T>,
+    shape: Shape,
+    first_row: usize,
+    y: Rows<'_, T>,
+    skip: Option<Rows<'_, T>>,
+    gradient: Rows<'_, T>,
+    mean: &[T],
+    [sum_g, sum_gy]: [&mut [T]; 2],
+) {
+    assert!(
+        mean.len() >= shape.channels
+            && sum_g.len() >= shape.channels
+            && sum_gy.len() >= shape.channels,
+        "means and sums per channel"
+    );
+    with_activation!(tail.activation, A => {
+        let common = Common::<T, A>::new(tail, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
+        common.pooled().check("gradient", gradient.values.len(), gradient.pitch);
+        let g = View { p: gradient.values.as_ptr(), pitch: gradient.pitch };
+        T::dispatch(isa, Sums { common, g, mean: mean.as_ptr(), sum_g: sum_g.as_mut_ptr(), sum_gy: sum_gy.as_mut_ptr() });
+    });
+}
+
+struct Sums<T, A> {
+    common: Common<T, A>,
+    g: View<T>,
+    mean: *const T,
+    sum_g: *mut T,
+    sum_gy: *mut T,
+}
+
+impl<T: Element, A: Pointwise> Kernel<T> for Sums<T, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self, s: S) {
+        by_channels!(S, self.common.shape.channels, |c, PART, part| {
+            // SAFETY: the channels from `c` on exist; all slices were checked for the shape.
+            unsafe { self.channels::<S, PART>(s, c, part) }
+        });
+    }
+}
+
+impl<T: Element, A: Pointwise> Sums<T, A> {
+    /// # Safety
+    /// The channels from `c` on exist.
+    #[inline(always)]
+    unsafe fn channels<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) {
+        let t = &self.common;
+        // SAFETY: windows have rows below shape.rows; means and sums have a value per channel.
+        unsafe {
+            let affine = t.affine::<S, PART>(s, c, part);
+            let mean = s.load_up_to::<PART>(self.mean.add(c), part);
+            let mut sum_g = s.load_up_to::<PART>(self.sum_g.add(c), part);
+            let mut sum_gy = s.load_up_to::<PART>(self.sum_gy.add(c), part);
+            match t.pool {
+                Pool::Max(size) if size > 1 => {
+                    for w in 0..t.shape.rows / size {
+                        let best = t.winner::<S, PART>(s, w, size, c, part, &affine);
+                        let g = t.pooled_gradient::<S, PART>(s, self.g, w, c, part);
+                        let g = s.mul(s.mul(g, best.factor), A::derivative(s, best.z));
+                        sum_g = s.add(sum_g, g);
+                        sum_gy = s.fma(g, s.sub(best.y, mean), sum_gy);
+                    }
+                }
+                Pool::Mean(size) | Pool::Max(size) => {
+                    let share = s.constant(1.0 / size as f64);
+                    for w in 0..t.shape.rows / size {
+                        let pooled =
+                            s.mul(t.pooled_gradient::<S, PART>(s, self.g, w, c, part), share);
+                        for k in 0..size {
+                            let m = w * size + k;
+                            let (y, z) = t.pre::<S, PART>(s, m, c, part, &affine);
+                            let g = t.row_gradient(s, pooled, z, m, c);
+                            sum_g = s.add(sum_g, g);
+                            sum_gy = s.fma(g, s.sub(y, mean), sum_gy);
+                        }
+                    }
+                }
+            }
+            s.store_up_to::<PART>(self.sum_g.add(c), part, sum_g);
+            s.store_up_to::<PART>(self.sum_gy.add(c), part, sum_gy);
+        }
+    }
+}
