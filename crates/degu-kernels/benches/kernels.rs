@@ -1,7 +1,7 @@
 //! Speed of the matrix kernels at the layer shapes of our networks, as a share of this core's peak of fused multiply-adds.
 //!
-//! `cargo bench -p degu-kernels`; the second group prints one line per shape: GF/s and share of the peak that the first loop of
-//! the same process reached with all operands in registers.
+//! `cargo bench -p degu-kernels` reports Gelem/s, one element being one floating-point operation; compare each line with `peak in
+//! cache`, a product whose operands never leave the first-level cache.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use degu_kernels::{Isa, Packed, Start, Window, conv_forward, conv_weight_gradient};
@@ -38,7 +38,9 @@ fn layers(criterion: &mut Criterion) {
                 dilation,
             };
             group.bench_function(format!("{name} forward"), |b| {
-                b.iter(|| conv_forward(&packed, black_box(&x), window, Start::Zero, &mut y, co));
+                b.iter(|| {
+                    conv_forward(&packed, black_box(&x), window, Start::Zero, &mut y, co);
+                });
             });
             group.bench_function(format!("{name} weight gradient"), |b| {
                 b.iter(|| {
@@ -50,7 +52,7 @@ fn layers(criterion: &mut Criterion) {
                         &y,
                         co,
                         &mut dw,
-                    )
+                    );
                 });
             });
         }
@@ -73,7 +75,9 @@ fn peak(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTi
     };
     group.throughput(Throughput::Elements((2 * rows * ci * co) as u64));
     group.bench_function("peak in cache", |b| {
-        b.iter(|| conv_forward(&packed, black_box(&x), window, Start::Zero, &mut y, co))
+        b.iter(|| {
+            conv_forward(&packed, black_box(&x), window, Start::Zero, &mut y, co);
+        });
     });
 }
 

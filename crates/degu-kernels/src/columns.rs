@@ -118,6 +118,7 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
     #[inline(always)]
     fn run<S: Simd<T = T>>(self, s: S) {
         let mut buffer = [[T::default(); 16]; 3];
+        let [origins, means, deviations] = &mut buffer;
         by_channels!(S, self.shape.channels, |c, PART, part| {
             let lanes = if PART { part } else { S::LANES };
             // SAFETY: the rows and the channels c .. c + lanes exist, as `add` checked; `buffer` holds the widest vector.
@@ -135,16 +136,17 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
                 let mean = s.mul(sum, s.constant(1.0 / self.shape.rows as f64));
                 let zero = s.zero();
                 let m2 = s.max(zero, s.sub(square, s.mul(mean, sum)));
-                s.store(buffer[0].as_mut_ptr(), origin);
-                s.store(buffer[2].as_mut_ptr(), mean);
-                s.store(buffer[1].as_mut_ptr(), m2);
+                s.store(origins.as_mut_ptr(), origin);
+                s.store(means.as_mut_ptr(), mean);
+                s.store(deviations.as_mut_ptr(), m2);
                 let (mean, m2) = (self.mean.add(c), self.m2.add(c));
-                for i in 0..lanes {
+                let parts = origins.iter().zip(means.iter()).zip(deviations.iter());
+                for (i, ((origin, offset), m2_new)) in parts.enumerate().take(lanes) {
                     // Added in f64: the sum of origin and offset would round the offset away.
-                    let new = buffer[0][i].to_f64() + buffer[2][i].to_f64();
+                    let new = origin.to_f64() + offset.to_f64();
                     let delta = new - *mean.add(i);
                     *mean.add(i) += delta * self.share;
-                    *m2.add(i) += buffer[1][i].to_f64() + delta * delta * self.product;
+                    *m2.add(i) += m2_new.to_f64() + delta * delta * self.product;
                 }
             }
         });
@@ -161,7 +163,7 @@ pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>,
         rows: *const T,
         pitch: usize,
         shape: Shape,
-        sums: *mut T,
+        totals: *mut T,
     }
     impl<T: Element> Kernel<T> for Sums<T> {
         type Output = ();
@@ -170,14 +172,14 @@ pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>,
             by_channels!(S, self.shape.channels, |c, PART, part| {
                 // SAFETY: the rows and the channels from `c` on exist, as checked below.
                 unsafe {
-                    let mut sum = s.load_up_to::<PART>(self.sums.add(c), part);
+                    let mut sum = s.load_up_to::<PART>(self.totals.add(c), part);
                     for m in 0..self.shape.rows {
                         sum = s.add(
                             sum,
                             s.load_up_to::<PART>(self.rows.add(m * self.pitch + c), part),
                         );
                     }
-                    s.store_up_to::<PART>(self.sums.add(c), part, sum);
+                    s.store_up_to::<PART>(self.totals.add(c), part, sum);
                 }
             });
         }
@@ -190,7 +192,7 @@ pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>,
             rows: rows.values.as_ptr(),
             pitch: rows.pitch,
             shape,
-            sums: sums.as_mut_ptr(),
+            totals: sums.as_mut_ptr(),
         },
     );
 }
@@ -200,6 +202,10 @@ pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>,
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a view to write through is given away"
+)]
 pub(crate) fn add_rows<T: Element>(
     isa: Isa,
     shape: Shape,

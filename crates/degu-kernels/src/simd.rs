@@ -92,9 +92,9 @@ pub(crate) trait Simd: Copy {
         // SAFETY: promised by the caller.
         unsafe {
             if PART {
-                self.store_part(p, n, v)
+                self.store_part(p, n, v);
             } else {
-                self.store(p, v)
+                self.store(p, v);
             }
         }
     }

@@ -3,6 +3,13 @@
 use super::Simd;
 use crate::dropout::{MIX_A, MIX_B};
 use crate::math::{EXP_HI, EXP_LO, LN2_HI, LN2_LO, TAYLOR};
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::wildcard_imports,
+        reason = "the vendor's names carry their own prefix"
+    )
+)]
 use std::arch::x86_64::*;
 
 /// Token of AVX2 with FMA.
@@ -28,6 +35,10 @@ macro_rules! op {
 
 impl Avx2 {
     /// Mask of the first `n` lanes.
+    #[expect(
+        clippy::unused_self,
+        reason = "the token is the proof that the instructions exist"
+    )]
     #[inline(always)]
     fn first(self, n: usize) -> __m256i {
         op!(_mm256_cmpgt_epi32(

@@ -3,6 +3,13 @@
 use super::Simd;
 use crate::dropout::{MIX_A, MIX_B};
 use crate::math::{EXP_HI, EXP_LO, LN2_HI, LN2_LO, TAYLOR};
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::wildcard_imports,
+        reason = "the vendor's names carry their own prefix"
+    )
+)]
 use std::arch::x86_64::*;
 
 /// Token of AVX-512F.

@@ -15,6 +15,10 @@ use crate::simd::Simd;
 /// # Panics
 ///
 /// As [`tail_forward`].
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a view to write through is given away"
+)]
 pub(crate) fn tail_backward<T: Element>(
     isa: Isa,
     tail: &Tail<'_, T>,

@@ -12,6 +12,10 @@ use crate::simd::Simd;
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say, or `first_row` does not start a pooling window.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a view to write through is given away"
+)]
 pub(crate) fn tail_forward<T: Element>(
     isa: Isa,
     tail: &Tail<'_, T>,

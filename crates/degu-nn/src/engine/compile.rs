@@ -87,7 +87,7 @@ impl Compiler<'_> {
             Layer::Activation(a) => {
                 let activation = activation(*a)?;
                 self.extend(flow, Stage::Activation, |block| {
-                    block.activation = activation
+                    block.activation = activation;
                 })
             }
             Layer::Dropout(d) => {
@@ -364,8 +364,8 @@ impl Compiler<'_> {
             self.close(
                 end,
                 Some(Value {
-                    col,
                     cols,
+                    col,
                     ..joined
                 }),
             )?;

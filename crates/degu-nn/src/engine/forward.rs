@@ -110,11 +110,11 @@ pub(super) fn infer(pass: &Pass<'_>, arena: &mut Arena) {
                 .find(|b| blocks[*b].stacked())
                 .unwrap_or(blocks.len());
             for n in 0..arena.count {
-                for b in b..end {
-                    if blocks[b].stored() {
+                for (b, block) in blocks.iter().enumerate().take(end).skip(b) {
+                    if block.stored() {
                         let mut scratch = take(&mut arena.scratch);
                         pass.convolve(arena, b, n, 1, &mut scratch);
-                        pass.finish(arena, b, n, 0, blocks[b].rows, &scratch, blocks[b].channels);
+                        pass.finish(arena, b, n, 0, block.rows, &scratch, block.channels);
                         arena.scratch = scratch;
                         pass.add(arena, b, n);
                     } else {

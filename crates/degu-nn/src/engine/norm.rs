@@ -58,7 +58,7 @@ impl Coefficients {
     }
 
     /// From the statistics of the batch, merged in the order of chunks.
-    pub(super) fn from_batch(
+    pub(super) fn set_batch(
         &mut self,
         b: usize,
         norm: &Norm,
@@ -89,7 +89,7 @@ impl Coefficients {
     }
 
     /// From the running statistics.
-    pub(super) fn from_running(&mut self, norm: &Norm, parameters: &[f32], buffers: &[f32]) {
+    pub(super) fn set_running(&mut self, norm: &Norm, parameters: &[f32], buffers: &[f32]) {
         for c in 0..self.mean.len() {
             let (mean, variance) = (buffers[norm.mean.start + c], buffers[norm.var.start + c]);
             let (gamma, beta) = (
@@ -108,7 +108,7 @@ impl Coefficients {
     }
 
     /// Gradients of gamma and beta, and the terms of the second backward pass, from the sums of the chunks.
-    pub(super) fn from_sums(
+    pub(super) fn set_sums(
         &mut self,
         b: usize,
         norm: &Norm,
@@ -151,7 +151,7 @@ impl Batch {
         };
         for (c, variance) in self.variance.iter().enumerate() {
             let blend = |old: &mut f32, new: f64| {
-                *old = (f64::from(*old) + norm.momentum * (new - f64::from(*old))) as f32
+                *old = (f64::from(*old) + norm.momentum * (new - f64::from(*old))) as f32;
             };
             blend(&mut buffers[norm.mean.start + c], self.total.mean()[c]);
             blend(&mut buffers[norm.var.start + c], variance * correction);

@@ -40,7 +40,7 @@ impl Engine {
         let pass = self.pass(Mode::Eval);
         let share = n.div_ceil(arenas.len());
         let work = |((arena, codes), out): ((&mut Arena, &[u8]), &mut [f32])| {
-            predict_share(pass, arena, codes, out, length, size)
+            predict_share(pass, arena, codes, out, length, size);
         };
         if self.threads == 1 {
             arenas
@@ -67,7 +67,7 @@ impl Engine {
         }
         for (running, block) in self.running.iter_mut().zip(&self.plan.blocks) {
             if let Some(norm) = &block.norm {
-                running.from_running(norm, &self.parameters, &self.buffers);
+                running.set_running(norm, &self.parameters, &self.buffers);
             }
         }
         self.running_fresh = true;

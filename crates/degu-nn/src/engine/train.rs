@@ -42,7 +42,7 @@ impl Engine {
             if let Some(b) = self.forward_phases[i].1
                 && let Some(norm) = &self.plan.blocks[b].norm
             {
-                self.norms[b].from_batch(b, norm, &arenas, &self.parameters, &mut self.batches[b]);
+                self.norms[b].set_batch(b, norm, &arenas, &self.parameters, &mut self.batches[b]);
             }
         }
         self.gather(&arenas, mode);
@@ -89,7 +89,7 @@ impl Engine {
                 && let Some(norm) = &self.plan.blocks[b].norm
             {
                 let rows = self.batches[b].count();
-                self.norms[b].from_sums(b, norm, &arenas, rows, &mut self.gradients);
+                self.norms[b].set_sums(b, norm, &arenas, rows, &mut self.gradients);
             }
         }
         self.reduce(&arenas, mode);
@@ -122,7 +122,7 @@ impl Engine {
     fn phase(&self, arenas: &mut [Arena], mode: Mode, ops: &[Op]) {
         let pass = self.pass(mode);
         each(self.threads, arenas, |arena| {
-            forward::run(&pass, arena, ops)
+            forward::run(&pass, arena, ops);
         });
     }
 
@@ -191,7 +191,7 @@ impl Engine {
                     .par_chunks_mut(CHANNELS * w.c_out)
                     .enumerate()
                     .for_each(|(i, rows)| {
-                        pass.stacked_weight_gradient(arenas, b, i * CHANNELS, rows)
+                        pass.stacked_weight_gradient(arenas, b, i * CHANNELS, rows);
                     });
             }
         }
