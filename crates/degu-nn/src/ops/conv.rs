@@ -363,15 +363,14 @@ impl Plan {
     fn weight_gradient(&self, g: &Tensor, windows: &Tensor) -> TensorResult<Tensor> {
         let groups = self.options.groups;
         let shape = (self.width, self.channels / groups, self.filters);
-        let rank = windows.rank();
+        if groups == 1 {
+            // A transposed view of a matrix: a copy would cost more than the product.
+            return windows.t()?.matmul(&self.rows(g)?)?.reshape(shape);
+        }
         let product = windows
-            .transpose(rank - 2, rank - 1)?
+            .transpose(1, 2)?
             .contiguous()?
             .matmul(&self.rows(g)?)?;
-        if groups == 1 {
-            product.reshape(shape)
-        } else {
-            product.permute((1, 0, 2))?.contiguous()?.reshape(shape)
-        }
+        product.permute((1, 0, 2))?.contiguous()?.reshape(shape)
     }
 }
