@@ -15,6 +15,19 @@ pub struct TaskForecast<'a> {
     pub aleatoric: Option<&'a [f64]>,
 }
 
+/// How a bootstrap interval of a metric is computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resampling {
+    /// No interval is given.
+    #[default]
+    None,
+    /// The metric is a Pearson correlation of `y` and `mean`.
+    Pearson,
+    /// The metric is the root mean squared difference of `y` and `mean`.
+    Rmse,
+}
+
 /// A number in a table.
 pub trait Metric: Send + Sync {
     /// Whether a larger value is better, or neither direction is.
@@ -25,4 +38,9 @@ pub trait Metric: Send + Sync {
 
     /// The value; `None` where it is not defined (a correlation with a constant, a score of a spread that was not predicted).
     fn compute(&self, forecast: &TaskForecast<'_>) -> Result<Option<f64>>;
+
+    /// How its bootstrap interval is computed.
+    fn resampling(&self) -> Resampling {
+        Resampling::None
+    }
 }

@@ -29,12 +29,16 @@
 //! ```
 
 pub mod config;
+pub mod data;
 pub mod execute;
 pub mod exit;
 pub mod gc;
+pub mod import;
 pub mod journal;
 pub mod key;
 pub mod plan;
+pub mod run;
 pub mod signal;
+pub mod stages;
 pub mod store;
 pub mod why;

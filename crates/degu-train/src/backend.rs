@@ -306,3 +306,10 @@ pub fn open(
         }
     }
 }
+
+/// The kernels that the fused engine uses on this processor: `avx512`, `avx2` or `portable`.
+pub fn kernels() -> String {
+    degu_nn::engine::Isa::available()
+        .last()
+        .map_or_else(|| "portable".to_owned(), |isa| format!("{isa:?}"))
+}

@@ -20,14 +20,14 @@
 //!
 //! scipy, through the fixtures of `degu-stats`.
 
-use degu_core::{Build, Metric, PluginConfig, Result, TaskForecast};
+use degu_core::{Build, Metric, PluginConfig, Result, TaskForecast, metric::Resampling};
 use degu_stats::metrics;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Defines a metric of means: a configuration without parameters and its registration.
 macro_rules! metric {
-    ($config:ident, $name:literal, $summary:literal, $better:expr, $unit:literal, $compute:expr) => {
+    ($config:ident, $name:literal, $summary:literal, $better:expr, $unit:literal, $resampling:ident, $compute:expr) => {
         #[doc = concat!("The metric `", $name, "`: ", $summary, ".")]
         #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
@@ -48,6 +48,9 @@ macro_rules! metric {
             fn unit(&self) -> &str {
                 $unit
             }
+            fn resampling(&self) -> Resampling {
+                Resampling::$resampling
+            }
             fn compute(&self, f: &TaskForecast<'_>) -> Result<Option<f64>> {
                 if f.y.is_empty() {
                     return Ok(None);
@@ -67,6 +70,7 @@ metric!(
     "linear correlation of predicted and measured values",
     true,
     "",
+    Pearson,
     |y, m| metrics::pearson(y, m)
 );
 metric!(
@@ -75,6 +79,7 @@ metric!(
     "rank correlation of predicted and measured values",
     true,
     "",
+    None,
     |y, m| metrics::spearman(y, m)
 );
 metric!(
@@ -83,6 +88,7 @@ metric!(
     "mean squared error",
     false,
     "{unit}^2",
+    None,
     |y, m| metrics::mse(y, m).map(Some)
 );
 metric!(
@@ -91,6 +97,7 @@ metric!(
     "root of the mean squared error",
     false,
     "{unit}",
+    Rmse,
     |y, m| metrics::rmse(y, m).map(Some)
 );
 metric!(
@@ -99,6 +106,7 @@ metric!(
     "mean absolute error",
     false,
     "{unit}",
+    None,
     |y, m| metrics::mae(y, m).map(Some)
 );
 

@@ -99,7 +99,7 @@ impl Book {
 
     /// Where each known key belongs: `dropout` to `[architecture]`. Of plugins, those that the tree names.
     pub(crate) fn homes(&self, tree: &Table) -> BTreeMap<String, Vec<String>> {
-        let mut homes = BTreeMap::new();
+        let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         self.collect(
             &self.root,
             &self.root,
@@ -107,6 +107,10 @@ impl Book {
             &mut Vec::new(),
             &mut homes,
         );
+        for list in homes.values_mut() {
+            // The table that others inherit from comes first.
+            list.sort_by_key(|home| home.matches('.').count());
+        }
         homes
     }
 

@@ -1,6 +1,6 @@
 //! The validation of a merged configuration.
 
-use figment::{error::Kind, value::Value as Merged};
+use figment::error::Kind;
 
 use super::{
     error::{Code, ConfigError},
@@ -10,7 +10,7 @@ use super::{
     path::{KeyPath, Step},
     rules, slot,
     source::Place,
-    study::{Partial, SectionReader, Sections},
+    study::{Given, Partial, SectionReader, Sections},
     walk::{SlotUse, Walker},
 };
 
@@ -87,8 +87,12 @@ fn newer(tree: &Table) -> Option<ConfigError> {
     }
 }
 
-/// Puts `[distill.training]` over `[training]`.
+/// Puts `[distill.training]` over `[training]`. `[distill]` moves to the end, so that what is wrong with an inherited value is
+/// said of `[training]`.
 fn inherit_training(tree: &mut Table) {
+    if let Some(distill) = tree.remove("distill") {
+        tree.entries.push(distill);
+    }
     let Some(Node {
         value: Value::Table(training),
         place,
@@ -195,20 +199,35 @@ struct Reader<'a> {
     errors: Vec<ConfigError>,
 }
 
-impl SectionReader for Reader<'_> {
-    fn section(&self, key: &str) -> Option<Option<Merged>> {
-        let path = KeyPath::of(&[key]);
-        if self
-            .errors
+impl Reader<'_> {
+    /// Whether something is wrong at or below a path.
+    fn is_wrong(&self, path: &KeyPath) -> bool {
+        self.errors
             .iter()
-            .any(|error| error.key_path().is_within(&path))
-        {
-            return None;
+            .any(|error| error.key_path().is_within(path))
+    }
+}
+
+impl SectionReader for Reader<'_> {
+    fn section(&self, key: &str) -> Given {
+        let Some(node) = self.tree.get(key) else {
+            return Given::Missing;
+        };
+        if !self.is_wrong(&KeyPath::of(&[key])) {
+            return Given::Good(node.to_figment());
         }
-        Some(self.tree.get(key).map(Node::to_figment))
+        let mut rest = node.clone();
+        for error in &self.errors {
+            if let Some((Step::Key(first), below)) = error.key_path().0.split_first()
+                && first == key
+            {
+                prune(&mut rest, below);
+            }
+        }
+        Given::Wrong(rest.to_figment())
     }
 
-    fn refuse(&mut self, key: &str, error: figment::Error) {
+    fn refuse(&mut self, key: &str, wrong: bool, error: figment::Error) {
         let path = KeyPath::of(&[key]);
         let (table, place) = match self.tree.get(key) {
             Some(Node {
@@ -218,10 +237,33 @@ impl SectionReader for Reader<'_> {
             Some(Node { place, .. }) => (self.tree, place),
             None => (self.tree, self.file),
         };
-        let mut error = explain(&path, &error.path, &error.kind, table, place);
-        if error.code() == Code::Plugin {
-            error = error.as_value();
+        let mut explained = explain(&path, &error.path, &error.kind, table, place);
+        // Of a section without its wrong keys, only what the framework's own types refuse is news.
+        let echo = !matches!(error.kind, Kind::Message(_)) || self.is_wrong(explained.key_path());
+        if wrong && echo {
+            return;
         }
-        self.errors.push(error);
+        if explained.code() == Code::Plugin {
+            explained = explained.as_value();
+        }
+        self.errors.push(explained);
+    }
+}
+
+/// Removes the key at a path; an array goes as a whole.
+fn prune(node: &mut Node, path: &[Step]) {
+    let Value::Table(table) = &mut node.value else {
+        return;
+    };
+    match path {
+        [Step::Key(key)] | [Step::Key(key), Step::Index(_), ..] => {
+            table.remove(key);
+        }
+        [Step::Key(key), rest @ ..] => {
+            if let Some(inner) = table.get_mut(key) {
+                prune(inner, rest);
+            }
+        }
+        _ => {}
     }
 }

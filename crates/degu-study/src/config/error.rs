@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     path::KeyPath,
-    source::{Origin, Place},
+    source::{Origin, Place, SourceKind},
 };
 
 /// Kind of a configuration error.
@@ -245,10 +245,18 @@ impl ConfigErrors {
     /// Sorts by place and drops what is said twice. `layers` are the labels of the sources, lowest first.
     pub(crate) fn new(errors: Vec<ConfigError>, layers: &[String]) -> Self {
         let rank = |error: &ConfigError| {
+            let place = error.place();
             let layer = error
                 .file()
                 .and_then(|file| layers.iter().position(|label| label == file));
-            (layer.is_none(), std::cmp::Reverse(layer), error.position())
+            let class = match place.map(|place| &place.source.kind) {
+                Some(SourceKind::File) => (0, 0),
+                Some(SourceKind::Default) => (1, 0),
+                Some(SourceKind::Environment(_)) => (2, 0),
+                Some(SourceKind::Set(index)) => (3, *index),
+                None => (4, 0),
+            };
+            (class, std::cmp::Reverse(layer), error.position())
         };
         let mut kept: Vec<ConfigError> = Vec::new();
         for error in errors {

@@ -1,7 +1,7 @@
 //! Reading experiment files and what they extend.
 
 use std::{
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let folder = canonical.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let source = Source::new(SourceKind::File, label, text, folder);
         self.chain.push((canonical.clone(), label.to_owned()));
         self.source(&source, Path::new(label));
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
             match variables::expand(written, self.environment, None) {
                 Ok(expanded) => {
                     let base = label.parent().unwrap_or(Path::new(""));
-                    let shown = base.join(&expanded.text).display().to_string();
+                    let shown = tidy(&base.join(&expanded.text));
                     let folder = source.folder.clone();
                     self.open(&folder.join(&expanded.text), &shown, Some(&entry.place));
                 }
@@ -165,4 +165,20 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// A path as people would write it, without `x/..`; for messages only.
+fn tidy(path: &Path) -> String {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        let named = matches!(tidy.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if named => {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy.display().to_string()
 }

@@ -49,6 +49,22 @@ impl<T: ?Sized, K: fmt::Debug> fmt::Debug for Slotted<T, K> {
     }
 }
 
+impl<T: ?Sized, K> Slotted<T, K> {
+    /// Name of the plugin.
+    pub fn name(&self) -> &'static str {
+        self.plugin.name
+    }
+
+    /// Makes the object.
+    ///
+    /// # Errors
+    ///
+    /// As [`Resolved::build`].
+    pub fn build(&self) -> degu_core::Result<Box<T>> {
+        self.plugin.build()
+    }
+}
+
 /// No key but `plugin` belongs to the framework.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -92,28 +92,40 @@ sections! {
     resources: BTreeMap<String, ResourceRequest> = "resources";
 }
 
+/// The values of a section.
+pub(crate) enum Given {
+    /// Nothing is known to be wrong.
+    Good(Value),
+    /// Without the keys that are known to be wrong: read for further errors only.
+    Wrong(Value),
+    /// The section is not there.
+    Missing,
+}
+
 /// Gives the values of sections, and takes their errors.
 pub(crate) trait SectionReader {
-    /// The value of a section; `Some(None)` if it is missing, `None` if it is known to be wrong.
-    fn section(&self, key: &str) -> Option<Option<Value>>;
-    /// Reports an error of a section.
-    fn refuse(&mut self, key: &str, error: figment::Error);
+    /// The values of a section.
+    fn section(&self, key: &str) -> Given;
+    /// Reports an error of a section; `wrong` says that other errors are known.
+    fn refuse(&mut self, key: &str, wrong: bool, error: figment::Error);
 }
 
 /// Reads one section. A missing one has its defaults, where it has any; otherwise that it is missing has been reported.
 fn read<T: DeserializeOwned>(reader: &mut dyn SectionReader, key: &str) -> Option<T> {
-    let Some(value) = reader.section(key)? else {
-        return absent()
-            .deserialize()
-            .or_else(|_| Value::from(Dict::new()).deserialize())
-            .ok();
+    let (value, wrong) = match reader.section(key) {
+        Given::Good(value) => (value, false),
+        Given::Wrong(value) => (value, true),
+        Given::Missing => {
+            let empty = || Value::from(Dict::new()).deserialize();
+            return absent().deserialize().or_else(|_| empty()).ok();
+        }
     };
     match value.deserialize() {
-        Ok(section) => Some(section),
+        Ok(section) => Some(section).filter(|_| !wrong),
         Err(error) => {
             error
                 .into_iter()
-                .for_each(|error| reader.refuse(key, error));
+                .for_each(|error| reader.refuse(key, wrong, error));
             None
         }
     }

@@ -1,6 +1,6 @@
 //! Pass one of the validation: the merged tree against the schemas. Reports everything, each with its place.
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use degu_core::{Slot, suggest::nearest};
 use serde_json::{Map, Value as Json};
@@ -27,7 +27,8 @@ pub(crate) struct SlotUse {
 /// Walks the tree of a study.
 pub(crate) struct Walker<'a> {
     book: &'a Book,
-    homes: BTreeMap<String, Vec<String>>,
+    tree: &'a Table,
+    homes: OnceCell<BTreeMap<String, Vec<String>>>,
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) slots: Vec<SlotUse>,
 }
@@ -74,11 +75,13 @@ impl<'a> At<'a> {
 
 impl<'a> Walker<'a> {
     /// Walks a whole study. `file` stands for sections that are missing.
-    pub(crate) fn study(book: &'a Book, tree: &Table, file: &Place) -> Self {
+    pub(crate) fn study(book: &'a Book, tree: &'a Table, file: &Place) -> Self {
         let (errors, slots) = (Vec::new(), Vec::new());
+        let homes = OnceCell::new();
         let mut walker = Self {
             book,
-            homes: book.homes(tree),
+            tree,
+            homes,
             errors,
             slots,
         };
@@ -269,7 +272,8 @@ impl<'a> Walker<'a> {
     ) {
         let near = nearest(key, known.iter().copied());
         let here = format!("[{path}]");
-        let elsewhere = self.homes.get(key).map(|homes| {
+        let homes = self.homes.get_or_init(|| self.book.homes(self.tree));
+        let elsewhere = homes.get(key).map(|homes| {
             let homes: Vec<&str> = homes
                 .iter()
                 .map(String::as_str)

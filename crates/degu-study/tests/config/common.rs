@@ -88,9 +88,3 @@ pub(crate) fn rendered(text: &str, sets: &[&str]) -> String {
         .expect_err("a bad study")
         .render(false, 110)
 }
-
-/// Compares after trimming the ends.
-#[track_caller]
-pub(crate) fn assert_shows(found: &str, expected: &str) {
-    assert_eq!(found.trim(), expected.trim(), "\n{found}");
-}

@@ -64,7 +64,7 @@ fn layers_win_in_order_and_are_named_as_origins() {
     let expected = [
         ("study.name", "--set #1: study.name=quicker"),
         ("study.seed", "base/a.toml:3:8"),
-        ("training.epochs", "base/../root.toml:2:10"),
+        ("training.epochs", "root.toml:2:10"),
         ("training.batch_size", "base/b.toml:3:14"),
         (
             "ensemble.members",
@@ -73,7 +73,7 @@ fn layers_win_in_order_and_are_named_as_origins() {
         ("ensemble.head.plugin", "default"),
         ("architecture.dropout", "--set #2: architecture.dropout=0.3"),
         ("architecture.prior", "experiment.toml:11:9"),
-        ("executor.jobs", "base/../root.toml:4:8"),
+        ("executor.jobs", "root.toml:4:8"),
         ("training.device", "nobody"),
     ];
     for (path, origin_of) in expected {
@@ -83,7 +83,7 @@ fn layers_win_in_order_and_are_named_as_origins() {
         study.config().layers(),
         [
             "base/a.toml",
-            "base/../root.toml",
+            "root.toml",
             "base/b.toml",
             "experiment.toml",
             "DEGU_LAB__ENSEMBLE__MEMBERS",

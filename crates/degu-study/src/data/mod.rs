@@ -1,0 +1,9 @@
+//! Data sets by hand: what a file is made of ([`inspect`](mod@inspect)), and where public ones are ([`fetch`](mod@fetch)).
+
+pub mod fetch;
+mod guess;
+pub mod inspect;
+mod registry;
+mod render;
+
+pub use registry::{RemoteFile, Source, find, sources};

@@ -1,0 +1,442 @@
+//! Weights of Keras in HDF5.
+//!
+//! Layers are mapped by order and shape, never by name: Keras numbers names by session (`conv1d_7`). Kernels lie as ours do
+//! (`[K, C_in, C_out]`, `[in, out]`, channels-last), so nothing is transposed unless the file says otherwise ([`Layout`]).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::{Path, PathBuf},
+};
+
+use degu_core::{
+    Architecture, LabelInfo, LabelNeeds, ModelIo, OutputKind, Seed, Spread, UncertaintyHead,
+    registry,
+};
+use degu_train::{
+    Backend, ModelCard, SavedModel,
+    backend::{Autograd, Weights},
+    model_file::{FORMAT, PluginCard},
+};
+
+use super::{
+    ImportError,
+    layers::{self, OurLayers},
+    tensors::{self, Array, KerasLayer},
+};
+
+/// What the file does not say of its model.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name of an architecture plugin.
+    pub architecture: String,
+    /// Its parameters.
+    pub params: serde_json::Value,
+    /// Names of the tasks, in the order of the outputs.
+    pub tasks: Vec<String>,
+    /// Length of the input in bp.
+    pub length: usize,
+    /// Columns after the means, as a distilled model has them: aleatoric x T, then epistemic x T.
+    pub spreads: LabelNeeds,
+    /// How the file's model sees sequences.
+    pub layout: Layout,
+    /// Version of the program, for the card.
+    pub written_by: String,
+}
+
+/// How a model sees sequences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Order of the bases in its one-hot input.
+    pub alphabet: String,
+    /// Whether its flattening puts all positions of a channel together (as after a transposition), and not all channels of a position.
+    pub channels_first: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            alphabet: "ACGT".to_owned(),
+            channels_first: false,
+        }
+    }
+}
+
+/// Reads the weights of a Keras model into a network of ours.
+///
+/// # Errors
+///
+/// [`ImportError`]: a file that is none, layers that do not fit (naming both sides), a plugin that is not linked.
+pub fn import(file: &Path, options: &Options) -> Result<SavedModel, ImportError> {
+    let theirs = tensors::read(file)?;
+    let (card, network) = describe(file, options)?;
+    let shapes: BTreeMap<String, Vec<usize>> = network
+        .weights()?
+        .into_iter()
+        .map(|(name, (shape, _))| (name, shape))
+        .collect();
+    let graph = network.graph().ok_or_else(|| ImportError::Unsupported {
+        layer: format!("all of `{}`", options.architecture),
+    })?;
+    let ours = layers::of(&graph)?;
+    let mut filler = Filler {
+        file: file.to_owned(),
+        shapes,
+        weights: Weights::new(),
+    };
+    filler.fill(&ours, theirs, options)?;
+    let weights = filler.weights;
+    Ok(SavedModel::new(card, weights)?)
+}
+
+/// The card of the model, and its network with initial values.
+fn describe(file: &Path, options: &Options) -> Result<(ModelCard, Autograd), ImportError> {
+    let architecture = registry::find::<dyn Architecture>(&options.architecture)?;
+    let resolved = architecture.resolve_json(&options.params)?;
+    let spreads = options.spreads;
+    let head_name = if spreads.aleatoric || spreads.epistemic {
+        "distilled"
+    } else {
+        "point"
+    };
+    let head =
+        registry::find::<dyn UncertaintyHead>(head_name)?.resolve_json(&serde_json::json!({}))?;
+    let tasks = options.tasks.len();
+    let labels = LabelInfo {
+        tasks: options.tasks.clone(),
+        mean: vec![0.0; tasks],
+        std: vec![1.0; tasks],
+        epistemic: spreads.epistemic,
+        aleatoric: spreads.aleatoric,
+        spread: Spread::Std,
+    };
+    let bound = head.build()?.bind(&labels)?;
+    let io = ModelIo {
+        length: options.length,
+        outputs: bound.outputs(),
+        output: OutputKind::Scalar,
+    };
+    let network = Autograd::new(
+        resolved.build()?.as_ref(),
+        bound,
+        &io,
+        &Seed::root(0),
+        &candle_core::Device::Cpu,
+    )?;
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let digest = blake3::hash(&fs_err::read(file).map_err(degu_train::TrainError::Io)?);
+    let card = ModelCard {
+        format: FORMAT,
+        name: format!("{stem}, imported from Keras"),
+        written_by: options.written_by.clone(),
+        architecture: PluginCard {
+            plugin: resolved.name.to_owned(),
+            revision: resolved.revision,
+            params: resolved.params.clone(),
+        },
+        head: PluginCard {
+            plugin: head.name.to_owned(),
+            revision: head.revision,
+            params: head.params.clone(),
+        },
+        labels,
+        length: options.length,
+        output: OutputKind::Scalar,
+        flanks: (String::new(), String::new()),
+        alphabet: "ACGT".to_owned(),
+        unit: String::new(),
+        data: format!("keras weights {}", digest.to_hex()),
+        parameters: network.store().parameter_count(),
+        calibration: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+    };
+    Ok((card, network))
+}
+
+struct Filler {
+    file: PathBuf,
+    shapes: BTreeMap<String, Vec<usize>>,
+    weights: Weights,
+}
+
+impl Filler {
+    fn fill(
+        &mut self,
+        ours: &OurLayers,
+        theirs: Vec<KerasLayer>,
+        options: &Options,
+    ) -> Result<(), ImportError> {
+        let (norms, weighted): (Vec<_>, Vec<_>) =
+            theirs.into_iter().partition(KerasLayer::normalises);
+        if let Some(odd) = weighted
+            .iter()
+            .find(|layer| !layer.tensors.contains_key("kernel"))
+        {
+            return Err(ImportError::UnknownLayer {
+                path: self.file.clone(),
+                layer: odd.name.clone(),
+                tensors: odd.tensors.keys().cloned().collect(),
+            });
+        }
+        let mut weighted = joined_outputs(weighted, ours.weighted.len());
+        let names: Vec<String> = ours.weighted.iter().map(|(name, _)| name.clone()).collect();
+        self.count("weighted", &names, &weighted)?;
+        self.count("normalising", &ours.norms, &norms)?;
+        if let Some(first) = weighted.first_mut() {
+            permute_bases(first, &options.layout.alphabet)?;
+        }
+        let mut channels = 4;
+        for (layer, (name, bias)) in weighted.into_iter().zip(&ours.weighted) {
+            self.weighted(layer, name, *bias, &options.layout, &mut channels)?;
+        }
+        for (layer, name) in norms.into_iter().zip(&ours.norms) {
+            self.norm(layer, name)?;
+        }
+        Ok(())
+    }
+
+    fn count(
+        &self,
+        kind: &'static str,
+        ours: &[String],
+        theirs: &[KerasLayer],
+    ) -> Result<(), ImportError> {
+        if ours.len() == theirs.len() {
+            return Ok(());
+        }
+        Err(ImportError::Count {
+            path: self.file.clone(),
+            kind,
+            expected: ours.len(),
+            ours: ours.to_vec(),
+            found: theirs.len(),
+            theirs: theirs.iter().map(|layer| layer.name.clone()).collect(),
+        })
+    }
+
+    fn weighted(
+        &mut self,
+        mut layer: KerasLayer,
+        name: &str,
+        bias: bool,
+        layout: &Layout,
+        channels: &mut usize,
+    ) -> Result<(), ImportError> {
+        let outputs = layer
+            .tensors
+            .get("kernel")
+            .and_then(|kernel| kernel.shape.last().copied())
+            .unwrap_or(0);
+        if let Some(mut kernel) = layer.tensors.remove("kernel") {
+            let flattens = kernel.shape.len() == 2 && *channels > 0;
+            if flattens && layout.channels_first {
+                transpose_flat(&mut kernel, *channels);
+            }
+            // After the first dense layer there are no positions left to flatten.
+            *channels = if kernel.shape.len() == 3 { outputs } else { 0 };
+            self.put(&format!("{name}.weight"), kernel)?;
+        }
+        if bias {
+            // Keras leaves out a bias that was switched off: the same as zeros.
+            let values = layer.tensors.remove("bias").unwrap_or_else(|| Array {
+                name: format!("{} (no bias)", layer.name),
+                shape: vec![outputs],
+                values: vec![0.0; outputs],
+            });
+            self.put(&format!("{name}.bias"), values)?;
+        }
+        Ok(())
+    }
+
+    fn norm(&mut self, mut layer: KerasLayer, name: &str) -> Result<(), ImportError> {
+        let channels = layer
+            .tensors
+            .get("moving_mean")
+            .map_or(0, |mean| mean.values.len());
+        // `scale=False` and `center=False` leave a tensor out.
+        for (theirs, ours, neutral) in [
+            ("gamma", "weight", 1.0),
+            ("beta", "bias", 0.0),
+            ("moving_mean", "running_mean", 0.0),
+            ("moving_variance", "running_var", 1.0),
+        ] {
+            let array = layer.tensors.remove(theirs).unwrap_or_else(|| Array {
+                name: format!("{} (no {theirs})", layer.name),
+                shape: vec![channels],
+                values: vec![neutral; channels],
+            });
+            self.put(&format!("{name}.{ours}"), array)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, name: &str, array: Array) -> Result<(), ImportError> {
+        let expected = self.shapes.get(name).cloned().unwrap_or_default();
+        if expected != array.shape {
+            return Err(ImportError::Shape {
+                path: self.file.clone(),
+                theirs: array.name,
+                found: array.shape,
+                ours: name.to_owned(),
+                expected,
+            });
+        }
+        self.weights
+            .insert(name.to_owned(), (array.shape, array.values));
+        Ok(())
+    }
+}
+
+/// One dense layer per task, side by side, as one: our last layer is joint.
+fn joined_outputs(layers: Vec<KerasLayer>, expected: usize) -> Vec<KerasLayer> {
+    if layers.len() <= expected || expected == 0 {
+        return layers;
+    }
+    let mut layers: VecDeque<KerasLayer> = layers.into();
+    let mut kept: Vec<KerasLayer> = layers.drain(..expected - 1).collect();
+    let columns = |layer: &KerasLayer| -> Option<(usize, Vec<f32>, f32)> {
+        let kernel = layer.tensors.get("kernel")?;
+        let bias = layer
+            .tensors
+            .get("bias")
+            .map_or(Some(0.0), |b| b.values.first().copied());
+        match kernel.shape[..] {
+            [inputs, 1] => Some((inputs, kernel.values.clone(), bias?)),
+            _ => None,
+        }
+    };
+    let parts: Option<Vec<_>> = layers.iter().map(columns).collect();
+    let Some(parts) = parts.filter(|p| p.windows(2).all(|w| w[0].0 == w[1].0)) else {
+        kept.extend(layers);
+        return kept;
+    };
+    let (inputs, tasks) = (parts.first().map_or(0, |p| p.0), parts.len());
+    let mut kernel = vec![0.0; inputs * tasks];
+    for (task, (_, values, _)) in parts.iter().enumerate() {
+        for (row, value) in values.iter().enumerate() {
+            kernel[row * tasks + task] = *value;
+        }
+    }
+    let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
+    let name = names.join(" + ");
+    let array = |role: &str, shape: Vec<usize>, values: Vec<f32>| {
+        let array = Array {
+            name: format!("{name}/{role}"),
+            shape,
+            values,
+        };
+        (role.to_owned(), array)
+    };
+    let biases = parts.iter().map(|(_, _, bias)| *bias).collect();
+    kept.push(KerasLayer {
+        tensors: BTreeMap::from([
+            array("kernel", vec![inputs, tasks], kernel),
+            array("bias", vec![tasks], biases),
+        ]),
+        name,
+    });
+    kept
+}
+
+/// Reorders the input channels of the first kernel, `[K, 4, C]`, from the file's alphabet to ACGT.
+fn permute_bases(layer: &mut KerasLayer, alphabet: &str) -> Result<(), ImportError> {
+    let mut places = [0usize; 4];
+    for (ours, letter) in "ACGT".chars().enumerate() {
+        places[ours] = alphabet
+            .find(letter)
+            .filter(|_| alphabet.len() == 4)
+            .ok_or_else(|| ImportError::Alphabet(alphabet.to_owned()))?;
+    }
+    let Some(kernel) = layer.tensors.get_mut("kernel") else {
+        return Ok(());
+    };
+    let [width, 4, channels] = kernel.shape[..] else {
+        return Ok(());
+    };
+    let old = kernel.values.clone();
+    for tap in 0..width {
+        for (ours, theirs) in places.iter().enumerate() {
+            let to = (tap * 4 + ours) * channels;
+            let from = (tap * 4 + theirs) * channels;
+            kernel.values[to..to + channels].copy_from_slice(&old[from..from + channels]);
+        }
+    }
+    Ok(())
+}
+
+/// Reorders the rows of a dense kernel from index `c P + p` to index `p C + c`.
+fn transpose_flat(kernel: &mut Array, channels: usize) {
+    let [inputs, outputs] = kernel.shape[..] else {
+        return;
+    };
+    if inputs % channels != 0 {
+        return;
+    }
+    let positions = inputs / channels;
+    let old = kernel.values.clone();
+    for p in 0..positions {
+        for c in 0..channels {
+            let to = (p * channels + c) * outputs;
+            let from = (c * positions + p) * outputs;
+            kernel.values[to..to + outputs].copy_from_slice(&old[from..from + outputs]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn array(shape: &[usize]) -> Array {
+        Array {
+            name: "kernel".to_owned(),
+            shape: shape.to_vec(),
+            values: (0..shape.iter().product::<usize>())
+                .map(|v| v as f32)
+                .collect(),
+        }
+    }
+
+    fn layer(kernel: Array) -> KerasLayer {
+        KerasLayer {
+            name: "layer".to_owned(),
+            tensors: BTreeMap::from([("kernel".to_owned(), kernel)]),
+        }
+    }
+
+    #[test]
+    fn bases_are_reordered() {
+        let mut first = layer(array(&[1, 4, 1]));
+        permute_bases(&mut first, "ACGT").unwrap();
+        assert_eq!(first.tensors["kernel"].values, [0.0, 1.0, 2.0, 3.0]);
+        permute_bases(&mut first, "TGCA").unwrap();
+        assert_eq!(first.tensors["kernel"].values, [3.0, 2.0, 1.0, 0.0]);
+        for bad in ["ACG", "ACGU", "ACGTT", ""] {
+            assert!(permute_bases(&mut first, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_channels_first_flattening_is_undone() {
+        // Two channels, three positions: index c 3 + p becomes p 2 + c.
+        let mut kernel = array(&[6, 1]);
+        transpose_flat(&mut kernel, 2);
+        assert_eq!(kernel.values, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    }
+
+    #[test]
+    fn one_dense_layer_per_task_becomes_a_joint_one() {
+        let layers = vec![
+            layer(array(&[2, 3])),
+            layer(array(&[3, 1])),
+            layer(array(&[3, 1])),
+        ];
+        let joined = joined_outputs(layers, 2);
+        assert_eq!(joined.len(), 2);
+        assert_eq!(joined[1].tensors["kernel"].shape, [3, 2]);
+        assert_eq!(
+            joined[1].tensors["kernel"].values,
+            [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]
+        );
+        assert_eq!(joined[1].tensors["bias"].values, [0.0, 0.0]);
+    }
+}

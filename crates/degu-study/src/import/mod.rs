@@ -1,0 +1,12 @@
+//! Models of other frameworks, as model folders.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`keras`] | weights of Keras (`save_weights`, `model.save`) in HDF5 |
+
+mod error;
+pub mod keras;
+mod layers;
+mod tensors;
+
+pub use error::ImportError;

@@ -1,0 +1,252 @@
+//! Runs a study from end to end: plan, execute, write what the run leaves behind.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use serde_json::json;
+
+use crate::{
+    config::{ConfigErrors, Selection, Study},
+    execute::{Options, RunSummary, execute},
+    exit::ExitCode,
+    journal::{JournalError, Ledger, Observer, StudyEvent, StudyLock},
+    plan::Plan,
+    stages::{StageError, StageRunner, StudyPlan, plan, summary},
+    store::{Store, StoreError},
+};
+
+/// Why a study could not be started, or its results not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Sweeps or arms that do not fit.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// Source files, or results that cannot be put together.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The artifact store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger, or another process that runs the study.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] degu_report::Error),
+    /// A file of the run.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A feature that a file asks for and this program does not have.
+    #[error("{what}; {help}")]
+    Unavailable {
+        /// What was asked for.
+        what: String,
+        /// What to do.
+        help: &'static str,
+    },
+}
+
+impl RunError {
+    /// Exit code of the error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => ExitCode::CONFIGURATION,
+            Self::Stage(StageError::Store(_)) | Self::Store(_) | Self::Io(_) => ExitCode::STORE,
+            Self::Stage(_) => ExitCode::DATA,
+            Self::Journal(JournalError::Locked { .. }) => ExitCode::LOCKED,
+            Self::Journal(_) => ExitCode::STORE,
+            Self::Report(_) => ExitCode::STAGE,
+            Self::Unavailable { .. } => ExitCode::EXECUTOR,
+        }
+    }
+}
+
+/// What to run, and how; nothing here changes a number.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Sweeps and arms.
+    pub selection: Selection,
+    /// Tasks side by side; that of the file if absent.
+    pub jobs: Option<usize>,
+    /// Threads in all; the machine's if absent.
+    pub threads: Option<usize>,
+    /// Stop starting tasks after a failure.
+    pub fail_fast: bool,
+    /// Repetitions after a transient failure.
+    pub retries: u32,
+    /// Only tasks that match one of these (`train/*`) and what they need; all if empty.
+    pub only: Vec<String>,
+    /// Ends the run at the next batch when set.
+    pub interrupt: Arc<AtomicBool>,
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Tasks by how they ended.
+    pub summary: RunSummary,
+    /// Folder of the run.
+    pub folder: PathBuf,
+    /// The report, if it was written.
+    pub report: Option<PathBuf>,
+}
+
+/// Folder of a study's results.
+pub fn folder(study: &Study) -> PathBuf {
+    study.identity.runs.join(&study.identity.name)
+}
+
+/// Opens the store of a study.
+///
+/// # Errors
+///
+/// A folder that cannot be used.
+pub fn store(study: &Study) -> Result<Store, RunError> {
+    Ok(Store::open(&study.identity.store)?)
+}
+
+/// Plans a study; opens source files for their digests only.
+///
+/// # Errors
+///
+/// Sweeps that do not fit, source files that are missing.
+pub fn planned(study: &Study, selection: &Selection, store: &Store) -> Result<StudyPlan, RunError> {
+    Ok(plan(study.points(selection)?, Some(store))?)
+}
+
+/// Runs a study, or goes on with it.
+///
+/// # Errors
+///
+/// [`RunError`]; failures of tasks are in the summary.
+pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<Outcome, RunError> {
+    if study.executor.kind == crate::config::ExecutorKind::Slurm {
+        return Err(RunError::Unavailable {
+            what: "`executor.kind = \"slurm\"` was asked for, and this version has the local executor only".to_owned(),
+            help: "set `executor.kind = \"local\"`; the store may be shared, so several hosts can run the same study side by side",
+        });
+    }
+    let folder = folder(study);
+    fs_err::create_dir_all(&folder)?;
+    let lock = StudyLock::acquire(&folder)?;
+    let store = store(study)?;
+    let study_plan = planned(study, &request.selection, &store)?;
+    fs_err::write(folder.join("study.lock.toml"), study.locked_toml())?;
+    study_plan
+        .plan
+        .write(&study.identity.name, &folder.join("plan.json"))?;
+    let ledger = Ledger::open(&folder.join("events.jsonl"))?;
+    let both = |event: &StudyEvent| {
+        if let Err(error) = ledger.append(event) {
+            tracing::warn!(%error, "an event could not be written to the ledger");
+        }
+        observer.observe(event);
+    };
+    let jobs = request.jobs.unwrap_or(study.executor.jobs).max(1);
+    let machine = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = Options {
+        jobs,
+        threads: request
+            .threads
+            .or(study.executor.threads)
+            .unwrap_or(machine),
+        keep_going: !request.fail_fast,
+        retries: request.retries,
+        interrupt: Arc::clone(&request.interrupt),
+        study: study.identity.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        details: json!({ "kernels": degu_train::backend::kernels() }),
+    };
+    let wanted = restricted(&study_plan.plan, &request.only)?;
+    let runner = StageRunner::new(study_plan.work.clone());
+    let summary = execute(
+        wanted.as_ref().unwrap_or(&study_plan.plan),
+        &store,
+        &runner,
+        &options,
+        &both,
+    );
+    let report = if request.only.is_empty() {
+        Some(summary::write(
+            study,
+            &study_plan,
+            &store,
+            &summary,
+            &folder,
+        )?)
+    } else {
+        None
+    };
+    ledger.close()?;
+    drop(lock);
+    Ok(Outcome {
+        summary,
+        folder,
+        report,
+    })
+}
+
+/// The part of a plan that some patterns need; `None` for all of it.
+fn restricted(plan: &Plan, only: &[String]) -> Result<Option<Plan>, RunError> {
+    if only.is_empty() {
+        return Ok(None);
+    }
+    let wanted: Vec<&str> = plan
+        .names()
+        .filter(|name| only.iter().any(|pattern| matches(pattern, name)))
+        .collect();
+    if wanted.is_empty() {
+        return Err(RunError::Unavailable {
+            what: format!("no task matches {}", only.join(", ")),
+            help: "`degu-lab plan` lists the tasks",
+        });
+    }
+    plan.needed_by(wanted)
+        .map(Some)
+        .map_err(|e| RunError::Unavailable {
+            what: e.to_string(),
+            help: "`degu-lab plan` lists the tasks",
+        })
+}
+
+/// Whether a name fits a pattern in which `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|tail| {
+            (0..=tail.len()).any(|i| tail.is_char_boundary(i) && matches(rest, &tail[i..]))
+        }),
+    }
+}
+
+/// Reads the study that a run folder was made from.
+///
+/// # Errors
+///
+/// A folder without a locked configuration, or one that no longer loads.
+pub fn locked(
+    folder: &Path,
+    env: std::collections::BTreeMap<String, String>,
+) -> Result<Study, RunError> {
+    let options = crate::config::LoadOptions {
+        env,
+        ..crate::config::LoadOptions::default()
+    };
+    Ok(Study::load(&folder.join("study.lock.toml"), &options)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_match_as_in_a_shell() {
+        assert!(matches("train/*", "train/member-3"));
+        assert!(matches("*student-0", "distill/student-0"));
+        assert!(matches("evaluate", "evaluate"));
+        assert!(!matches("train", "train/member-3"));
+    }
+}

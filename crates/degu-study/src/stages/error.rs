@@ -1,0 +1,140 @@
+//! What a stage can fail with.
+
+use degu_genome::GenomeError;
+use degu_train::TrainError;
+
+/// Result of a stage.
+pub type Result<T, E = StageError> = std::result::Result<T, E>;
+
+/// What a stage can fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// A plugin or a shape.
+    #[error(transparent)]
+    Core(#[from] degu_core::Error),
+
+    /// Training, prediction or a model file.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+
+    /// Sequences or files.
+    #[error(transparent)]
+    Genome(#[from] GenomeError),
+
+    /// A statistic.
+    #[error(transparent)]
+    Stats(#[from] degu_stats::StatsError),
+
+    /// A tensor operation.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+
+    /// The artifact store.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+
+    /// A file.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+
+    /// An artifact that does not parse.
+    #[error("{file}: {problem}")]
+    Artifact {
+        /// File in the artifact.
+        file: &'static str,
+        /// What was expected and what was found.
+        problem: String,
+    },
+
+    /// A column that the source does not have.
+    #[error("the dataset has no column `{name}`{}; it has: {}", nearest.as_deref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default(), known.join(", "))]
+    Column {
+        /// Column asked for.
+        name: String,
+        /// Nearest column.
+        nearest: Option<String>,
+        /// All columns.
+        known: Vec<String>,
+    },
+
+    /// A row that cannot be assigned.
+    #[error("row {row} (`{id}`): {problem}")]
+    Row {
+        /// Row, counted from 1.
+        row: usize,
+        /// Its name.
+        id: String,
+        /// What was expected and what was found.
+        problem: String,
+    },
+
+    /// A group with rows in two parts.
+    #[error(
+        "`{first}` ({first_part}) and `{second}` ({second_part}) belong to one group, but the split separates them; choose another `split.group`, or `split.kind = \"cluster\"`"
+    )]
+    Straddles {
+        /// One row.
+        first: String,
+        /// Its part.
+        first_part: &'static str,
+        /// The other row.
+        second: String,
+        /// Its part.
+        second_part: &'static str,
+    },
+
+    /// Sequences of one part in another.
+    #[error(
+        "{count} of {of} {second} rows are in the {first} part as well (same sequence, reverse complement or near-duplicate), for example {examples}; use `split.kind = \"cluster\"`, or accept it with `split.allow_leakage = [\"{first}/{second}\"]`"
+    )]
+    Leakage {
+        /// Training side.
+        first: &'static str,
+        /// Other side.
+        second: &'static str,
+        /// Rows that leak.
+        count: usize,
+        /// Rows of the part.
+        of: usize,
+        /// Pairs of names.
+        examples: String,
+    },
+
+    /// Something that the study asks for and the data do not have.
+    #[error("{what}; {help}")]
+    Study {
+        /// What does not fit.
+        what: String,
+        /// What to do.
+        help: &'static str,
+    },
+}
+
+impl StageError {
+    /// The class of the failure, which decides the exit code.
+    pub fn into_task(self) -> crate::execute::TaskError {
+        use crate::execute::TaskError;
+        match self {
+            Self::Store(error) => TaskError::Store(error),
+            Self::Train(TrainError::Interrupted { .. }) => TaskError::Interrupted,
+            Self::Train(error @ TrainError::Diverged { .. }) => {
+                TaskError::Diverged(Box::new(error))
+            }
+            Self::Train(error @ TrainError::Device { .. }) => {
+                TaskError::Unavailable(Box::new(error))
+            }
+            error @ (Self::Genome(_)
+            | Self::Column { .. }
+            | Self::Row { .. }
+            | Self::Straddles { .. }
+            | Self::Leakage { .. }
+            | Self::Study { .. }
+            | Self::Core(
+                degu_core::Error::Data { .. } | degu_core::Error::Plugin { .. },
+            )
+            | Self::Train(TrainError::EmptySplit { .. })) => TaskError::Data(Box::new(error)),
+            error => TaskError::Stage(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Compares every model's predictions with the measurements.
+
+use degu_core::{Metric, Split, TaskForecast, metric::Resampling};
+use degu_report::{GapClosed, MetricRow, ModelKind};
+use degu_stats::{
+    bootstrap::{Bootstrap, BootstrapInterval, Units},
+    metrics::pearson,
+    moments::{EnsembleMoments, epistemic_ceiling},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    PreparedData, Result, StageError,
+    models::{self, ModelForecast, TaskRows},
+    network, options,
+    plan::Assigned,
+};
+use crate::{
+    config::{BootstrapUnit, MetricSpec},
+    execute::{TaskContext, TaskError},
+};
+
+/// File of the artifact.
+pub(crate) const FILE: &str = "evaluation.json";
+
+/// What `evaluate` writes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Long table of metrics.
+    pub metrics: Vec<MetricRow>,
+    /// How far students close the gap between a member and the ensemble.
+    pub gap_closed: Vec<GapClosed>,
+}
+
+/// A metric ready to compute.
+struct Named {
+    name: String,
+    unit: String,
+    better: Option<bool>,
+    metric: Box<dyn Metric>,
+}
+
+/// Runs the stage.
+pub(crate) fn evaluate(assigned: &Assigned, context: &TaskContext<'_>) -> Result<(), TaskError> {
+    let data = PreparedData::of(context)?;
+    let models = models::of(context)?;
+    let evaluation = compute(assigned, &data, &models, context).map_err(StageError::into_task)?;
+    context.output().write_json(FILE, &evaluation)?;
+    Ok(())
+}
+
+fn compute(
+    assigned: &Assigned,
+    data: &PreparedData,
+    models: &[ModelForecast],
+    context: &TaskContext<'_>,
+) -> Result<Evaluation> {
+    let study = &assigned.study;
+    let named = study
+        .evaluation
+        .metrics
+        .iter()
+        .filter_map(|spec| match spec {
+            MetricSpec::Plugin(slotted) => Some(slotted),
+            // Numbers of intervals are made where intervals are: `calibrate`.
+            MetricSpec::Interval(_) => None,
+        })
+        .map(|slotted| {
+            let metric = slotted.plugin.build()?;
+            Ok(Named {
+                name: slotted.plugin.name.to_owned(),
+                unit: metric.unit().replace("{unit}", &data.info.unit),
+                better: metric.higher_is_better(),
+                metric,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut evaluation = Evaluation::default();
+    for split in &study.evaluation.splits {
+        let rows = data.rows(*split);
+        if rows.is_empty() {
+            continue;
+        }
+        let seed = network::replicate(study, assigned.replicate).child("bootstrap");
+        let bootstrap = Bootstrap {
+            resamples: study.evaluation.bootstrap.n.max(1),
+            ..Bootstrap::new(seed.bytes())
+        };
+        let with_intervals = study.evaluation.bootstrap.n > 0;
+        for (task, name) in data.info.tasks.iter().enumerate() {
+            for model in models {
+                if context.interrupted() {
+                    return Err(StageError::Train(degu_train::TrainError::Interrupted {
+                        epoch: 0,
+                    }));
+                }
+                let rows = TaskRows::new(
+                    &model.forecast,
+                    &data.measured.mean,
+                    &rows,
+                    task,
+                    data.tasks(),
+                );
+                let units = units(data, &rows.rows, study.evaluation.bootstrap.unit)?;
+                for metric in &named {
+                    let interval = if with_intervals {
+                        Some((&bootstrap, &units))
+                    } else {
+                        None
+                    };
+                    if let Some(row) = metric_row(metric, &rows, interval, model, *split, name)? {
+                        evaluation.metrics.push(row);
+                    }
+                }
+            }
+            spreads(&mut evaluation, data, models, &rows, task, *split, name)?;
+        }
+        ceilings(&mut evaluation, assigned, data, models, &rows, *split)?;
+        means(&mut evaluation, &named, *split, &data.info.tasks);
+    }
+    Ok(evaluation)
+}
+
+/// What is resampled.
+pub(crate) fn units(data: &PreparedData, rows: &[usize], unit: BootstrapUnit) -> Result<Units> {
+    Ok(match unit {
+        BootstrapUnit::Sequence => {
+            Units::grouped(&rows.iter().map(|r| *r as u64).collect::<Vec<_>>())?
+        }
+        BootstrapUnit::Cluster | BootstrapUnit::Chromosome => {
+            Units::grouped(&rows.iter().map(|r| data.group[*r]).collect::<Vec<_>>())?
+        }
+    })
+}
+
+fn metric_row(
+    metric: &Named,
+    rows: &TaskRows,
+    interval: Option<(&Bootstrap, &Units)>,
+    model: &ModelForecast,
+    split: Split,
+    task: &str,
+) -> Result<Option<MetricRow>> {
+    let forecast = TaskForecast {
+        y: &rows.y,
+        mean: &rows.mean,
+        epistemic: rows.epistemic.as_deref(),
+        aleatoric: rows.aleatoric.as_deref(),
+    };
+    let Some(value) = metric.metric.compute(&forecast)? else {
+        return Ok(None);
+    };
+    let interval: Option<BootstrapInterval> = match interval {
+        None => None,
+        Some((bootstrap, units)) => match metric.metric.resampling() {
+            Resampling::Pearson => bootstrap.pearson(units, &rows.y, &rows.mean).ok(),
+            Resampling::Rmse => bootstrap.rmse(units, &rows.y, &rows.mean).ok(),
+            _ => None,
+        },
+    };
+    Ok(Some(MetricRow {
+        kind: model.kind,
+        model: model.name.clone(),
+        split: split.name().to_owned(),
+        task: task.to_owned(),
+        metric: metric.name.clone(),
+        value,
+        ci_low: interval.map(|i| i.lower),
+        ci_high: interval.map(|i| i.upper),
+        unit: metric.unit.clone(),
+    }))
+}
+
+/// Correlation of predicted spreads with the teacher's and with the replicates'.
+fn spreads(
+    evaluation: &mut Evaluation,
+    data: &PreparedData,
+    models: &[ModelForecast],
+    rows: &[usize],
+    task: usize,
+    split: Split,
+    name: &str,
+) -> Result<()> {
+    let Some(teacher) = models.iter().find(|m| m.kind == ModelKind::Ensemble) else {
+        return Ok(());
+    };
+    let width = data.measured.width;
+    let columns = |values: &[f32]| -> Vec<f64> {
+        rows.iter()
+            .flat_map(|r| {
+                (task..width)
+                    .step_by(data.tasks())
+                    .map(move |j| r * width + j)
+            })
+            .map(|at| f64::from(values[at]))
+            .collect()
+    };
+    let mut push = |model: &ModelForecast, metric: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            evaluation.metrics.push(MetricRow {
+                kind: model.kind,
+                model: model.name.clone(),
+                split: split.name().to_owned(),
+                task: name.to_owned(),
+                metric: metric.to_owned(),
+                value,
+                ..MetricRow::default()
+            });
+        }
+    };
+    let correlation = |a: &[f64], b: &[f64]| -> Result<Option<f64>> {
+        let (a, b) = degu_stats::metrics::finite_pairs(a, b)?;
+        if a.len() < 2 {
+            Ok(None)
+        } else {
+            Ok(pearson(&a, &b)?)
+        }
+    };
+    for model in models {
+        if model.kind == ModelKind::Student
+            && let (Some(own), Some(spread)) =
+                (&model.forecast.epistemic, &teacher.forecast.epistemic)
+        {
+            push(
+                model,
+                "epistemic_pearson",
+                correlation(&columns(spread), &columns(own))?,
+            );
+        }
+        let Some(own) = &model.forecast.aleatoric else {
+            continue;
+        };
+        if let Some(replicates) = &data.measured.aleatoric {
+            push(
+                model,
+                "aleatoric_pearson",
+                correlation(&columns(replicates), &columns(own))?,
+            );
+        }
+        if let Some(truth) = &data.truth {
+            push(
+                model,
+                "aleatoric_pearson_truth",
+                correlation(&columns(&truth.noise_std), &columns(own))?,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The largest epistemic correlation to expect, from the spreads of two halves of the members.
+fn ceilings(
+    evaluation: &mut Evaluation,
+    assigned: &Assigned,
+    data: &PreparedData,
+    models: &[ModelForecast],
+    rows: &[usize],
+    split: Split,
+) -> Result<()> {
+    let members: Vec<&ModelForecast> = models
+        .iter()
+        .filter(|m| m.kind == ModelKind::Member)
+        .collect();
+    if members.len() < 4 {
+        return Ok(());
+    }
+    let ddof = options::ddof(assigned.study.distill.ddof);
+    let width = data.measured.width;
+    for (task, name) in data.info.tasks.iter().enumerate() {
+        let half = |keep: usize| -> Result<Vec<f64>> {
+            let mut moments: Option<EnsembleMoments> = None;
+            for member in members.iter().skip(keep).step_by(2) {
+                let values: Vec<f64> = rows
+                    .iter()
+                    .flat_map(|r| {
+                        (task..width)
+                            .step_by(data.tasks())
+                            .map(move |j| r * width + j)
+                    })
+                    .map(|at| f64::from(member.forecast.mean[at]))
+                    .collect();
+                moments
+                    .get_or_insert_with(|| EnsembleMoments::new(values.len()))
+                    .push(&values, None)?;
+            }
+            Ok(moments
+                .map(|m| m.epistemic(ddof))
+                .transpose()?
+                .unwrap_or_default())
+        };
+        if let Some(ceiling) = epistemic_ceiling(&half(0)?, &half(1)?)? {
+            evaluation.metrics.push(MetricRow {
+                kind: ModelKind::Ceiling,
+                model: "two halves of the members".to_owned(),
+                split: split.name().to_owned(),
+                task: name.clone(),
+                metric: "epistemic_pearson".to_owned(),
+                value: ceiling.ceiling,
+                ..MetricRow::default()
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Means over members and over students, and the gap that students close.
+fn means(evaluation: &mut Evaluation, named: &[Named], split: Split, tasks: &[String]) {
+    let mut extra = Vec::new();
+    let names: Vec<(&str, Option<bool>)> = named
+        .iter()
+        .map(|n| (n.name.as_str(), n.better))
+        .chain(
+            [
+                "epistemic_pearson",
+                "aleatoric_pearson",
+                "aleatoric_pearson_truth",
+            ]
+            .map(|n| (n, None)),
+        )
+        .collect();
+    for (metric, better) in names {
+        for task in tasks {
+            let mean = |kind: ModelKind| -> Option<(f64, String)> {
+                let rows: Vec<&MetricRow> = evaluation
+                    .metrics
+                    .iter()
+                    .filter(|r| {
+                        r.kind == kind
+                            && r.metric == metric
+                            && &r.task == task
+                            && r.split == split.name()
+                    })
+                    .collect();
+                let unit = rows.first()?.unit.clone();
+                Some((
+                    rows.iter().map(|r| r.value).sum::<f64>() / rows.len() as f64,
+                    unit,
+                ))
+            };
+            let (member, ensemble, student) = (
+                mean(ModelKind::Member),
+                mean(ModelKind::Ensemble),
+                mean(ModelKind::Student),
+            );
+            for (kind, model, value) in [
+                (ModelKind::MeanMember, "mean of members", &member),
+                (ModelKind::MeanStudent, "mean of students", &student),
+            ] {
+                if let Some((value, unit)) = value {
+                    extra.push(MetricRow {
+                        kind,
+                        model: model.to_owned(),
+                        split: split.name().to_owned(),
+                        task: task.clone(),
+                        metric: metric.to_owned(),
+                        value: *value,
+                        unit: unit.clone(),
+                        ..MetricRow::default()
+                    });
+                }
+            }
+            if let (Some((member, _)), Some((ensemble, _)), Some((student, _)), Some(_)) =
+                (member, ensemble, student, better)
+            {
+                evaluation.gap_closed.push(GapClosed {
+                    split: split.name().to_owned(),
+                    task: task.clone(),
+                    metric: metric.to_owned(),
+                    member,
+                    student,
+                    ensemble,
+                    gap_closed: (student - member) / (ensemble - member),
+                    ..GapClosed::default()
+                });
+            }
+        }
+    }
+    evaluation.metrics.extend(extra);
+}

@@ -1,0 +1,135 @@
+//! Reads a dataset, splits it, measures leakage.
+
+use std::sync::Arc;
+
+use degu_core::{Dataset, Seed, Split, Truth};
+use degu_genome::NearDuplicates;
+use degu_train::{ExampleSet, Labels};
+
+use super::{
+    PreparedData, Result, StageError,
+    prepared::LeakageNote,
+    split::{SplitSpec, assign},
+};
+
+/// Rows that are read at once.
+const CHUNK: usize = 8192;
+
+/// Pairs of names that a message about leakage shows.
+const EXAMPLES: usize = 3;
+
+/// Reads a dataset and assigns its rows.
+///
+/// # Errors
+///
+/// A dataset that cannot be read, a split that does not fit it, a part without rows, leakage that is not allowed.
+pub(crate) fn prepare(
+    dataset: &dyn Dataset,
+    spec: &SplitSpec,
+    seed: &Seed,
+) -> Result<PreparedData> {
+    let info = dataset.info().clone();
+    let rows = dataset.rows();
+    let n = rows.len();
+    let mut codes = Vec::with_capacity(n * info.length);
+    let (mut y, mut std, mut weight) = (Vec::new(), None::<Vec<f32>>, None::<Vec<f32>>);
+    let mut truth: Option<Truth> = None;
+    let index: Vec<usize> = (0..n).collect();
+    for chunk in index.chunks(CHUNK) {
+        let examples = dataset.read(chunk)?;
+        codes.extend(examples.codes);
+        y.extend(examples.y);
+        if let Some(part) = examples.replicate_std {
+            std.get_or_insert_default().extend(part);
+        }
+        if let Some(part) = examples.weight {
+            weight.get_or_insert_default().extend(part);
+        }
+        if let Some(part) = dataset.truth(chunk)? {
+            let all = truth.get_or_insert_with(|| Truth {
+                mean: Vec::new(),
+                noise_std: Vec::new(),
+            });
+            all.mean.extend(part.mean);
+            all.noise_std.extend(part.noise_std);
+        }
+    }
+    let assignment = assign(dataset, &codes, spec, seed)?;
+    let examples = ExampleSet::new(Arc::new(codes), info.length, info.tasks.len(), info.output)?;
+    let measured = Labels::measured(examples.width(), y, std, weight);
+    let category = rows.iter().any(|r| r.category.is_some()).then(|| {
+        rows.iter()
+            .map(|r| r.category.clone().unwrap_or_else(|| "none".to_owned()))
+            .collect()
+    });
+    let mut prepared = PreparedData {
+        info,
+        examples,
+        measured,
+        truth,
+        ids: rows.iter().map(|r| r.id.clone()).collect(),
+        category,
+        part: assignment.part,
+        group: assignment.group,
+        notes: dataset.notes().to_vec(),
+        leakage: Vec::new(),
+    };
+    for part in [Split::Train, Split::Validation, Split::Test] {
+        if prepared.rows(part).is_empty() {
+            return Err(StageError::Study {
+                what: format!("the {} part has no rows", part.name()),
+                help: "see `[split]`, and `degu-lab data inspect` for what the file holds",
+            });
+        }
+    }
+    prepared.leakage = leakage(&prepared, spec)?;
+    Ok(prepared)
+}
+
+/// Counts what validation, calibration and test share with the training part, and refuses what is not allowed by name.
+///
+/// The same sequence on either strand is refused; near-duplicates are counted and reported.
+fn leakage(prepared: &PreparedData, spec: &SplitSpec) -> Result<Vec<LeakageNote>> {
+    let sequences =
+        |rows: &[usize]| -> Vec<&[u8]> { rows.iter().map(|r| prepared.examples.row(*r)).collect() };
+    let train = prepared.rows(Split::Train);
+    let train_sequences = sequences(&train);
+    let mut notes = Vec::new();
+    for second in [Split::Validation, Split::Calibration, Split::Test] {
+        let rows = prepared.rows(second);
+        if rows.is_empty() {
+            continue;
+        }
+        let found = NearDuplicates::default().leakage(&train_sequences, &sequences(&rows));
+        let name = format!("{}/{}", Split::Train.name(), second.name());
+        let refused = found.exact.len() + found.reverse_complement.len();
+        if refused > 0 && !spec.allow_leakage.contains(&name) {
+            let pairs = found.exact.iter().chain(&found.reverse_complement);
+            let examples: Vec<String> = pairs
+                .take(EXAMPLES)
+                .map(|(a, b)| {
+                    format!(
+                        "`{}` and `{}`",
+                        prepared.ids[train[*a]], prepared.ids[rows[*b]]
+                    )
+                })
+                .collect();
+            return Err(StageError::Leakage {
+                first: Split::Train.name(),
+                second: second.name(),
+                count: refused,
+                of: rows.len(),
+                examples: examples.join(", "),
+            });
+        }
+        notes.push(LeakageNote {
+            first: Split::Train,
+            second,
+            exact: found.exact.len(),
+            reverse_complement: found.reverse_complement.len(),
+            near_duplicate: found.near_duplicate.len(),
+            of: rows.len(),
+        });
+    }
+    Ok(notes)
+}
