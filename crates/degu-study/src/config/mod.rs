@@ -31,7 +31,7 @@
 //! | `layer`, `extends`, `variables`, `merge`, `merged` | from files and arguments to the merged [`Config`] |
 //! | `book`, `walk`, `expect`, `check`, `rules` | schemas, and the validation against them |
 //! | `sections`, `slot`, `study` | the typed [`Study`] |
-//! | `axes`, `expand` | sweeps and ablations: [`Point`] |
+//! | `axes`, `variants`, `expand` | sweeps and ablations: [`Point`] |
 //! | `write`, `error` | TOML text, diagnostics |
 
 mod axes;
@@ -52,6 +52,7 @@ mod slot;
 mod source;
 mod study;
 mod variables;
+mod variants;
 mod walk;
 mod write;
 

@@ -1,16 +1,16 @@
 //! Rules between keys that need no data.
 
-use degu_core::{Part, Split, suggest::nearest};
+mod comparison;
+mod split;
+
+use degu_core::{Part, suggest::nearest};
 
 use super::{
     check::Scope,
     error::{Code, ConfigError},
     node::Table,
     path::KeyPath,
-    sections::{
-        Ablation, Distill, Ensemble, Evaluation, Group, Identity, IntervalMetric, MetricSpec,
-        SplitConfig, SplitKind, TrackSink, Training,
-    },
+    sections::{Distill, Ensemble, Identity, SplitKind, TrackSink, Training},
     source::Place,
     study::Partial,
 };
@@ -170,108 +170,6 @@ impl Rules<'_> {
         }
     }
 
-    fn split(&mut self, split: &SplitConfig) {
-        let needs =
-            |key: &str, kind: &str| (format!("kind = \"{kind}\" needs `{key}`"), "it is missing");
-        match split.kind {
-            SplitKind::Column if split.column.is_none() => {
-                let (message, label) = needs("column", "column");
-                self.refuse(
-                    &["split", "kind"],
-                    message,
-                    label,
-                    "add column = \"..\", the column that names the part of a row",
-                );
-            }
-            SplitKind::Chromosome if split.chromosomes.is_none() => {
-                let (message, label) = needs("chromosomes", "chromosome");
-                let help = "add chromosomes = { validation = [\"chr8\"], test = [\"chr9\"] }";
-                self.refuse(&["split", "kind"], message, label, help);
-            }
-            _ => {}
-        }
-        let kinds: [(&str, &[SplitKind]); 3] = [
-            ("column", &[SplitKind::Column]),
-            ("chromosomes", &[SplitKind::Chromosome]),
-            ("fractions", &[SplitKind::Random, SplitKind::Cluster]),
-        ];
-        for (key, used_by) in kinds {
-            let written = self
-                .tree
-                .table("split")
-                .and_then(|table| table.entry(key))
-                .is_some();
-            // The locked file names every default.
-            let default =
-                key == "fractions" && split.fractions == super::sections::Fractions::default();
-            if written && !default && !used_by.contains(&split.kind) {
-                let kinds: Vec<String> = used_by
-                    .iter()
-                    .map(|kind| format!("kind = \"{}\"", kind_name(*kind)))
-                    .collect();
-                let message = format!("`{key}` is read for {} only", kinds.join(" and "));
-                let label = format!("kind is \"{}\"", kind_name(split.kind));
-                self.refuse(
-                    &["split", key],
-                    message,
-                    &label,
-                    "remove it, or change `kind`",
-                );
-            }
-        }
-        let sum = split.fractions.validation + split.fractions.test;
-        if sum >= 1.0 {
-            let message = format!(
-                "validation and test leave nothing to train on: their shares add up to {sum}"
-            );
-            self.refuse(
-                &["split", "fractions"],
-                message,
-                "1 or more",
-                "as in fractions = { validation = 0.1, test = 0.1 }",
-            );
-        }
-        if let Some(chromosomes) = &split.chromosomes
-            && let Some(both) = chromosomes
-                .validation
-                .iter()
-                .find(|name| chromosomes.test.contains(name))
-        {
-            let message = format!("`{both}` cannot be in validation and in test");
-            self.refuse(
-                &["split", "chromosomes"],
-                message,
-                "in both",
-                "a chromosome is in one part",
-            );
-        }
-        if split.group == Group::None && split.kind == SplitKind::Cluster {
-            let message =
-                "kind = \"cluster\" splits by clusters, so rows cannot be their own groups"
-                    .to_owned();
-            self.refuse(
-                &["split", "group"],
-                message,
-                "contradicts `kind`",
-                "write group = \"cluster\"",
-            );
-        }
-        for (i, pair) in split.allow_leakage.iter().enumerate() {
-            let names: Vec<Option<Split>> = pair.split('/').map(Split::parse).collect();
-            let good = matches!(names[..], [Some(a), Some(b)] if a != b);
-            if !good {
-                let message = format!("expected a pair of parts, found {pair:?}");
-                let path = KeyPath::of(&["split", "allow_leakage"]).index(i);
-                self.refuse_at(
-                    &path,
-                    message,
-                    "not a pair",
-                    "as in allow_leakage = [\"train/test\"]",
-                );
-            }
-        }
-    }
-
     fn spread(&mut self, ensemble: &Ensemble, distill: &Distill) {
         if distill.enabled && ensemble.members < 2 && distill.targets.contains(&Part::Epistemic) {
             let message = "a teacher of one member has no spread, but students are to learn the epistemic part".to_owned();
@@ -331,136 +229,6 @@ impl Rules<'_> {
         }
     }
 
-    fn intervals(&mut self, evaluation: &Evaluation, alphas: &[f64]) {
-        if !alphas.is_empty() {
-            return;
-        }
-        for (i, metric) in evaluation.metrics.iter().enumerate() {
-            if let MetricSpec::Interval(metric) = metric {
-                let message = format!(
-                    "`{}` is a number of intervals, and nothing is calibrated",
-                    metric.name()
-                );
-                let path = KeyPath::of(&["evaluation", "metrics"]).index(i);
-                self.refuse_at(
-                    &path,
-                    message,
-                    "no intervals",
-                    "add a block such as [calibration.main]",
-                );
-            }
-        }
-    }
-
-    fn primary_metric(&mut self, ablation: &Ablation, evaluation: &Evaluation, alphas: &[f64]) {
-        let Some(key) = &ablation.primary_metric else {
-            return;
-        };
-        let mut refuse = |message: String, label: &str, help: &str| {
-            self.refuse(&["ablation", "primary_metric"], message, label, help);
-        };
-        let known: Vec<&str> = evaluation.metrics.iter().map(MetricSpec::name).collect();
-        if !evaluation.splits.contains(&key.split) {
-            let splits: Vec<&str> = evaluation.splits.iter().map(|split| split.name()).collect();
-            let message = format!("`{}` is not evaluated", key.split.name());
-            return refuse(
-                message,
-                "no such part",
-                &format!("evaluation.splits: {}", splits.join(", ")),
-            );
-        }
-        if !known.contains(&key.metric.as_str()) {
-            let message = format!("`{}` is not evaluated", key.metric);
-            let near = nearest(&key.metric, known.iter().copied());
-            let label = near.map_or_else(
-                || "no such metric".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            return refuse(
-                message,
-                &label,
-                &format!("evaluation.metrics: {}", known.join(", ")),
-            );
-        }
-        let listed: Vec<String> = alphas.iter().map(f64::to_string).collect();
-        let help = format!("alphas of the calibration blocks: {}", listed.join(", "));
-        let known_alpha = |alpha: f64| alphas.iter().any(|known| (known - alpha).abs() < 1e-12);
-        match (IntervalMetric::parse(&key.metric).is_some(), key.alpha) {
-            (true, None) if alphas.len() != 1 => {
-                let message = format!(
-                    "`{}` has one value per alpha: name one, as in `{key}@0.1`",
-                    key.metric
-                );
-                refuse(message, "which alpha?", &help);
-            }
-            (true, Some(alpha)) if !known_alpha(alpha) => {
-                refuse(
-                    format!("no calibration block has alpha {alpha}"),
-                    "no such alpha",
-                    &help,
-                );
-            }
-            (false, Some(_)) => {
-                let help = format!("write \"{}/{}\"", key.split.name(), key.metric);
-                refuse(
-                    format!("`{}` does not depend on alpha", key.metric),
-                    "no alpha here",
-                    &help,
-                );
-            }
-            _ => {}
-        }
-    }
-
-    fn ablation(&mut self, ablation: &Ablation, sweeps: Vec<&str>) {
-        if ablation.arm.contains_key(&ablation.baseline) {
-            let message = format!(
-                "the baseline and an arm are both named `{}`",
-                ablation.baseline
-            );
-            self.refuse(
-                &["ablation", "arm", &ablation.baseline],
-                message,
-                "taken",
-                "rename the arm, or `baseline`",
-            );
-        }
-        for (i, name) in ablation.over.iter().enumerate() {
-            if !sweeps.contains(&name.as_str()) {
-                let near = nearest(name, sweeps.iter().copied());
-                let label = near.map_or_else(
-                    || "no such sweep".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                let path = KeyPath::of(&["ablation", "over"]).index(i);
-                let help = format!(
-                    "sweeps: {}",
-                    if sweeps.is_empty() {
-                        "none".to_owned()
-                    } else {
-                        sweeps.join(", ")
-                    }
-                );
-                self.refuse_at(&path, format!("there is no sweep `{name}`"), &label, &help);
-            }
-        }
-    }
-
-    fn compare_by(&mut self, compare_by: &[String], known: Vec<&str>) {
-        for (i, name) in compare_by.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let near = nearest(name, known.iter().copied());
-                let label = near.map_or_else(
-                    || "no such axis".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                let path = KeyPath::of(&["report", "compare_by"]).index(i);
-                let help = format!("known: {}", known.join(", "));
-                self.refuse_at(&path, format!("nothing differs by `{name}`"), &label, &help);
-            }
-        }
-    }
-
     fn resources<'s>(&mut self, stages: impl Iterator<Item = &'s String>) {
         for stage in stages.filter(|stage| !STAGES.contains(&stage.as_str())) {
             let near = nearest(stage, STAGES);
@@ -476,15 +244,5 @@ impl Rules<'_> {
                 &help,
             );
         }
-    }
-}
-
-fn kind_name(kind: SplitKind) -> &'static str {
-    match kind {
-        SplitKind::Column => "column",
-        SplitKind::Random => "random",
-        SplitKind::Cluster => "cluster",
-        SplitKind::Chromosome => "chromosome",
-        SplitKind::Files => "files",
     }
 }

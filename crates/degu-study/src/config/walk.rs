@@ -1,5 +1,8 @@
 //! Pass one of the validation: the merged tree against the schemas. Reports everything, each with its place.
 
+mod choice;
+mod plugin;
+
 use std::{cell::OnceCell, collections::BTreeMap};
 
 use degu_core::{Slot, suggest::nearest};
@@ -8,10 +11,10 @@ use serde_json::{Map, Value as Json};
 use super::{
     book::{Book, variant},
     error::{Code, ConfigError},
-    expect::{describe, list, outside},
+    expect::{describe, outside},
     node::{Node, Table, Value},
     path::KeyPath,
-    slot::{BARE, NONE, OPTIONAL, SLOT},
+    slot::SLOT,
     source::Place,
 };
 
@@ -300,281 +303,9 @@ impl<'a> Walker<'a> {
         );
     }
 
-    /// The table of a plugin: the framework's keys, and the plugin's own.
-    fn slot(&mut self, node: &Node, at: At<'a>, slot: &str, path: &KeyPath) {
-        let names = self.book.names(slot);
-        let table = match (&node.value, at.get(BARE)) {
-            (Value::Table(table), _) => table,
-            (Value::Str(name), Some(more)) => {
-                let more: Vec<&str> = more
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Json::as_str)
-                    .collect();
-                if self.book.plugin(slot, name).is_none() && !more.contains(&name.as_str()) {
-                    let all: Vec<&str> = names.iter().copied().chain(more).collect();
-                    self.unknown_plugin(slot, name, &node.place, path.clone(), &all);
-                }
-                return;
-            }
-            (_, bare) => {
-                let name = if bare.is_some() {
-                    "the name of a plugin or a"
-                } else {
-                    "a"
-                };
-                let message = format!(
-                    "expected {name} table with `plugin`, found {}",
-                    node.found()
-                );
-                let error = ConfigError::new(Code::Type, path.clone(), message)
-                    .at(&node.place)
-                    .label("wrong type");
-                return self.report(error.help(format!(
-                    "write {{ plugin = \"{}\" }}",
-                    names.first().unwrap_or(&"..")
-                )));
-            }
-        };
-        let framework = at.properties();
-        let plugin = match table.get("plugin") {
-            None => {
-                let known = if names.is_empty() {
-                    String::new()
-                } else {
-                    format!("; known: {}", names.join(", "))
-                };
-                self.missing("plugin", &node.place, path, &known);
-                None
-            }
-            Some(Node {
-                value: Value::Str(name),
-                place,
-            }) => {
-                let plugin = self
-                    .book
-                    .plugin(slot, name)
-                    .map(|schema| (name.as_str(), schema));
-                if name == NONE && at.get(OPTIONAL).is_some() {
-                    Some((NONE, &Json::Null))
-                } else {
-                    if plugin.is_none() {
-                        self.unknown_plugin(slot, name, place, path.key("plugin"), &names);
-                    }
-                    plugin
-                }
-            }
-            Some(other) => {
-                let message = format!("expected the name of a plugin, found {}", other.found());
-                let error =
-                    ConfigError::new(Code::Type, path.key("plugin"), message).at(&other.place);
-                self.report(error.label("wrong type"));
-                None
-            }
-        };
-        let own = plugin.map(|(_, schema)| At::new(schema, schema));
-        for entry in table.entries.iter().filter(|entry| entry.key != "plugin") {
-            let below = path.key(&entry.key);
-            if let Some(schema) = framework.and_then(|framework| framework.get(&entry.key)) {
-                self.node(&entry.node, at.to(schema), &below);
-            } else if let (Some((name, _)), Some(own)) = (plugin, own) {
-                match own.properties().and_then(|own| own.get(&entry.key)) {
-                    Some(schema) => self.node(&entry.node, own.to(schema), &below),
-                    None => {
-                        let known = own
-                            .properties()
-                            .into_iter()
-                            .chain(framework)
-                            .flat_map(Map::keys);
-                        let known: Vec<&str> = known
-                            .map(String::as_str)
-                            .filter(|key| *key != "plugin")
-                            .collect();
-                        let message = format!("`{name}` has no parameter `{}`", entry.key);
-                        let owner = format!("parameters of {name}");
-                        self.unknown(&entry.key, &entry.key_place, path, message, &known, &owner);
-                    }
-                }
-            }
-        }
-        if let (Some((name, _)), Some(own)) = (plugin, own) {
-            self.required(table, &node.place, own, path);
-            if let Some(slot) = self.book.slot(slot).filter(|_| name != NONE) {
-                let (path, place) = (path.clone(), node.place.clone());
-                self.slots.push(SlotUse {
-                    slot,
-                    path,
-                    place,
-                    table: table.clone(),
-                });
-            }
-        }
-    }
-
-    fn unknown_plugin(
-        &mut self,
-        slot: &str,
-        name: &str,
-        place: &Place,
-        path: KeyPath,
-        known: &[&str],
-    ) {
-        let message = format!("no {slot} plugin is named `{name}`");
-        let label = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "not known".to_owned(),
-        };
-        let all = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        let help = format!(
-            "known: {all}; is its crate linked? (`use degu_{}_x as _;`)",
-            short(slot)
-        );
-        self.report(
-            ConfigError::new(Code::UnknownPlugin, path, message)
-                .at(place)
-                .label(label)
-                .help(help),
-        );
-    }
-
-    /// A value that may be one of several: by its constants, by the key that says its kind, or by its type.
-    fn choose(&mut self, node: &Node, branches: &[At<'a>], path: &KeyPath) {
-        let constants: Vec<&Json> = branches
-            .iter()
-            .flat_map(|branch| constants(branch.schema))
-            .collect();
-        if constants.len() >= branches.len() && branches.iter().all(|b| !constants_of(b).is_empty())
-        {
-            let known: Vec<Json> = constants.into_iter().cloned().collect();
-            return self.constant(node, &known, path);
-        }
-        if let Some(tag) = tag(branches) {
-            return self.tagged(node, branches, tag, path);
-        }
-        let fitting: Vec<&At<'a>> = branches
-            .iter()
-            .filter(|branch| has_type(node, branch.schema))
-            .collect();
-        let named = |branch: &&&At<'a>| match (
-            &node.value,
-            branch.get("required").and_then(Json::as_array),
-        ) {
-            (Value::Table(table), Some(keys)) => keys
-                .iter()
-                .filter_map(Json::as_str)
-                .all(|key| table.entry(key).is_some()),
-            _ => true,
-        };
-        match fitting.iter().find(named).or(fitting.first()) {
-            Some(branch) => self.node(node, **branch, path),
-            None => {
-                let expected: Vec<String> = branches
-                    .iter()
-                    .map(|branch| describe(branch.schema))
-                    .collect();
-                let message = format!("expected {}, found {}", expected.join(" or "), node.found());
-                let error = ConfigError::new(Code::Type, path.clone(), message).at(&node.place);
-                self.report(error.label("wrong type"));
-            }
-        }
-    }
-
-    fn tagged(&mut self, node: &Node, branches: &[At<'a>], tag: &'a str, path: &KeyPath) {
-        let constant = |branch: &At<'a>| branch.properties()?.get(tag)?.get("const")?.as_str();
-        let known: Vec<&str> = branches.iter().filter_map(constant).collect();
-        let Value::Table(table) = &node.value else {
-            let message = format!("expected a table with `{tag}`, found {}", node.found());
-            let error = ConfigError::new(Code::Type, path.clone(), message)
-                .at(&node.place)
-                .label("wrong type");
-            return self.report(error.help(format!(
-                "write {{ {tag} = \"{}\" }}",
-                known.first().unwrap_or(&"..")
-            )));
-        };
-        match table.get(tag) {
-            None => self.missing(
-                tag,
-                &node.place,
-                path,
-                &format!("; known: {}", known.join(", ")),
-            ),
-            Some(kind) => match branches
-                .iter()
-                .find(|b| constant(b).is_some() && constant(b) == kind.as_str())
-            {
-                Some(branch) => self.table(table, &node.place, *branch, path),
-                None => {
-                    let known: Vec<Json> = known.into_iter().map(Json::from).collect();
-                    self.constant(kind, &known, &path.key(tag));
-                }
-            },
-        }
-    }
-
-    fn constant(&mut self, node: &Node, known: &[Json], path: &KeyPath) {
-        if known.contains(&node.to_json()) {
-            return;
-        }
-        let texts: Vec<&str> = known.iter().filter_map(Json::as_str).collect();
-        let near = node
-            .as_str()
-            .and_then(|text| nearest(text, texts.iter().copied()));
-        let message = format!("expected {}, found {}", list(known), node.found());
-        let code = if node.as_str().is_some() || texts.len() < known.len() {
-            Code::Value
-        } else {
-            Code::Type
-        };
-        let label = near.map_or_else(
-            || "not known".to_owned(),
-            |near| format!("did you mean \"{near}\"?"),
-        );
-        self.report(
-            ConfigError::new(code, path.clone(), message)
-                .at(&node.place)
-                .label(label),
-        );
-    }
-
     fn report(&mut self, error: ConfigError) {
         self.errors.push(error);
     }
-}
-
-fn constants_of<'a>(at: &At<'a>) -> Vec<&'a Json> {
-    constants(at.schema)
-}
-
-/// The values that a schema lists.
-fn constants(schema: &Json) -> Vec<&Json> {
-    match (
-        schema.get("const"),
-        schema.get("enum").and_then(Json::as_array),
-    ) {
-        (Some(constant), _) => vec![constant],
-        (None, Some(known)) => known.iter().collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The key whose constant tells the branches apart.
-fn tag<'a>(branches: &[At<'a>]) -> Option<&'a str> {
-    let properties = branches.first()?.properties()?;
-    let candidate = |key: &&'a String| {
-        branches.iter().all(|branch| {
-            branch
-                .properties()
-                .and_then(|p| p.get(*key)?.get("const"))
-                .is_some()
-        })
-    };
-    properties.keys().find(candidate).map(String::as_str)
 }
 
 /// Whether a value has the type of a schema; whole numbers are numbers.
@@ -594,18 +325,5 @@ fn has_type(node: &Node, schema: &Json) -> bool {
         Some(Json::String(name)) => fits(name),
         Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).any(fits),
         _ => true,
-    }
-}
-
-/// How crates of a slot are called.
-fn short(slot: &str) -> &str {
-    match slot {
-        "dataset" => "data",
-        "architecture" => "arch",
-        "uncertainty-head" => "head",
-        "augmentation" => "aug",
-        "attributor" => "attr",
-        "calibrator" => "cal",
-        other => other,
     }
 }
