@@ -1,5 +1,7 @@
 //! EvoAug as a plugin.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use degu_aug_evoaug as _;
 use degu_core::{Augmentation, Seed, SequenceBatch};
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Small files in every layout, and the sample of the published table where it is present.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::{Path, PathBuf};
 
 use degu_core::{Dataset, Result, Split};

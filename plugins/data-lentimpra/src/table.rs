@@ -203,18 +203,22 @@ fn notes(
     }
     let pairs = orientation_pairs(&names, elements);
     if !pairs.verified.is_empty() || !pairs.contradicted.is_empty() {
-        let mut note = format!(
-            "{} pairs of names are the two orientations of one element by sequence",
+        let contradicted =
+            pairs
+                .contradicted
+                .first()
+                .map_or_else(String::new, |(forward, reverse)| {
+                    format!(
+                        "; {} pairs are so by name alone and were not joined (`{}` and `{}`)",
+                        pairs.contradicted.len(),
+                        names[*forward],
+                        names[*reverse]
+                    )
+                });
+        let note = format!(
+            "{} pairs of names are the two orientations of one element by sequence{contradicted}",
             pairs.verified.len()
         );
-        if let Some((forward, reverse)) = pairs.contradicted.first() {
-            note.push_str(&format!(
-                "; {} pairs are so by name alone and were not joined (`{}` and `{}`)",
-                pairs.contradicted.len(),
-                names[*forward],
-                names[*reverse]
-            ));
-        }
         notes.push(note);
     }
     data.notes = notes;

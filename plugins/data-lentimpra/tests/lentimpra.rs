@@ -1,5 +1,12 @@
 //! Small tables and archives with known contents, and the real tables where they are present.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    reason = "helpers of tests"
+)]
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +27,7 @@ fn error(params: &Value) -> String {
     let mut source = std::error::Error::source(&error);
     while let Some(inner) = source {
         if !text.contains(&inner.to_string()) {
-            text.push_str(&format!(": {inner}"));
+            text = format!("{text}: {inner}");
         }
         source = inner.source();
     }

@@ -1,5 +1,11 @@
 //! The simulator against its golden numbers and its own laws.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests"
+)]
+
 use degu_core::{Dataset, Split};
 use degu_data_simulated::{
     Motif, Programme, Programmes, REFERENCE_MOTIFS, REFERENCE_PAIR_WEIGHTS, REFERENCE_WEIGHTS,

@@ -100,13 +100,13 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
                 ambiguous += encoded.ambiguous;
                 encoded.codes
             }
-            (None, Some((known, _))) => match known.get(&id) {
-                Some(codes) => codes.clone(),
-                None => {
+            (None, Some((known, _))) => {
+                let Some(codes) = known.get(&id) else {
                     unmatched.push(id);
                     continue;
-                }
-            },
+                };
+                codes.clone()
+            }
             (None, None) => Vec::new(),
         };
         if sequence.is_empty() {
@@ -143,15 +143,17 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
             let next = groups.len() as u64;
             *groups.entry(name).or_insert(next)
         });
-        let split = match text(&columns.split)? {
+        let split = match text(&columns.split)?.filter(|name| !name.is_empty()) {
             None => None,
-            Some(name) => part(&name).ok_or_else(|| {
+            Some(name) => Some(Split::parse(&name).ok_or_else(|| {
                 unusable(
                     path,
-                    format!("line {}, column `split`", row.line()),
-                    format!("expected train, validation, calibration, test or a blank cell, found `{name}`"),
+                    format!("line {}, part of the row", row.line()),
+                    format!(
+                        "expected train, validation, calibration, test or a blank cell, found `{name}`"
+                    ),
                 )
-            })?,
+            })?),
         };
         data.rows.push(Row {
             id,
@@ -252,13 +254,4 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
     }
     data.notes = notes;
     Ok(data)
-}
-
-/// The part that a cell names: `Some(None)` for a blank cell, `None` for anything else.
-fn part(name: &str) -> Option<Option<Split>> {
-    if name.is_empty() {
-        Some(None)
-    } else {
-        Split::parse(name).map(Some)
-    }
 }

@@ -1,5 +1,11 @@
 //! Small tables with known contents, and a real one where it is present.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests"
+)]
+
 use std::path::{Path, PathBuf};
 
 use degu_core::{Dataset, Result, Split};

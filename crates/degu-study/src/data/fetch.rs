@@ -189,7 +189,7 @@ impl Client {
     ) -> Result<(), FetchError> {
         let mut expected = file.bytes;
         for _ in 0..self.attempts.max(1) {
-            let start = self.start(file, part, etag)?;
+            let start = resumable(file, part, etag)?;
             let mut request = self.agent.get(file.url);
             if start > 0 {
                 request = request.header(header::RANGE, format!("bytes={start}-"));
@@ -259,18 +259,18 @@ impl Client {
             attempts: self.attempts.max(1),
         })
     }
+}
 
-    /// Bytes of the part that a download can go on from: none if nothing says that they belong to the same file.
-    fn start(&self, file: &RemoteFile, part: &Path, etag: &Path) -> Result<u64, FetchError> {
-        let Ok(data) = fs::metadata(part) else {
-            return Ok(0);
-        };
-        if data.len() > 0 && !etag.exists() && file.sha256.is_none() {
-            fs::remove_file(part)?;
-            return Ok(0);
-        }
-        Ok(data.len())
+/// Bytes of the part that a download can go on from: none if nothing says that they belong to the same file.
+fn resumable(file: &RemoteFile, part: &Path, etag: &Path) -> Result<u64, FetchError> {
+    let Ok(data) = fs::metadata(part) else {
+        return Ok(0);
+    };
+    if data.len() > 0 && !etag.exists() && file.sha256.is_none() {
+        fs::remove_file(part)?;
+        return Ok(0);
     }
+    Ok(data.len())
 }
 
 /// The file if it is there; its checksum is that of the registry, else the recorded one.
