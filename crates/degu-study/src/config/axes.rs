@@ -78,9 +78,9 @@ pub(crate) fn expand(
         let via = Arc::new(Via::Sweep(name.to_owned(), point));
         let setting = |(axis, node): (&Axis, Node)| {
             let mut segments = axis.segments.clone();
-            segments
-                .iter_mut()
-                .for_each(|segment| segment.place.via = Some(via.clone()));
+            for segment in &mut segments {
+                segment.place.via = Some(via.clone());
+            }
             Setting {
                 segments,
                 path: axis.path.clone(),
@@ -233,21 +233,16 @@ fn random(
     table: &Table,
     seed: &Seed,
 ) -> Result<Vec<Vec<Node>>, Box<ConfigError>> {
-    let n = match table.get("n").map(|node| &node.value) {
-        Some(Value::Int(n)) => usize::try_from(*n).unwrap_or(0),
-        _ => {
-            let path = KeyPath::of(&["sweep", name, "n"]);
-            let error = ConfigError::new(
-                Code::Expansion,
-                path,
-                "kind = \"random\" needs `n`, the number of points",
-            );
-            let error = error.help("add n = 20");
-            return Err(Box::new(match table.get("kind") {
-                Some(kind) => error.at(&kind.place),
-                None => error,
-            }));
-        }
+    let n = if let Some(Value::Int(n)) = table.get("n").map(|node| &node.value) {
+        usize::try_from(*n).unwrap_or(0)
+    } else {
+        let path = KeyPath::of(&["sweep", name, "n"]);
+        let message = "kind = \"random\" needs `n`, the number of points";
+        let error = ConfigError::new(Code::Expansion, path, message).help("add n = 20");
+        return Err(Box::new(match table.get("kind") {
+            Some(kind) => error.at(&kind.place),
+            None => error,
+        }));
     };
     let seed = seed.child("sweep").child(name);
     let draw = |point: usize, axis: &Axis| {
@@ -308,21 +303,15 @@ fn exclude(
             .map(|table| table.entries.as_slice())
             .unwrap_or_default()
         {
-            match axes.iter().position(|axis| axis.entry.key == entry.key) {
-                Some(axis) => rule.push((axis, entry.node.to_json())),
-                None => {
-                    let known: Vec<&str> =
-                        axes.iter().map(|axis| axis.entry.key.as_str()).collect();
-                    let message = format!("`{}` is no axis of this sweep", entry.key);
-                    let error = ConfigError::new(Code::Expansion, at.index(i), message)
-                        .at(&entry.key_place);
-                    errors.push(
-                        error
-                            .label("no such axis")
-                            .help(format!("axes: {}", known.join(", "))),
-                    );
-                }
+            if let Some(axis) = axes.iter().position(|axis| axis.entry.key == entry.key) {
+                rule.push((axis, entry.node.to_json()));
+                continue;
             }
+            let known: Vec<&str> = axes.iter().map(|axis| axis.entry.key.as_str()).collect();
+            let message = format!("`{}` is no axis of this sweep", entry.key);
+            let error = ConfigError::new(Code::Expansion, at.index(i), message);
+            let help = format!("axes: {}", known.join(", "));
+            errors.push(error.at(&entry.key_place).label("no such axis").help(help));
         }
         rules.push(rule);
     }

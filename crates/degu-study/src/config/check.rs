@@ -244,7 +244,7 @@ impl SectionReader for Reader<'_> {
             return;
         }
         if explained.code() == Code::Plugin {
-            explained = explained.as_value();
+            explained = explained.into_value();
         }
         self.errors.push(explained);
     }

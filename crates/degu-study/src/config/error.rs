@@ -105,7 +105,7 @@ impl ConfigError {
     }
 
     /// A refusal of the framework's own types: the value is at fault, no plugin.
-    pub(crate) fn as_value(mut self) -> Self {
+    pub(crate) fn into_value(mut self) -> Self {
         self.code = Code::Value;
         self
     }
@@ -300,7 +300,7 @@ impl ConfigErrors {
             let start = text.len();
             if handler.render_report(&mut text, error).is_err() {
                 text.truncate(start);
-                text.push_str(&format!("{error:?}\n"));
+                text.extend([format!("{error:?}").as_str(), "\n"]);
             }
         }
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
@@ -309,11 +309,12 @@ impl ConfigErrors {
 
     fn summary(&self) -> String {
         let plural = if self.errors.len() == 1 { "" } else { "s" };
-        let mut text = format!("{} error{plural}", self.errors.len());
-        if !self.layers.is_empty() {
-            text.push_str(&format!(" (layers: {})", self.layers.join(", ")));
-        }
-        text
+        let layers = if self.layers.is_empty() {
+            String::new()
+        } else {
+            format!(" (layers: {})", self.layers.join(", "))
+        };
+        format!("{} error{plural}{layers}", self.errors.len())
     }
 
     /// `{"schema": 1, "errors": [..]}`.

@@ -216,17 +216,13 @@ fn remove(root: &mut Table, segments: &[Segment], path: &KeyPath) -> Result<(), 
             table.remove(&segment.name);
             return Ok(());
         }
-        match table.get_mut(&segment.name).map(|node| &mut node.value) {
-            Some(Value::Table(inner)) => table = inner,
-            _ => {
-                let error = ConfigError::new(
-                    Code::Override,
-                    path.clone(),
-                    format!("`{}` is not a table", segment.name),
-                );
-                return Err(Box::new(error.at(&segment.place)));
-            }
-        }
+        let inner = table.get_mut(&segment.name).map(|node| &mut node.value);
+        let Some(Value::Table(inner)) = inner else {
+            let message = format!("`{}` is not a table", segment.name);
+            let error = ConfigError::new(Code::Override, path.clone(), message);
+            return Err(Box::new(error.at(&segment.place)));
+        };
+        table = inner;
     }
     Ok(())
 }

@@ -215,7 +215,7 @@ impl Node {
             Json::Object(o) => {
                 // Names first: they say what the other keys are.
                 let mut keys: Vec<&String> = o.keys().collect();
-                keys.sort_by_key(|key| !matches!(key.as_str(), "plugin" | "kind" | "name"));
+                keys.sort_by_key(|key| (!matches!(key.as_str(), "plugin" | "kind" | "name"), *key));
                 let entry = |key: &String| {
                     let node = Self::from_json(o.get(key)?, place)?;
                     Some(Entry {

@@ -45,11 +45,13 @@ impl KeyPath {
 
     /// The keys, without indices.
     pub(crate) fn keys(&self) -> Vec<&str> {
-        let key = |step| match step {
-            &Step::Key(ref key) => Some(key.as_str()),
-            Step::Index(_) => None,
-        };
-        self.0.iter().filter_map(key).collect()
+        let mut keys = Vec::new();
+        for step in &self.0 {
+            if let Step::Key(key) = step {
+                keys.push(key.as_str());
+            }
+        }
+        keys
     }
 }
 
@@ -100,21 +102,18 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, BadPath> {
             at += 1;
         }
         let start = at;
-        let name = match bytes.get(at) {
-            Some(&quote @ (b'"' | b'\'')) => {
-                let Some(length) = text[at + 1..].find(char::from(quote)) else {
-                    return Err(BadPath {
-                        message: "this quote is not closed",
-                        span: at..text.len(),
-                    });
-                };
-                at += length + 2;
-                text[start + 1..at - 1].to_owned()
-            }
-            _ => {
-                at += text[at..].find('.').unwrap_or(text.len() - at);
-                text[start..at].trim_end().to_owned()
-            }
+        let name = if let Some(&quote @ (b'"' | b'\'')) = bytes.get(at) {
+            let Some(length) = text[at + 1..].find(char::from(quote)) else {
+                return Err(BadPath {
+                    message: "this quote is not closed",
+                    span: at..text.len(),
+                });
+            };
+            at += length + 2;
+            text[start + 1..at - 1].to_owned()
+        } else {
+            at += text[at..].find('.').unwrap_or(text.len() - at);
+            text[start..at].trim_end().to_owned()
         };
         if name.is_empty() {
             return Err(BadPath {

@@ -113,16 +113,15 @@ pub(crate) fn check(
     }
     if scope == Scope::Whole {
         if let (Some(Some(ablation)), Some(sweep)) = (&partial.ablation, &partial.sweep) {
-            rules.ablation(ablation, sweep.keys().map(String::as_str).collect());
+            let names: Vec<&str> = sweep.keys().map(String::as_str).collect();
+            rules.ablation(ablation, &names);
         }
         if let (Some(report), Some(sweep)) = (&partial.report, &partial.sweep) {
             let axes = sweep
                 .values()
                 .flat_map(|sweep| sweep.axes.keys().map(String::as_str));
-            rules.compare_by(
-                &report.compare_by,
-                ["arm"].into_iter().chain(axes).collect(),
-            );
+            let known: Vec<&str> = ["arm"].into_iter().chain(axes).collect();
+            rules.compare_by(&report.compare_by, &known);
         }
     }
     rules.errors
@@ -210,11 +209,8 @@ impl Rules<'_> {
         let Some(stopping) = &training.early_stopping else {
             return;
         };
-        if !stopping
-            .metric
-            .strip_prefix("validation/")
-            .is_some_and(|name| !name.is_empty())
-        {
+        let name = stopping.metric.strip_prefix("validation/");
+        if name.is_none_or(str::is_empty) {
             let message = format!(
                 "training is stopped by the validation set, found {:?}",
                 stopping.metric

@@ -116,8 +116,8 @@ fn read<T: DeserializeOwned>(reader: &mut dyn SectionReader, key: &str) -> Optio
         Given::Good(value) => (value, false),
         Given::Wrong(value) => (value, true),
         Given::Missing => {
-            let empty = || Value::from(Dict::new()).deserialize();
-            return absent().deserialize().or_else(|_| empty()).ok();
+            let optional: Option<T> = absent().deserialize().ok();
+            return optional.or_else(|| Value::from(Dict::new()).deserialize().ok());
         }
     };
     match value.deserialize() {

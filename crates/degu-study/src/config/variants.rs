@@ -188,9 +188,9 @@ impl Variant {
 
 fn mark(ops: Vec<Op>, via: &Arc<Via>) -> Vec<Op> {
     let marked = |mut segments: Vec<layer::Segment>| {
-        segments
-            .iter_mut()
-            .for_each(|segment| segment.place.via = Some(via.clone()));
+        for segment in &mut segments {
+            segment.place.via = Some(via.clone());
+        }
         segments
     };
     let mark = |op| match op {

@@ -43,11 +43,8 @@ pub(crate) fn to_toml(tree: &Table) -> String {
         .iter()
         .filter(|entry| entry.node.as_table().is_none())
     {
-        text.push_str(&format!(
-            "{} = {}\n",
-            quoted(&entry.key),
-            inline(&entry.node)
-        ));
+        text.push_str(&pair(entry));
+        text.push('\n');
     }
     for entry in entries {
         if let Some(table) = entry
@@ -87,13 +84,10 @@ fn section(table: &Table, path: &[&str], text: &mut String) {
             text.push('\n');
         }
         let header: Vec<String> = path.iter().map(|key| quoted(key)).collect();
-        text.push_str(&format!("[{}]\n", header.join(".")));
+        text.extend(["[", &header.join("."), "]\n"]);
         for entry in plain {
-            text.push_str(&format!(
-                "{} = {}\n",
-                quoted(&entry.key),
-                inline(&entry.node)
-            ));
+            text.push_str(&pair(entry));
+            text.push('\n');
         }
     }
     for entry in table.entries.iter().filter(has_section) {
@@ -107,6 +101,11 @@ fn below<'a>(path: &[&'a str], key: &'a str) -> Vec<&'a str> {
     path.iter().copied().chain([key]).collect()
 }
 
+/// A key and its value on one line.
+fn pair(entry: &Entry) -> String {
+    format!("{} = {}", quoted(&entry.key), inline(&entry.node))
+}
+
 /// A value on one line.
 pub(crate) fn inline(node: &Node) -> String {
     match &node.value {
@@ -118,10 +117,7 @@ pub(crate) fn inline(node: &Node) -> String {
         Value::Array(a) => format!("[{}]", a.iter().map(inline).collect::<Vec<_>>().join(", ")),
         Value::Table(t) if t.entries.is_empty() => "{}".to_owned(),
         Value::Table(t) => {
-            let pairs = t
-                .entries
-                .iter()
-                .map(|entry| format!("{} = {}", quoted(&entry.key), inline(&entry.node)));
+            let pairs = t.entries.iter().map(pair);
             format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
         }
     }

@@ -1,4 +1,5 @@
 //! Sweeps and ablations: how many points, which values, and what is refused.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use degu_study::config::{Point, Selection, Study, Sweeps};
 

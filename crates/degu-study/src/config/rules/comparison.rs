@@ -95,7 +95,7 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn ablation(&mut self, ablation: &Ablation, sweeps: Vec<&str>) {
+    pub(super) fn ablation(&mut self, ablation: &Ablation, sweeps: &[&str]) {
         if ablation.arm.contains_key(&ablation.baseline) {
             let message = format!(
                 "the baseline and an arm are both named `{}`",
@@ -129,7 +129,7 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn compare_by(&mut self, compare_by: &[String], known: Vec<&str>) {
+    pub(super) fn compare_by(&mut self, compare_by: &[String], known: &[&str]) {
         for (i, name) in compare_by.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let near = nearest(name, known.iter().copied());

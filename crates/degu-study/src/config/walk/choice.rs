@@ -40,18 +40,16 @@ impl<'a> Walker<'a> {
                 .all(|key| table.entry(key).is_some()),
             _ => true,
         };
-        match fitting.iter().find(named).or(fitting.first()) {
-            Some(branch) => self.node(node, **branch, path),
-            None => {
-                let expected: Vec<String> = branches
-                    .iter()
-                    .map(|branch| describe(branch.schema))
-                    .collect();
-                let message = format!("expected {}, found {}", expected.join(" or "), node.found());
-                let error = ConfigError::new(Code::Type, path.clone(), message).at(&node.place);
-                self.report(error.label("wrong type"));
-            }
+        if let Some(branch) = fitting.iter().find(named).or(fitting.first()) {
+            return self.node(node, **branch, path);
         }
+        let expected: Vec<String> = branches
+            .iter()
+            .map(|branch| describe(branch.schema))
+            .collect();
+        let message = format!("expected {}, found {}", expected.join(" or "), node.found());
+        let error = ConfigError::new(Code::Type, path.clone(), message).at(&node.place);
+        self.report(error.label("wrong type"));
     }
 
     pub(super) fn tagged(
@@ -80,16 +78,14 @@ impl<'a> Walker<'a> {
                 path,
                 &format!("; known: {}", known.join(", ")),
             ),
-            Some(kind) => match branches
-                .iter()
-                .find(|b| constant(b).is_some() && constant(b) == kind.as_str())
-            {
-                Some(branch) => self.table(table, &node.place, *branch, path),
-                None => {
-                    let known: Vec<Json> = known.into_iter().map(Json::from).collect();
-                    self.constant(kind, &known, &path.key(tag));
+            Some(kind) => {
+                let named = |b: &&At<'a>| constant(b).is_some() && constant(b) == kind.as_str();
+                if let Some(branch) = branches.iter().find(named) {
+                    return self.table(table, &node.place, *branch, path);
                 }
-            },
+                let known: Vec<Json> = known.into_iter().map(Json::from).collect();
+                self.constant(kind, &known, &path.key(tag));
+            }
         }
     }
 

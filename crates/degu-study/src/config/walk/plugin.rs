@@ -92,23 +92,20 @@ impl<'a> Walker<'a> {
             if let Some(schema) = framework.and_then(|framework| framework.get(&entry.key)) {
                 self.node(&entry.node, at.to(schema), &below);
             } else if let (Some((name, _)), Some(own)) = (plugin, own) {
-                match own.properties().and_then(|own| own.get(&entry.key)) {
-                    Some(schema) => self.node(&entry.node, own.to(schema), &below),
-                    None => {
-                        let known = own
-                            .properties()
-                            .into_iter()
-                            .chain(framework)
-                            .flat_map(Map::keys);
-                        let known: Vec<&str> = known
-                            .map(String::as_str)
-                            .filter(|key| *key != "plugin")
-                            .collect();
-                        let message = format!("`{name}` has no parameter `{}`", entry.key);
-                        let owner = format!("parameters of {name}");
-                        self.unknown(&entry.key, &entry.key_place, path, message, &known, &owner);
-                    }
+                if let Some(schema) = own.properties().and_then(|own| own.get(&entry.key)) {
+                    self.node(&entry.node, own.to(schema), &below);
+                    continue;
                 }
+                let known = own
+                    .properties()
+                    .into_iter()
+                    .chain(framework)
+                    .flat_map(Map::keys);
+                let known = known.map(String::as_str).filter(|key| *key != "plugin");
+                let known: Vec<&str> = known.collect();
+                let message = format!("`{name}` has no parameter `{}`", entry.key);
+                let owner = format!("parameters of {name}");
+                self.unknown(&entry.key, &entry.key_place, path, message, &known, &owner);
             }
         }
         if let (Some((name, _)), Some(own)) = (plugin, own) {
