@@ -1,0 +1,52 @@
+//! `degu-lab plan` and `why`.
+
+use std::collections::BTreeMap;
+
+use degu_study::{
+    config::{Selection, Study},
+    journal::{StudyStatus, read_events},
+    run, why,
+};
+
+use super::{config, run::selection};
+use crate::{
+    Result,
+    args::{Format, PlanArgs, WhyArgs},
+    output::Output,
+};
+
+pub(crate) fn run(args: &PlanArgs, output: &mut Output) -> Result<()> {
+    let study = config::load(&args.study)?;
+    show(&study, &selection(&args.selection), output)
+}
+
+/// Prints what a run would do.
+pub(crate) fn show(study: &Study, selection: &Selection, output: &mut Output) -> Result<()> {
+    let store = run::store(study)?;
+    let planned = run::planned(study, selection, &store)?;
+    let survey = planned.plan.survey(&store, &failures(study))?;
+    let text = match output.format() {
+        Format::Text => survey.text(),
+        Format::Json => serde_json::to_string_pretty(&survey.json())?,
+        Format::Dot => survey.dot(),
+        Format::Mermaid => survey.mermaid(),
+    };
+    output.text(&text)
+}
+
+/// What failed in the last run, as its ledger tells; nothing if there was none.
+fn failures(study: &Study) -> BTreeMap<String, String> {
+    let ledger = run::folder(study).join("events.jsonl");
+    read_events(&ledger)
+        .map(|records| StudyStatus::of(&records).failures())
+        .unwrap_or_default()
+}
+
+pub(crate) fn explain(args: &WhyArgs, output: &mut Output) -> Result<()> {
+    let study = config::load(&args.study)?;
+    let store = run::store(&study)?;
+    let planned = run::planned(&study, &selection(&args.selection), &store)?;
+    let answer = why::why(&planned.plan, &store, &args.task)?;
+    let place = |path: &str| study.config().origin(path).map(|origin| origin.to_string());
+    output.result(&answer, || answer.text(place))
+}

@@ -1,0 +1,130 @@
+//! `degu-lab predict`: sequences in, means, spreads and intervals out, in batches.
+
+mod intervals;
+mod sequences;
+mod writer;
+
+use std::io::{self, Write};
+
+use degu_core::registry;
+use degu_train::{Device, HostForecast, ModelCard, SavedModel};
+
+use super::thousands;
+use crate::{CliError, Result, args::PredictArgs, output::Output};
+
+use intervals::Interval;
+use sequences::{Reader, Window};
+use writer::Writer;
+
+/// Codes of a batch and the names of its rows.
+#[derive(Default)]
+pub(crate) struct Batch {
+    ids: Vec<String>,
+    codes: Vec<u8>,
+}
+
+pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
+    registry::validate()?;
+    let model = SavedModel::load(&args.model)?;
+    let interval = Interval::of(&model.card, args)?;
+    let device = Device::try_from(args.device.clone()).map_err(|problem| CliError::Usage {
+        command: "predict",
+        problem,
+    })?;
+    let mut backend = model.open(&device.open()?, args.threads.max(1))?;
+    tracing::info!(backend = %backend.describe(), model = %model.card.name, "predicting");
+    let window = Window::of(&model.card)?;
+    let mut reader = Reader::open(args, window)?;
+    let mut writer = Writer::open(args, &model.card, &interval, output.is_json())?;
+    let mut rows = 0usize;
+    while let Some(batch) = reader.next_batch(args.batch.max(1))? {
+        let n = batch.ids.len();
+        let mut forecast = backend.predict(&batch.codes, n)?;
+        if args.average_strands {
+            let reversed = reader.window().reverse_strand(&batch.codes);
+            average(&mut forecast, &backend.predict(&reversed, n)?);
+        }
+        let bounds = interval
+            .as_ref()
+            .map(|i| i.of_forecast(&forecast))
+            .transpose()?;
+        writer.write(&batch.ids, &forecast, bounds.as_ref(), output)?;
+        rows += n;
+    }
+    writer.finish()?;
+    say(&summary(rows, reader.skipped()));
+    for line in promises(&model.card, interval.as_ref(), args.average_strands) {
+        say(&line);
+    }
+    Ok(())
+}
+
+/// Means and spreads of both strands, averaged. The spread of a mean of two predictions that agree is not smaller: the two see
+/// the same weights, so spreads are not divided by the root of two.
+fn average(forward: &mut HostForecast, reverse: &HostForecast) {
+    let mean = |a: &mut Vec<f32>, b: &[f32]| {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = (*a + b) * 0.5;
+        }
+    };
+    mean(&mut forward.mean, &reverse.mean);
+    let parts = [
+        (&mut forward.epistemic, &reverse.epistemic),
+        (&mut forward.aleatoric, &reverse.aleatoric),
+    ];
+    for (a, b) in parts {
+        if let (Some(a), Some(b)) = (a, b) {
+            mean(a, b);
+        }
+    }
+    if let (Some((_, a)), Some((_, b))) = (&mut forward.quantiles, &reverse.quantiles) {
+        mean(a, b);
+    }
+}
+
+fn summary(rows: usize, skipped: usize) -> String {
+    let mut text = format!("{} sequences predicted", thousands(rows));
+    if skipped > 0 {
+        text.push_str(&format!(", {} skipped", thousands(skipped)));
+    }
+    text
+}
+
+fn promises(card: &ModelCard, interval: Option<&Interval>, averaged: bool) -> Vec<String> {
+    let Some(interval) = interval else {
+        return Vec::new();
+    };
+    let mut lines = vec![format!("intervals: {}", interval.promise())];
+    if averaged {
+        lines.push(format!(
+            "note: `{}` was calibrated without averaging strands: with `--average-strands` the guarantee is not proven",
+            card.name
+        ));
+    }
+    lines
+}
+
+/// What belongs beside the results, not among them.
+fn say(line: &str) {
+    let _closed = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strands_are_averaged_part_by_part() {
+        let one = |mean: f32, epistemic: f32| HostForecast {
+            rows: 1,
+            width: 1,
+            mean: vec![mean],
+            epistemic: Some(vec![epistemic]),
+            ..HostForecast::default()
+        };
+        let mut forward = one(1.0, 0.2);
+        average(&mut forward, &one(3.0, 0.4));
+        assert_eq!(forward.mean, [2.0]);
+        assert!((forward.epistemic.unwrap()[0] - 0.3).abs() < 1e-6);
+    }
+}

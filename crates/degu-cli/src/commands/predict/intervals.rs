@@ -1,0 +1,124 @@
+//! Intervals from the calibration state of a model's card.
+
+use degu_core::{Calibration, Calibrator, Forecast, Intervals, registry};
+use degu_stats::Alpha;
+use degu_train::{HostForecast, ModelCard};
+
+use crate::{CliError, Result, args::PredictArgs};
+
+/// A fitted calibrator and the level asked for.
+pub(super) struct Interval {
+    name: String,
+    alpha: Alpha,
+    fitted: Box<dyn Calibration>,
+}
+
+impl Interval {
+    /// The calibrator that `--calibration` names, or the only one; `None` without `--interval`.
+    pub(super) fn of(card: &ModelCard, args: &PredictArgs) -> Result<Option<Self>> {
+        let Some(level) = args.interval else {
+            return Ok(None);
+        };
+        let problem = |problem: String| CliError::Model {
+            path: args.model.clone(),
+            problem,
+        };
+        let names: Vec<&String> = card.calibration.keys().collect();
+        let listed = || {
+            let names: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
+            names.join(", ")
+        };
+        let name = match (&args.calibration, names.as_slice()) {
+            (_, []) => {
+                return Err(problem(
+                    "the model has no calibration, so there are no intervals: add `[calibration.main]` to its study and run it again"
+                        .to_owned(),
+                ));
+            }
+            (Some(name), _) => name.clone(),
+            (None, [only]) => (*only).clone(),
+            (None, _) => {
+                return Err(problem(format!(
+                    "the model has several calibrations: choose one with `--calibration` ({})",
+                    listed()
+                )));
+            }
+        };
+        let saved = card.calibration.get(&name).ok_or_else(|| {
+            problem(format!(
+                "no calibration is named `{name}`; the model has {}",
+                listed()
+            ))
+        })?;
+        let alpha = Alpha::from_level(level).map_err(degu_core::Error::from)?;
+        let calibrator = registry::find::<dyn Calibrator>(&saved.calibrator.plugin)?;
+        if calibrator.revision != saved.calibrator.revision {
+            return Err(problem(format!(
+                "calibration `{name}` was fitted by revision {} of `{}`, and this program has revision {}: use the program that fitted it, or calibrate again",
+                saved.calibrator.revision, saved.calibrator.plugin, calibrator.revision
+            )));
+        }
+        let fitted = calibrator
+            .resolve_json(&saved.calibrator.params)?
+            .build()?
+            .restore(&saved.state)?;
+        Ok(Some(Self {
+            name,
+            alpha,
+            fitted,
+        }))
+    }
+
+    /// What the intervals promise, and on how many rows they rest.
+    pub(super) fn promise(&self) -> String {
+        let units = self.fitted.units();
+        let fewest = units.iter().min().copied().unwrap_or(0);
+        format!(
+            "{} of calibration `{}`, fitted on {fewest} units; {}",
+            percent(self.alpha.level()),
+            self.name,
+            self.fitted.guarantee(self.alpha)
+        )
+    }
+
+    /// Bounds, in the layout of the means.
+    pub(super) fn of_forecast(&self, forecast: &HostForecast) -> Result<Intervals> {
+        let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+        let mean = wide(&forecast.mean);
+        let epistemic = forecast.epistemic.as_deref().map(wide);
+        let aleatoric = forecast.aleatoric.as_deref().map(wide);
+        let quantiles = forecast
+            .quantiles
+            .as_ref()
+            .map(|(levels, values)| (wide(levels), wide(values)));
+        let forecast = Forecast {
+            rows: forecast.rows,
+            outputs: forecast.width,
+            mean: &mean,
+            epistemic: epistemic.as_deref(),
+            aleatoric: aleatoric.as_deref(),
+            quantiles: quantiles
+                .as_ref()
+                .map(|(l, v)| (v.as_slice(), l.as_slice())),
+            bin: None,
+            features: None,
+        };
+        Ok(self.fitted.intervals(&forecast, self.alpha)?)
+    }
+}
+
+fn percent(level: f64) -> String {
+    let text = format!("{:.4}", 100.0 * level);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn levels_are_percentages() {
+        assert_eq!(percent(0.9), "90 %");
+        assert_eq!(percent(0.975), "97.5 %");
+    }
+}

@@ -1,0 +1,241 @@
+//! Predictions as a table: one row per sequence and task (and bin).
+
+use std::{
+    fmt::Write as _,
+    io::{BufWriter, Write},
+    path::PathBuf,
+};
+
+use degu_core::{Intervals, OutputKind};
+use degu_train::{HostForecast, ModelCard};
+use flate2::{Compression, write::GzEncoder};
+use fs_err::File;
+use serde::Serialize;
+
+use super::intervals::Interval;
+use crate::{Result, args::PredictArgs, output::Output};
+
+/// Where the table goes.
+enum Sink {
+    /// The process's stdout.
+    Stdout,
+    /// A file that appears whole or not at all.
+    Plain {
+        writer: BufWriter<File>,
+        partial: PathBuf,
+        path: PathBuf,
+    },
+    /// The same, compressed.
+    Gzip {
+        writer: GzEncoder<BufWriter<File>>,
+        partial: PathBuf,
+        path: PathBuf,
+    },
+}
+
+/// One row, as JSON.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    task: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bin: Option<usize>,
+    mean: f32,
+    epistemic: Option<f32>,
+    aleatoric: Option<f32>,
+    total: Option<f32>,
+    lower: Option<f64>,
+    upper: Option<f64>,
+}
+
+pub(super) struct Writer {
+    sink: Sink,
+    tasks: Vec<String>,
+    profile: bool,
+    json: bool,
+    header: Option<String>,
+}
+
+impl Writer {
+    pub(super) fn open(
+        args: &PredictArgs,
+        card: &ModelCard,
+        _interval: &Option<Interval>,
+        json: bool,
+    ) -> Result<Self> {
+        let profile = card.output != OutputKind::Scalar;
+        let bin = if profile { "\tbin" } else { "" };
+        let header = format!("id\ttask{bin}\tmean\tepistemic\taleatoric\ttotal\tlower\tupper\n");
+        Ok(Self {
+            sink: Sink::open(args)?,
+            tasks: card.labels.tasks.clone(),
+            profile,
+            json,
+            header: (!json).then_some(header),
+        })
+    }
+
+    pub(super) fn write(
+        &mut self,
+        ids: &[String],
+        forecast: &HostForecast,
+        bounds: Option<&Intervals>,
+        output: &mut Output,
+    ) -> Result<()> {
+        let mut text = self.header.take().unwrap_or_default();
+        let part = |values: &Option<Vec<f32>>, at: usize| values.as_ref().map(|v| v[at]);
+        for (row, id) in ids.iter().enumerate() {
+            for column in 0..forecast.width {
+                let at = row * forecast.width + column;
+                let epistemic = part(&forecast.epistemic, at);
+                let aleatoric = part(&forecast.aleatoric, at);
+                let line = Row {
+                    id,
+                    task: &self.tasks[column % self.tasks.len()],
+                    bin: self.profile.then_some(column / self.tasks.len()),
+                    mean: forecast.mean[at],
+                    epistemic,
+                    aleatoric,
+                    total: total(epistemic, aleatoric),
+                    lower: bounds.map(|b| b.lower[at]),
+                    upper: bounds.map(|b| b.upper[at]),
+                };
+                if self.json {
+                    text.push_str(&serde_json::to_string(&line)?);
+                } else {
+                    line.tabbed(&mut text);
+                }
+                text.push('\n');
+            }
+        }
+        self.sink.write(&text, output)
+    }
+
+    /// Writes a header that no row asked for, and gives a file its name.
+    pub(super) fn finish(mut self) -> Result<()> {
+        if let (Some(header), false) = (self.header.take(), matches!(self.sink, Sink::Stdout)) {
+            self.sink.write_file(header.as_bytes())?;
+        }
+        self.sink.finish()
+    }
+}
+
+/// Root of the sum of the squares of the parts that there are.
+fn total(epistemic: Option<f32>, aleatoric: Option<f32>) -> Option<f32> {
+    match (epistemic, aleatoric) {
+        (None, None) => None,
+        (e, a) => Some(e.unwrap_or(0.0).hypot(a.unwrap_or(0.0))),
+    }
+}
+
+impl Row<'_> {
+    /// Tab-separated; an absent number is an empty field, an unbounded side `inf`.
+    fn tabbed(&self, text: &mut String) {
+        text.push_str(self.id);
+        text.push('\t');
+        text.push_str(self.task);
+        if let Some(bin) = self.bin {
+            let _ = write!(text, "\t{bin}");
+        }
+        let _ = write!(text, "\t{}", self.mean);
+        for part in [self.epistemic, self.aleatoric, self.total] {
+            text.push('\t');
+            if let Some(value) = part {
+                let _ = write!(text, "{value}");
+            }
+        }
+        for bound in [self.lower, self.upper] {
+            text.push('\t');
+            if let Some(value) = bound {
+                // Bounds come from f32 predictions: more digits would promise more than there is.
+                let _ = write!(text, "{}", value as f32);
+            }
+        }
+    }
+}
+
+impl Sink {
+    fn open(args: &PredictArgs) -> Result<Self> {
+        let Some(path) = &args.output else {
+            return Ok(Self::Stdout);
+        };
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".partial");
+        let partial = path.with_file_name(name);
+        let writer = BufWriter::new(File::create(&partial)?);
+        let path = path.clone();
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            let writer = GzEncoder::new(writer, Compression::default());
+            return Ok(Self::Gzip {
+                writer,
+                partial,
+                path,
+            });
+        }
+        Ok(Self::Plain {
+            writer,
+            partial,
+            path,
+        })
+    }
+
+    fn write(&mut self, text: &str, output: &mut Output) -> Result<()> {
+        match self {
+            Self::Stdout => output.text(text),
+            _ => self.write_file(text.as_bytes()),
+        }
+    }
+
+    fn write_file(&mut self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Stdout => {}
+            Self::Plain { writer, .. } => writer.write_all(bytes)?,
+            Self::Gzip { writer, .. } => writer.write_all(bytes)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        let (mut writer, partial, path) = match self {
+            Self::Stdout => return Ok(()),
+            Self::Plain {
+                writer,
+                partial,
+                path,
+            } => (writer, partial, path),
+            Self::Gzip {
+                writer,
+                partial,
+                path,
+            } => (writer.finish()?, partial, path),
+        };
+        writer.flush()?;
+        fs_err::rename(partial, path)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_parts_are_empty_fields() {
+        let mut text = String::new();
+        let row = Row {
+            id: "a",
+            task: "Dev",
+            bin: None,
+            mean: 0.5,
+            epistemic: Some(3.0),
+            aleatoric: None,
+            total: total(Some(3.0), None),
+            lower: Some(f64::NEG_INFINITY),
+            upper: Some(1.25),
+        };
+        row.tabbed(&mut text);
+        assert_eq!(text, "a\tDev\t0.5\t3\t\t3\t-inf\t1.25");
+        assert_eq!(total(Some(3.0), Some(4.0)), Some(5.0));
+        assert_eq!(total(None, None), None);
+    }
+}

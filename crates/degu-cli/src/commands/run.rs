@@ -1,0 +1,210 @@
+//! `degu-lab run`, `resume`, `report`.
+
+use std::{path::PathBuf, sync::Arc, sync::atomic::AtomicBool};
+
+use degu_study::{
+    config::{ENVIRONMENT_PREFIX, Selection, Study, Sweeps},
+    plan::{show_count, show_seconds},
+    run::{self, Outcome, Request},
+    signal::Interrupt,
+};
+use serde::Serialize;
+
+use super::{config, plan, status};
+use crate::{
+    CliError, Result,
+    args::{ExecutionArgs, ReportArgs, ResumeArgs, RunArgs, SelectionArgs},
+    output::Output,
+    progress,
+};
+
+#[derive(Serialize)]
+struct Ran {
+    study: String,
+    folder: PathBuf,
+    report: Option<PathBuf>,
+    exit: u8,
+    seconds: f64,
+    finished: Vec<String>,
+    cached: usize,
+    failed: Vec<Failed>,
+    blocked: Vec<String>,
+    interrupted: Vec<String>,
+    not_started: usize,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    task: String,
+    message: String,
+}
+
+pub(crate) fn selection(args: &SelectionArgs) -> Selection {
+    let sweeps = match args.sweep.as_slice() {
+        [] => Sweeps::None,
+        names if names.iter().any(|name| name == "all") => Sweeps::All,
+        names => Sweeps::Named(names.to_vec()),
+    };
+    Selection {
+        sweeps,
+        ablation: args.ablation,
+    }
+}
+
+pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
+    let mut sets = args.study.set.clone();
+    if let Some(kind) = &args.executor {
+        sets.push(format!("executor.kind=\"{kind}\""));
+    }
+    let study = config::read(&args.study.file, &sets)?;
+    if args.dry_run {
+        return plan::show(&study, &selection(&args.selection), output);
+    }
+    execute(&study, &args.selection, &args.execution, output)
+}
+
+pub(crate) fn resume(args: &ResumeArgs, output: &mut Output) -> Result<()> {
+    let study = locked(&args.study, &args.runs)?;
+    execute(&study, &args.selection, &args.execution, output)
+}
+
+/// The study that a run folder was made from; variables that would change it do not count.
+fn locked(name: &str, runs: &std::path::Path) -> Result<Study> {
+    let folder = status::folder_of(name, runs)?;
+    let mut env = config::environment();
+    env.retain(|key, _| !key.starts_with(ENVIRONMENT_PREFIX));
+    Ok(run::locked(&folder, env)?)
+}
+
+/// Writes the report of a study again; trains nothing.
+pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
+    let study = locked(&args.study, &args.runs)?;
+    let selection = selection(&args.selection);
+    let store = run::store(&study)?;
+    let planned = run::planned(&study, &selection, &store)?;
+    let survey = planned
+        .plan
+        .survey(&store, &std::collections::BTreeMap::new())?;
+    if survey.counts.to_run > 0 {
+        return Err(CliError::Outcome {
+            code: crate::exit::Codes::STAGE,
+            problem: format!(
+                "{} of {} tasks have no result yet, so there is nothing to report: `degu-lab resume {}`",
+                survey.counts.to_run, survey.counts.distinct, study.identity.name
+            ),
+        });
+    }
+    let request = Request {
+        selection,
+        ..Request::default()
+    };
+    let outcome = run::run(
+        &study,
+        &request,
+        progress::observer(crate::args::ProgressMode::None).as_ref(),
+    )?;
+    finish(&study, &args.selection, outcome, output)
+}
+
+fn execute(
+    study: &Study,
+    selected: &SelectionArgs,
+    args: &ExecutionArgs,
+    output: &mut Output,
+) -> Result<()> {
+    let interrupt: Arc<AtomicBool> = match Interrupt::install() {
+        Ok(interrupt) => interrupt.flag(),
+        Err(error) => {
+            tracing::warn!(%error, "signals cannot be caught: an interrupt ends the run without a checkpoint");
+            Arc::default()
+        }
+    };
+    let request = Request {
+        selection: selection(selected),
+        jobs: args.jobs,
+        threads: args.threads,
+        fail_fast: args.fail_fast,
+        retries: args.retries,
+        only: args.only.clone(),
+        interrupt,
+    };
+    let observer = progress::observer(args.progress);
+    let outcome = run::run(study, &request, observer.as_ref())?;
+    finish(study, selected, outcome, output)
+}
+
+fn finish(
+    study: &Study,
+    selected: &SelectionArgs,
+    outcome: Outcome,
+    output: &mut Output,
+) -> Result<()> {
+    let summary = outcome.summary;
+    let exit = summary.exit_code();
+    let ran = Ran {
+        study: study.identity.name.clone(),
+        folder: outcome.folder,
+        report: outcome.report,
+        exit,
+        seconds: summary.seconds,
+        failed: summary
+            .failed
+            .iter()
+            .map(|failure| Failed {
+                task: failure.task.clone(),
+                message: failure.error.to_string(),
+            })
+            .collect(),
+        finished: summary.finished,
+        cached: summary.cached.len(),
+        blocked: summary.blocked.into_iter().map(|(task, _)| task).collect(),
+        interrupted: summary.interrupted,
+        not_started: summary.not_started.len(),
+    };
+    output.result(&ran, || text(&ran))?;
+    if exit == 0 {
+        return Ok(());
+    }
+    Err(CliError::Outcome {
+        code: exit,
+        problem: bad_news(&ran, selected),
+    })
+}
+
+fn text(ran: &Ran) -> String {
+    let mut text = format!(
+        "{}: {} tasks computed, {} found in the store, in {}\n",
+        ran.study,
+        show_count(ran.finished.len()),
+        show_count(ran.cached),
+        show_seconds(ran.seconds)
+    );
+    if let Some(report) = &ran.report {
+        text.push_str(&format!("report: {}\n", report.display()));
+    }
+    text
+}
+
+/// What failed, what waits for it, and the command that goes on.
+fn bad_news(ran: &Ran, selected: &SelectionArgs) -> String {
+    let mut text = match ran.failed.len() {
+        0 => "interrupted; what was finished is kept".to_owned(),
+        1 => "1 task failed; what was finished is kept".to_owned(),
+        n => format!("{n} tasks failed; what was finished is kept"),
+    };
+    for failed in &ran.failed {
+        text.push_str(&format!("\n  {}: {}", failed.task, failed.message));
+    }
+    if !ran.blocked.is_empty() {
+        text.push_str(&format!("\n  blocked: {}", ran.blocked.join(", ")));
+    }
+    let mut command = format!("degu-lab resume {}", ran.study);
+    for sweep in &selected.sweep {
+        command.push_str(&format!(" --sweep {sweep}"));
+    }
+    if selected.ablation {
+        command.push_str(" --ablation");
+    }
+    text.push_str(&format!("\n  go on with: {command}"));
+    text
+}

@@ -1,0 +1,104 @@
+//! Example: a small convolutional network to start from.
+//!
+//! # Model
+//!
+//! `conv FILTERS x 11, pool 4 - conv FILTERS x 5 - global mean - dense UNITS - head`, each convolution with batch normalisation and
+//! ReLU.
+//!
+//! # Parameters
+//!
+//! See [`Example`].
+//!
+//! # Citation
+//!
+//! None yet.
+//!
+//! # Differs from the original in
+//!
+//! Nothing: there is no original.
+//!
+//! # Source of golden numbers
+//!
+//! None yet: export outputs of a reference implementation and compare them in `tests/`.
+
+use degu_core::{
+    Architecture, Build, Invalid, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
+    check,
+    graph::{Graph, NormStyle},
+};
+use degu_nn::GraphNetwork;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Two convolutions, a mean over positions and a dense layer.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Example {
+    /// Filters of each convolution.
+    #[schemars(range(min = 1, max = 4096))]
+    pub filters: usize,
+    /// Units of the dense layer.
+    #[schemars(range(min = 1, max = 65536))]
+    pub units: usize,
+    /// Dropout probability after the dense layer.
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub dropout: f64,
+}
+
+impl Default for Example {
+    fn default() -> Self {
+        Self {
+            filters: 64,
+            units: 64,
+            dropout: 0.2,
+        }
+    }
+}
+
+impl Example {
+    /// The layers before the head.
+    pub fn graph(&self) -> Graph {
+        Graph::new(NormStyle::Keras)
+            .conv("conv1", self.filters, 11)
+            .batch_norm("norm1")
+            .relu()
+            .max_pool(4)
+            .conv("conv2", self.filters, 5)
+            .batch_norm("norm2")
+            .relu()
+            .global_mean()
+            .dense("dense1", self.units)
+            .relu()
+            .dropout("dropout1", self.dropout)
+    }
+}
+
+impl PluginConfig for Example {
+    fn check(&self) -> Result<(), Invalid> {
+        check::range("filters", self.filters, 1..=4096)?;
+        check::range("units", self.units, 1..=65536)?;
+        check::range("dropout", self.dropout, 0.0..=0.99)
+    }
+}
+
+impl Build<dyn Architecture> for Example {
+    fn build(self) -> Result<Box<dyn Architecture>> {
+        Ok(Box::new(self))
+    }
+}
+
+impl Architecture for Example {
+    fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {
+        if let OutputKind::Profile { .. } = io.output {
+            return Err(degu_core::Error::Unsupported {
+                operation: "example".to_owned(),
+                rule: "profile output",
+                help: "use an architecture that keeps positions",
+            });
+        }
+        GraphNetwork::boxed(self.graph(), io, params)
+    }
+}
+
+degu_core::register!(Architecture "example", Example, revision = 1,
+    "two convolutions, a mean over positions and a dense layer");
