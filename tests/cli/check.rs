@@ -76,11 +76,49 @@ fn a_check_takes_parameters_and_refuses_unknown_ones() {
     .unwrap();
     assert_eq!(report["schema"], 1);
     assert_eq!(report["slot"], "dataset");
-    let ran = run(&["plugins", "check", "deepstarr", "--set", "dropuot=0.1"]);
+    let ran = run(&[
+        "plugins",
+        "check",
+        "architecture/deepstarr",
+        "--set",
+        "dropuot=0.1",
+    ]);
     assert_eq!(ran.code, 3);
     assert!(ran.stderr.contains("dropuot"), "{}", ran.stderr);
     assert_eq!(
         run(&["plugins", "check", "deepstarr", "--set", "dropout"]).code,
         3
+    );
+}
+
+#[test]
+fn a_dataset_is_checked_on_the_files_that_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..40)
+        .map(|i| {
+            format!(
+                "r{i}\t{}\t{}\n",
+                ["ACGTACGTGA", "CCGTTAGTGA"][i % 2].repeat(2),
+                i
+            )
+        })
+        .collect();
+    let table = folder.path().join("x.tsv");
+    fs_err::write(&table, format!("name\tsequence\tactivity\n{rows}")).unwrap();
+    let file = format!("file.path={:?}", table.to_str().unwrap());
+    let text = ok(&[
+        "plugins",
+        "check",
+        "dataset/table",
+        "--set",
+        &file,
+        "--set",
+        "tasks=[\"activity\"]",
+    ]);
+    assert!(text.contains("0 failed"), "{text}");
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("D2") && line.contains("passed")),
+        "{text}"
     );
 }

@@ -1,5 +1,11 @@
 //! The command line from outside: what it prints, where, and with which exit code.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::needless_range_loop,
+    reason = "helpers of tests; a test that skips says so"
+)]
 
 mod check;
 mod help;

@@ -110,7 +110,7 @@ fn a_table_is_inspected_without_a_study() {
     let table = folder.path().join("x.tsv");
     fs_err::write(
         &table,
-        "name\tsequence\tactivity\na\tACGTAC\t0.5\nb\tGGGTAC\t-1.5\nc\tACGTAC\t0.25\n",
+        "name\tsequence\tactivity\na\tACGTACGGAT\t0.5\nb\tGGGTACTTAC\t-1.5\nc\tACGTACGGAT\t0.25\n",
     )
     .unwrap();
     let text = ok(&[

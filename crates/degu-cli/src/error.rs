@@ -47,7 +47,7 @@ pub enum CliError {
 
     /// A study that cannot be run.
     #[error(transparent)]
-    Run(RunError),
+    Run(Box<RunError>),
 
     /// A question about a plan.
     #[error(transparent)]
@@ -188,6 +188,19 @@ impl CliError {
         crate::exit::code(self)
     }
 
+    /// The key that a plugin refuses, below its table.
+    fn key_path(&self) -> Option<String> {
+        let (Self::Core(error) | Self::Train(TrainError::Core(error))) = self else {
+            return None;
+        };
+        let degu_core::Error::Config(error) = error else {
+            return None;
+        };
+        // The first key is the table that the parameters were wrapped in.
+        let keys: Vec<&str> = error.path.iter().skip(1).map(String::as_str).collect();
+        (!keys.is_empty()).then(|| keys.join("."))
+    }
+
     /// Whether the reader of our output has gone.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         let closed = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
@@ -205,6 +218,11 @@ impl CliError {
             return errors.render(color, 100).trim_end().to_owned();
         }
         let mut text = format!("error: {self}");
+        if let Some(path) = self.key_path()
+            && !text.contains(path.rsplit('.').next().unwrap_or(&path))
+        {
+            text.push_str(&format!(" (`{path}`)"));
+        }
         let mut source = self.source();
         while let Some(cause) = source {
             let cause_text = cause.to_string();
@@ -234,7 +252,7 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Config(errors) => configuration(errors),
-            other => Self::Run(other),
+            other => Self::Run(Box::new(other)),
         }
     }
 }

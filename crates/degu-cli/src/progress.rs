@@ -174,7 +174,7 @@ impl Bars {
             let Some(bar) = bars.get(task) else { return };
             let done = progress.epoch as f64 / progress.of.max(1) as f64;
             let mut text = numbers(progress);
-            if done >= ETA_FROM && done < 1.0 {
+            if (ETA_FROM..1.0).contains(&done) {
                 let left = bar.elapsed().as_secs_f64() * (1.0 - done) / done;
                 text.push_str(&format!("  eta {}", show_seconds(left)));
             }

@@ -20,7 +20,7 @@ impl SequenceBatch {
     ///
     /// [`Error::Shape`] unless the codes are whole rows of `length`.
     pub fn new(codes: Vec<u8>, length: usize) -> Result<Self> {
-        if length == 0 || codes.len() % length != 0 {
+        if length == 0 || !codes.len().is_multiple_of(length) {
             return Err(Error::Shape {
                 name: "codes",
                 expected: "[N, L]",

@@ -9,6 +9,10 @@ use crate::Invalid;
 /// # Errors
 ///
 /// [`Invalid`], as in "must be in [0, 1), found 1.5".
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers pass numbers and ranges as they write them"
+)]
 pub fn range<V: PartialOrd + Display>(
     field: &'static str,
     value: V,

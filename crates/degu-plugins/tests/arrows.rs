@@ -1,4 +1,5 @@
 //! The arrows between crates point one way.
+#![expect(clippy::unwrap_used, reason = "a helper of tests")]
 
 use std::{collections::BTreeMap, process::Command};
 
@@ -11,10 +12,28 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("degu-nn", &["degu-core", "degu-kernels"]),
     ("degu-train", &["degu-core", "degu-nn", "degu-stats"]),
     ("degu-report", &["degu-core", "degu-stats"]),
-    ("degu-study", &["degu-core", "degu-genome", "degu-nn", "degu-report", "degu-stats", "degu-train"]),
+    (
+        "degu-study",
+        &[
+            "degu-core",
+            "degu-genome",
+            "degu-nn",
+            "degu-report",
+            "degu-stats",
+            "degu-train",
+        ],
+    ),
     (
         "degu-cli",
-        &["degu-core", "degu-genome", "degu-kernels", "degu-report", "degu-stats", "degu-study", "degu-train"],
+        &[
+            "degu-core",
+            "degu-genome",
+            "degu-kernels",
+            "degu-report",
+            "degu-stats",
+            "degu-study",
+            "degu-train",
+        ],
     ),
     ("degu-lab", &["degu-cli", "degu-plugins"]),
 ];
@@ -25,7 +44,13 @@ const PLUGIN: &[&str] = &["degu-core", "degu-genome", "degu-nn", "degu-stats"];
 /// Our dependencies of every package of the workspace, without those of tests.
 fn arrows() -> BTreeMap<String, Vec<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()
         .unwrap();
@@ -51,17 +76,28 @@ fn arrows() -> BTreeMap<String, Vec<String>> {
 /// The first dependency that is not allowed.
 fn forbidden(package: &str, dependencies: &[String]) -> Option<String> {
     if package == "degu-plugins" {
-        let plugin = |name: &String| !ALLOWED.iter().any(|(known, _)| known == name) || name == "degu-core";
+        let plugin =
+            |name: &String| !ALLOWED.iter().any(|(known, _)| known == name) || name == "degu-core";
         return dependencies.iter().find(|d| !plugin(d)).cloned();
     }
-    let allowed = ALLOWED.iter().find(|(name, _)| *name == package).map_or(PLUGIN, |(_, allowed)| allowed);
-    dependencies.iter().find(|d| !allowed.contains(&d.as_str())).cloned()
+    let allowed = ALLOWED
+        .iter()
+        .find(|(name, _)| *name == package)
+        .map_or(PLUGIN, |(_, allowed)| allowed);
+    dependencies
+        .iter()
+        .find(|d| !allowed.contains(&d.as_str()))
+        .cloned()
 }
 
 #[test]
 fn arrows_point_one_way() {
     let arrows = arrows();
-    assert!(arrows.len() > ALLOWED.len(), "cargo metadata found {} packages", arrows.len());
+    assert!(
+        arrows.len() > ALLOWED.len(),
+        "cargo metadata found {} packages",
+        arrows.len()
+    );
     for (package, dependencies) in &arrows {
         let found = forbidden(package, dependencies);
         assert!(found.is_none(), "{package} must not depend on {found:?}");
@@ -70,8 +106,17 @@ fn arrows_point_one_way() {
 
 #[test]
 fn a_planted_arrow_is_found() {
-    assert_eq!(forbidden("degu-arch-x", &["degu-train".to_owned()]), Some("degu-train".to_owned()));
-    assert_eq!(forbidden("degu-nn", &["degu-train".to_owned()]), Some("degu-train".to_owned()));
-    assert_eq!(forbidden("degu-plugins", &["degu-study".to_owned()]), Some("degu-study".to_owned()));
+    assert_eq!(
+        forbidden("degu-arch-x", &["degu-train".to_owned()]),
+        Some("degu-train".to_owned())
+    );
+    assert_eq!(
+        forbidden("degu-nn", &["degu-train".to_owned()]),
+        Some("degu-train".to_owned())
+    );
+    assert_eq!(
+        forbidden("degu-plugins", &["degu-study".to_owned()]),
+        Some("degu-study".to_owned())
+    );
     assert_eq!(forbidden("degu-arch-x", &["degu-nn".to_owned()]), None);
 }

@@ -1,6 +1,10 @@
 //! Inspections of small files with known contents, and of the real ones where they are present.
 
-#![expect(clippy::unwrap_used, clippy::format_push_string, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    reason = "helpers of tests"
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -185,21 +185,16 @@ pub struct Recipe<'a> {
 }
 
 /// A device as an experiment file names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Device {
     /// The first CUDA device if the binary has CUDA and one is there, the CPU otherwise.
+    #[default]
     Auto,
     /// The CPU.
     Cpu,
     /// A CUDA device by number.
     Cuda(usize),
-}
-
-impl Default for Device {
-    fn default() -> Self {
-        Self::Auto
-    }
 }
 
 impl TryFrom<String> for Device {
@@ -293,7 +288,7 @@ pub fn open(
     match Fused::new(
         &graph,
         &io,
-        autograd.weights()?,
+        &autograd.weights()?,
         (recipe.head)()?,
         max_batch,
         threads,

@@ -198,10 +198,18 @@ where
     Plugin<T>: inventory::Collect,
 {
     let plugin = registry::find::<T>(name)?;
-    let resolved = plugin.resolve_json(params)?;
     let mut checks = Checks(Vec::new());
-    common::checks(plugin, &mut checks);
-    slot_checks(plugin, &resolved, &mut checks);
+    match plugin.resolve_json(params) {
+        Ok(resolved) => {
+            common::checks(plugin, params, &mut checks);
+            slot_checks(plugin, &resolved, &mut checks);
+        }
+        // A dataset may not know its columns without a file; then only what it says of itself can be checked.
+        Err(error) if T::SLOT == Slot::Dataset && *params == json!({}) => {
+            common::checks_without_parameters(plugin, &error, &mut checks);
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(Report {
         slot: T::SLOT,
         name: name.to_owned(),

@@ -74,6 +74,7 @@ impl Teacher {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "what `combine` takes")]
     fn member(mean: &[f32]) -> Result<HostForecast> {
         Ok(HostForecast {
             rows: mean.len(),

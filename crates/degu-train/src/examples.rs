@@ -32,7 +32,7 @@ impl ExampleSet {
         tasks: usize,
         output: OutputKind,
     ) -> Result<Self> {
-        if length == 0 || codes.len() % length != 0 {
+        if length == 0 || !codes.len().is_multiple_of(length) {
             return Err(TrainError::Core(degu_core::Error::Shape {
                 name: "codes",
                 expected: "[N, L]",

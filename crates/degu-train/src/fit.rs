@@ -283,7 +283,7 @@ impl Fitter<'_> {
                 progress.loss_sum / progress.rows_seen as f64,
             );
             let every = self.options.checkpoint_steps;
-            if every > 0 && progress.step % every == 0 && progress.step_in_epoch < of {
+            if every > 0 && progress.step.is_multiple_of(every) && progress.step_in_epoch < of {
                 observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
             }
         }

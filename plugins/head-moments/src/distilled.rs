@@ -224,7 +224,7 @@ impl Head for Bound {
                 && self.info.spread == Spread::Std
                 && self.config.positivity == Positivity::Softplus;
             predictions.push(if softplus {
-                ops::softplus(&raw, &mut Ctx::eval())?
+                ops::softplus(&raw, &Ctx::eval())?
             } else {
                 raw
             });

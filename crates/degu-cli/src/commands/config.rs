@@ -13,6 +13,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the keys of the JSON output")]
 struct Value {
     path: String,
     value: String,

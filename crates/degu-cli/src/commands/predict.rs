@@ -35,7 +35,7 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
     tracing::info!(backend = %backend.describe(), model = %model.card.name, "predicting");
     let window = Window::of(&model.card)?;
     let mut reader = Reader::open(args, window)?;
-    let mut writer = Writer::open(args, &model.card, &interval, output.is_json())?;
+    let mut writer = Writer::open(args, &model.card, output.is_json())?;
     let mut rows = 0usize;
     while let Some(batch) = reader.next_batch(args.batch.max(1))? {
         let n = batch.ids.len();

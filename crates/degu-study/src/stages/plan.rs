@@ -437,6 +437,7 @@ fn value(settings: &impl serde::Serialize) -> Result<Value> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn bug(error: serde_json::Error) -> StageError {
     StageError::Artifact {
         file: "settings",

@@ -156,13 +156,13 @@ impl Results {
                 self.digest = artifact.key().short();
             }
             Work::Member(k) => {
-                self.model(ModelKind::Member, format!("member-{k}"), stage, artifact)?
+                self.model(ModelKind::Member, format!("member-{k}"), stage, artifact)?;
             }
             Work::Student(s) => {
-                self.model(ModelKind::Student, format!("student-{s}"), stage, artifact)?
+                self.model(ModelKind::Student, format!("student-{s}"), stage, artifact)?;
             }
             Work::Control(s) => {
-                self.model(ModelKind::Baseline, format!("control-{s}"), stage, artifact)?
+                self.model(ModelKind::Baseline, format!("control-{s}"), stage, artifact)?;
             }
             Work::Teacher => self.models.push(Model {
                 kind: ModelKind::Ensemble,

@@ -29,7 +29,7 @@ impl Fused {
     pub fn new(
         graph: &Graph,
         io: &ModelIo,
-        weights: Weights,
+        weights: &Weights,
         head: Box<dyn Head>,
         max_batch: usize,
         threads: usize,
@@ -47,7 +47,7 @@ impl Fused {
             io: *io,
             pool,
         };
-        fused.set_weights(&weights)?;
+        fused.set_weights(weights)?;
         Ok(fused)
     }
 
@@ -97,7 +97,9 @@ fn clip(gradients: &mut [f32], limit: f64) {
     let norm = degu_nn::clip::global_norm([&*gradients]);
     if norm.is_finite() && norm > limit {
         let scale = (limit / norm) as f32;
-        gradients.iter_mut().for_each(|g| *g *= scale);
+        for g in gradients {
+            *g *= scale;
+        }
     }
 }
 

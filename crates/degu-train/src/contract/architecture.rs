@@ -77,7 +77,7 @@ fn fit(architecture: &dyn Architecture) -> Option<Fit> {
             }
             let (mut too_short, mut enough) = (0, length);
             while enough - too_short > 1 {
-                let middle = (enough + too_short) / 2;
+                let middle = usize::midpoint(enough, too_short);
                 if builds(architecture, middle, output) {
                     enough = middle;
                 } else {

@@ -49,7 +49,7 @@ pub(super) fn checks(
                 .iter()
                 .zip(&b.lower)
                 .chain(a.upper.iter().zip(&b.upper))
-                .all(|(a, b)| a == b || (a - b).abs() < 1e-9);
+                .all(|(a, b)| a.total_cmp(b).is_eq() || (a - b).abs() < 1e-9);
             ensure(close, || {
                 "intervals differ when the rows are reversed".to_owned()
             })

@@ -1,6 +1,6 @@
 //! C1 to C7: what every plugin says of itself, and how it reads its parameters.
 
-use degu_core::{Plugin, Resolved, SlotTrait};
+use degu_core::{Error, Plugin, Resolved, SlotTrait};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,37 +11,39 @@ use super::{
 /// Below, or beside, every bound that is probed.
 const STEP: f64 = 1e-6;
 
-pub(super) fn checks<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, checks: &mut Checks) {
+/// Sentence of C1.
+const IDENTITY: &str = "name, summary, revision and citation are well-formed";
+/// Sentence of C3.
+const DESCRIBED: &str =
+    "every parameter has a description and a default, and unknown ones are excluded";
+
+/// `base` are parameters that the plugin takes: what is probed is changed in a copy of them.
+pub(super) fn checks<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, base: &Value, checks: &mut Checks) {
     let schema = (plugin.schema)();
     let parameters = of_schema(&schema);
-    checks.run(
-        "C1",
-        "name, summary, revision and citation are well-formed",
-        || identity(plugin),
-    );
+    checks.run("C1", IDENTITY, || identity(plugin));
     checks.run(
         "C2",
-        "an empty table gives the defaults, which survive a round trip",
-        || round_trip(plugin),
+        "defaults are filled in, and survive a round trip",
+        || round_trip(plugin, base),
     );
-    checks.run(
-        "C3",
-        "every parameter has a description and a default, and unknown ones are excluded",
-        || described(plugin, schema.as_value(), &parameters),
-    );
+    checks.run("C3", DESCRIBED, || {
+        let params = plugin.resolve_json(base)?.params;
+        described(T::RESERVED, schema.as_value(), &parameters, Some(&params))
+    });
     checks.run(
         "C4",
         "a value just outside of a documented range is refused by name, the bound is accepted",
-        || bounds(plugin, &parameters),
+        || bounds(plugin, base, &parameters),
     );
     checks.run("C5", "every parameter takes part in the key", || {
-        alive(plugin, &parameters)
+        alive(plugin, base, &parameters)
     });
     checks.run("C6", "an unknown parameter is refused by name", || {
         let name = "surely_not_a_parameter";
-        match plugin.resolve_json(&json!({ name: 1 })) {
+        match plugin.resolve_json(&with(base, name, json!(1))) {
             Ok(_) => Err(Verdict::Fail(format!("`{name} = 1` was accepted"))),
-            Err(e) => ensure(e.to_string().contains(name), || {
+            Err(e) => ensure(names(&e, name), || {
                 format!("expected a message that names `{name}`, found: {e}")
             }),
         }
@@ -50,13 +52,44 @@ pub(super) fn checks<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, checks: &mut Che
         "C7",
         "the same table gives the same parameters twice",
         || {
-            let once = plugin.resolve_json(&json!({}))?;
-            let twice = plugin.resolve_json(&json!({}))?;
+            let once = plugin.resolve_json(base)?;
+            let twice = plugin.resolve_json(base)?;
             ensure(once.params == twice.params, || {
                 format!("{} and {}", once.params, twice.params)
             })
         },
     );
+}
+
+/// What can be checked of a plugin that takes no empty table.
+pub(super) fn checks_without_parameters<T: ?Sized + SlotTrait>(
+    plugin: &Plugin<T>,
+    error: &Error,
+    checks: &mut Checks,
+) {
+    let schema = (plugin.schema)();
+    let parameters = of_schema(&schema);
+    checks.run("C1", IDENTITY, || identity(plugin));
+    checks.run("C2", "an empty table gives the defaults", || {
+        Err(Verdict::Skip(format!(
+            "{error}; name files and columns with `--set`"
+        )))
+    });
+    checks.run("C3", DESCRIBED, || {
+        described(T::RESERVED, schema.as_value(), &parameters, None)
+    });
+}
+
+/// Whether an error says which parameter it is about, in its text or in its path.
+fn names(error: &Error, field: &str) -> bool {
+    let in_path = match error {
+        Error::Config(figment) => figment
+            .path
+            .iter()
+            .any(|key| key == field || field.split('.').next_back() == Some(key)),
+        _ => false,
+    };
+    in_path || error.to_string().contains(field)
 }
 
 fn identity<T: ?Sized + SlotTrait>(plugin: &Plugin<T>) -> Checked {
@@ -97,8 +130,8 @@ fn identity<T: ?Sized + SlotTrait>(plugin: &Plugin<T>) -> Checked {
     })
 }
 
-fn round_trip<T: ?Sized + SlotTrait>(plugin: &Plugin<T>) -> Checked {
-    let defaults = plugin.resolve_json(&json!({}))?;
+fn round_trip<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, base: &Value) -> Checked {
+    let defaults = plugin.resolve_json(base)?;
     ensure(defaults.params.is_object(), || {
         format!("expected parameters as a table, found {}", defaults.params)
     })?;
@@ -123,10 +156,12 @@ pub(super) fn without_nulls(value: &Value) -> Value {
     }
 }
 
-fn described<T: ?Sized + SlotTrait>(
-    plugin: &Plugin<T>,
+/// `params` are the serialized parameters, where the plugin could be read.
+fn described(
+    reserved: &[&str],
     schema: &Value,
     parameters: &[Parameter],
+    params: Option<&Value>,
 ) -> Checked {
     ensure(
         schema.get("additionalProperties") == Some(&Value::Bool(false)),
@@ -135,13 +170,12 @@ fn described<T: ?Sized + SlotTrait>(
     ensure(schema.get("required").is_none(), || {
         "expected `#[serde(default)]` on the parameters: every one has a default".to_owned()
     })?;
-    for key in T::RESERVED {
+    for key in reserved {
         let taken = parameters.iter().any(|p| p.path == *key);
         ensure(!taken, || {
             format!("`{key}` belongs to the framework; rename the parameter")
         })?;
     }
-    let params = plugin.resolve_json(&json!({}))?.params;
     for p in parameters {
         ensure(!p.description.trim().is_empty(), || {
             format!("expected a doc comment on `{}`", p.path)
@@ -155,7 +189,7 @@ fn described<T: ?Sized + SlotTrait>(
                 )));
             }
         }
-        let known = at(&params, &p.path).is_some();
+        let known = params.is_none_or(|params| at(params, &p.path).is_some());
         let optional = matches!(p.kind, Kind::Optional { .. });
         ensure(known || optional, || {
             format!("expected a default of `{}` in the parameters", p.path)
@@ -164,7 +198,11 @@ fn described<T: ?Sized + SlotTrait>(
     Ok(())
 }
 
-fn bounds<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, parameters: &[Parameter]) -> Checked {
+fn bounds<T: ?Sized + SlotTrait>(
+    plugin: &Plugin<T>,
+    base: &Value,
+    parameters: &[Parameter],
+) -> Checked {
     for p in parameters {
         let (minimum, maximum, whole) = match &p.kind {
             Kind::Integer { minimum, maximum } => (*minimum, *maximum, true),
@@ -179,7 +217,7 @@ fn bounds<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, parameters: &[Parameter]) -
                 STEP * bound.abs().max(1.0)
             };
             let outside = number(bound + away * step, whole);
-            match plugin.resolve_json(&with(&json!({}), &p.path, outside.clone())) {
+            match plugin.resolve_json(&with(base, &p.path, outside.clone())) {
                 Ok(_) => {
                     return Err(Verdict::Fail(format!(
                         "`{} = {outside}` was accepted; documented: {}",
@@ -188,15 +226,13 @@ fn bounds<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, parameters: &[Parameter]) -
                     )));
                 }
                 Err(e) => {
-                    let field = p.path.rsplit('.').next().unwrap_or(&p.path);
-                    let text = e.to_string();
-                    ensure(text.contains(field), || {
-                        format!("expected a message that names `{}`, found: {text}", p.path)
+                    ensure(names(&e, &p.path), || {
+                        format!("expected a message that names `{}`, found: {e}", p.path)
                     })?;
                 }
             }
             let inside = number(bound, whole);
-            let at_bound = plugin.resolve_json(&with(&json!({}), &p.path, inside.clone()));
+            let at_bound = plugin.resolve_json(&with(base, &p.path, inside.clone()));
             // A whole number may be bound by another parameter as well; a probability may not.
             if let (Err(e), false) = (at_bound, whole) {
                 return Err(Verdict::Fail(format!(
@@ -218,13 +254,17 @@ fn number(value: f64, whole: bool) -> Value {
     }
 }
 
-fn alive<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, parameters: &[Parameter]) -> Checked {
-    let defaults = plugin.resolve_json(&json!({}))?;
+fn alive<T: ?Sized + SlotTrait>(
+    plugin: &Plugin<T>,
+    base: &Value,
+    parameters: &[Parameter],
+) -> Checked {
+    let defaults = plugin.resolve_json(base)?;
     for p in parameters {
         let now = at(&defaults.params, &p.path).unwrap_or(&Value::Null);
         let accepted: Vec<Resolved<T>> = others(&p.kind, now)
             .into_iter()
-            .filter_map(|value| plugin.resolve_json(&with(&json!({}), &p.path, value)).ok())
+            .filter_map(|value| plugin.resolve_json(&with(base, &p.path, value)).ok())
             .collect();
         // A parameter that takes no other value on its own (a file, a list bound by another one) cannot be probed.
         let dead = !accepted.is_empty() && accepted.iter().all(|r| r.params == defaults.params);

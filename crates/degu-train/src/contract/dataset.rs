@@ -88,17 +88,17 @@ fn order(data: &dyn Dataset) -> Checked {
     };
     let reversed: Vec<usize> = index.iter().rev().copied().collect();
     let backwards = data.read(&reversed)?;
-    for i in 0..rows {
+    for (i, row) in index.iter().enumerate().take(rows) {
         ensure(
             row_of(&at_once, i) == row_of(&backwards, rows - 1 - i),
-            || format!("row {} differs when rows are read backwards", index[i]),
+            || format!("row {row} differs when rows are read backwards"),
         )?;
     }
     for (piece, chunk) in index.chunks(7).enumerate() {
         let part = data.read(chunk)?;
-        for i in 0..chunk.len() {
+        for (i, row) in chunk.iter().enumerate() {
             ensure(row_of(&at_once, piece * 7 + i) == row_of(&part, i), || {
-                format!("row {} differs when rows are read in pieces", chunk[i])
+                format!("row {row} differs when rows are read in pieces")
             })?;
         }
     }

@@ -61,7 +61,8 @@ impl Network for Small {
         if self.fault == Fault::TwoInputs && codes {
             z = (z * 1.001)?;
         }
-        if self.fault == Fault::MixesRows {
+        // In batches of three alone: other checks must not notice.
+        if self.fault == Fault::MixesRows && z.dim(0)? == 3 {
             z = z.broadcast_sub(&(z.mean_keepdim(0)? * 0.1)?)?;
         }
         match self.fault {

@@ -112,6 +112,10 @@ struct DeadAttribute {
     #[serde(serialize_with = "always_zero")]
     forgotten: u32,
 }
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
 fn always_zero<S: serde::Serializer>(
     _: &u32,
     serializer: S,
@@ -239,7 +243,7 @@ impl Data {
         let row = |i: usize| Row {
             id: format!("row_{i}"),
             group: if straddles { (i / 4) as u64 } else { i as u64 },
-            split: Some(if i % 2 == 0 {
+            split: Some(if i.is_multiple_of(2) {
                 Split::Train
             } else {
                 Split::Test

@@ -1,6 +1,6 @@
 //! Sequences from FASTA or a table, cut into batches and put between the flanks of the model's card.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use degu_genome::{
     Column, FastaReader, GenomeError, TableOptions, TableReader, encode,
@@ -112,7 +112,7 @@ impl Reader {
     pub(super) fn open(args: &PredictArgs, window: Window) -> Result<Self> {
         let (path, source) = match (&args.fasta, &args.table) {
             (Some(path), None) => (path, Source::Fasta(FastaReader::open(path)?)),
-            (None, Some(path)) => (path, table(path.clone(), args)?),
+            (None, Some(path)) => (path, table(path, args)?),
             _ => {
                 return Err(CliError::Usage {
                     command: "predict",
@@ -219,8 +219,8 @@ fn fasta_record(reader: &mut FastaReader) -> Result<Option<Record>> {
     }
 }
 
-fn table(path: PathBuf, args: &PredictArgs) -> Result<Source> {
-    let reader = TableReader::open_with(&path, &TableOptions::default())?;
+fn table(path: &Path, args: &PredictArgs) -> Result<Source> {
+    let reader = TableReader::open_with(path, &TableOptions::default())?;
     let sequence = match &args.sequence_column {
         Some(name) => reader.column(name)?,
         None => reader.column_among(&SEQUENCE_COLUMNS)?,

@@ -12,10 +12,10 @@ use flate2::{Compression, write::GzEncoder};
 use fs_err::File;
 use serde::Serialize;
 
-use super::intervals::Interval;
 use crate::{Result, args::PredictArgs, output::Output};
 
 /// Where the table goes.
+#[expect(clippy::large_enum_variant, reason = "there is one")]
 enum Sink {
     /// The process's stdout.
     Stdout,
@@ -57,12 +57,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(
-        args: &PredictArgs,
-        card: &ModelCard,
-        _interval: &Option<Interval>,
-        json: bool,
-    ) -> Result<Self> {
+    pub(super) fn open(args: &PredictArgs, card: &ModelCard, json: bool) -> Result<Self> {
         let profile = card.output != OutputKind::Scalar;
         let bin = if profile { "\tbin" } else { "" };
         let header = format!("id\ttask{bin}\tmean\tepistemic\taleatoric\ttotal\tlower\tupper\n");
