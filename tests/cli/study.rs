@@ -238,7 +238,7 @@ fn a_study_runs_once_resumes_for_nothing_and_predicts() {
         "training.epochs=3",
     ]);
     assert!(
-        why.stdout.contains("epochs") && why.stdout.contains("to run"),
+        why.stdout.contains("epochs") && why.stdout.contains("--set #1"),
         "{}",
         why.stdout
     );

@@ -115,7 +115,9 @@ impl Serialize for Ddof {
 impl<'de> Deserialize<'de> for Ddof {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = <figment::value::Value as Deserialize>::deserialize(deserializer)?;
-        match (value.to_u128(), value.as_str()) {
+        // figment keeps whether a number was signed; TOML's are.
+        let signed = value.to_i128().and_then(|v| u128::try_from(v).ok());
+        match (value.to_u128().or(signed), value.as_str()) {
             (Some(0), _) => Ok(Self::Zero),
             (Some(1), _) => Ok(Self::One),
             (_, Some("c4")) => Ok(Self::C4),
