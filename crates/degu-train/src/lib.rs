@@ -11,7 +11,7 @@
 //! | [`fit`], [`stopping`], [`checkpoint`] | the training loop, early stopping, state that resumes |
 //! | [`forecast`], [`ensemble`] | predictions on the host, moments of a teacher |
 //! | [`model_file`] | `model.safetensors` + `card.json`: a model that predicts by itself |
-//! | [`contract`] | checks that every plugin passes |
+//! | [`mod@contract`] | checks that every plugin passes |
 
 pub mod backend;
 pub mod checkpoint;
