@@ -306,5 +306,5 @@ pub fn open(
 pub fn kernels() -> String {
     degu_nn::engine::Isa::available()
         .last()
-        .map_or_else(|| "portable".to_owned(), |isa| format!("{isa:?}"))
+        .map_or_else(|| "portable".to_owned(), |isa| isa.name().to_owned())
 }

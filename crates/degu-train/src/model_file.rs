@@ -295,13 +295,12 @@ pub fn weights_to_bytes(weights: &Weights) -> Result<Vec<u8>> {
             (name.clone(), (shape.clone(), bytes))
         })
         .collect();
-    serialize(
-        &tensors,
-        Some(BTreeMap::from([
-            ("layout".to_owned(), "channels-last".to_owned()),
-            ("alphabet".to_owned(), "ACGT".to_owned()),
-        ])),
-    )
+    // One entry: the crate that writes the file keeps entries in no particular order, and equal weights are equal bytes.
+    let metadata = BTreeMap::from([(
+        "degu-lab".to_owned(),
+        "layout channels-last, alphabet ACGT".to_owned(),
+    )]);
+    serialize(&tensors, Some(metadata))
 }
 
 /// Reads [`weights_to_bytes`].

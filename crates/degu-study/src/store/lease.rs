@@ -110,6 +110,15 @@ fn alive(pid: u32) -> bool {
     else {
         return false;
     };
+    // A process that was killed and that nobody has waited for yet still has a number.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    let gone = |stat: String| {
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
+    };
+    if stat.is_ok_and(gone) {
+        return false;
+    }
     // A process that may not be signalled is alive too.
     !matches!(
         rustix::process::test_kill_process(pid),

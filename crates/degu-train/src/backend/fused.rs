@@ -116,7 +116,7 @@ fn mismatch(name: &str, shape: &[usize]) -> TrainError {
 
 impl Backend for Fused {
     fn describe(&self) -> String {
-        format!("fused ({:?})", self.engine.isa())
+        format!("fused ({})", self.engine.isa().name())
     }
 
     fn tensor_device(&self) -> &Device {
