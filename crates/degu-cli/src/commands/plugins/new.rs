@@ -64,6 +64,14 @@ pub(super) fn run(args: &NewArgs, output: &mut Output) -> Result<()> {
         fs_err::write(&path, text)?;
         written.push(path);
     }
+    // The versions that the framework was tested with; cargo drops what the crate does not need.
+    if let Framework::Folder(root) = &framework
+        && root.join("Cargo.lock").is_file()
+    {
+        let path = folder.join("Cargo.lock");
+        fs_err::copy(root.join("Cargo.lock"), &path)?;
+        written.push(path);
+    }
     let written = Written {
         folder: folder.clone(),
         files: written,
