@@ -116,7 +116,7 @@ fn the_fused_engine_refuses_what_it_has_no_kernel_for() {
         vec!["--set", "training.backend=\"fused\""],
         vec![
             "--set",
-            "augmentation=\"none\"",
+            "augmentation={ plugin = \"reverse-complement\" }",
             "--set",
             "training={ backend = \"fused\", optimizer = { kind = \"sgd\" } }",
         ],
@@ -137,7 +137,11 @@ fn both_backends_train_the_same_network() {
     let losses = |backend: &str| -> Vec<f64> {
         let set = format!("training.backend=\"{backend}\"");
         let name = format!("study.name=\"{backend}\"");
-        run(folder.path(), &["--set", &set, "--set", &name]);
+        let dropout = "architecture.dropout=0.0";
+        run(
+            folder.path(),
+            &["--set", &set, "--set", &name, "--set", dropout],
+        );
         let file = folder
             .path()
             .join("runs")

@@ -53,12 +53,16 @@ pub fn write(
     let results = Results::read(study, plan, store)?;
     let data = results.report(study, plan, run)?;
     if study.report.formats.contains(&ReportFormat::Csv) {
-        degu_report::write_tables(&data, &folder.join("tables"))?;
-        results.resplit_table(&folder.join("tables"))?;
+        let tables = folder.join("tables");
+        let mut written = degu_report::write_tables(&data, &tables)?;
+        written.extend(results.resplit_table(&tables)?);
+        forget_others(&tables, "csv", &written)?;
     }
     results.predictions(study, &folder.join("predictions.tsv.gz"))?;
     results.models(study, folder)?;
-    degu_report::write_figures(&data, &folder.join("figures"))?;
+    let figures = folder.join("figures");
+    let written = degu_report::write_figures(&data, &figures)?;
+    forget_others(&figures, "svg", &written)?;
     degu_report::write_report(&data, &report)?;
     files::write_atomic(&stamp_file, stamp.as_bytes())?;
     Ok(report)
@@ -76,4 +80,15 @@ fn stamp(study: &Study, plan: &StudyPlan, run: &RunSummary) -> String {
         hasher.update(failure.task.as_bytes());
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// Removes what an earlier report of the run left: a table of holes of a run that is whole by now, a figure of another model.
+fn forget_others(folder: &Path, extension: &str, written: &[PathBuf]) -> Result<(), RunError> {
+    for name in files::list(folder)? {
+        let path = folder.join(name);
+        if path.extension().is_some_and(|e| e == extension) && !written.contains(&path) {
+            fs_err::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,9 @@
 //! Files beside the report: predictions, model folders, coverage over random cuts.
 
-use std::{io::Write as _, path::Path};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use degu_core::{OutputKind, Split};
 use degu_report::ModelKind;
@@ -116,8 +119,8 @@ impl Results {
         Ok(())
     }
 
-    /// Coverage over random cuts, as a table.
-    pub(super) fn resplit_table(&self, folder: &Path) -> Result<(), RunError> {
+    /// Writes coverage over random cuts as a table, if there is any; returns its path.
+    pub(super) fn resplit_table(&self, folder: &Path) -> Result<Option<PathBuf>, RunError> {
         let mut text =
             "calibrator,model,task,alpha,cuts,mean_coverage,expected,within_band\n".to_owned();
         let mut any = false;
@@ -130,10 +133,12 @@ impl Results {
                 ));
             }
         }
-        if any {
-            files::write_atomic(&folder.join("coverage_resplits.csv"), text.as_bytes())?;
+        if !any {
+            return Ok(None);
         }
-        Ok(())
+        let path = folder.join("coverage_resplits.csv");
+        files::write_atomic(&path, text.as_bytes())?;
+        Ok(Some(path))
     }
 }
 
