@@ -8,9 +8,13 @@
 )]
 
 mod check;
+mod choices;
+mod deepstarr;
 mod help;
 mod keras;
+mod lost;
 mod plugins;
 mod predict;
+mod profile;
 mod study;
 mod support;

@@ -193,3 +193,21 @@ fn the_reference_pages_are_those_of_the_code() {
     let ran = run(&["plugins", "docs", "--check"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn every_plugin_of_the_bundle_says_how_it_differs_from_its_original() {
+    let all = degu_core::registry::all().unwrap();
+    let bundled = all
+        .iter()
+        .filter(|entry| entry.origin.package != env!("CARGO_PKG_NAME"));
+    for entry in bundled {
+        let told = degu_core::docs::differences(entry);
+        assert!(
+            !told.is_empty(),
+            "{} `{}`: add `degu_core::document!(\"lib.rs\");` to its crate",
+            entry.slot,
+            entry.name
+        );
+        assert!(told.iter().all(|line| line.len() > 3), "{told:?}");
+    }
+}

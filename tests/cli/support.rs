@@ -119,6 +119,7 @@ pub(crate) fn model(folder: &Path) {
         data: String::new(),
         parameters: network.store().parameter_count(),
         calibration: BTreeMap::from([("main".to_owned(), calibration())]),
+        default_calibration: None,
         metrics: BTreeMap::new(),
     };
     let saved = SavedModel::new(card, network.weights().unwrap()).unwrap();

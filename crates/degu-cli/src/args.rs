@@ -1,8 +1,14 @@
 //! The tree of commands.
 
+mod model;
+mod store;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use model::{ImportCommand, KerasArgs, PredictArgs};
+pub(crate) use store::{GcArgs, LsArgs, ShowArgs, StatusArgs, VerifyArgs};
 
 /// Uncertainty-aware genomic deep learning: one file describes a study, one command runs it.
 #[derive(Debug, Parser)]
@@ -52,7 +58,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Show what a run would do: tasks, keys, what is cached, how long the rest takes.
     Plan(PlanArgs),
-    /// Go on with a run from its locked configuration.
+    /// Go on with a run as it was started: its locked configuration, its changed values, its sweeps and arms.
     Resume(ResumeArgs),
     /// Write the report of a finished run again.
     Report(ReportArgs),
@@ -85,7 +91,7 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Remove what no run needs (a dry run unless `--delete`).
     Gc(GcArgs),
-    /// Compare every artifact with its digests.
+    /// Compare every artifact with its digests, and move damaged ones aside so that the next run computes them again.
     Verify(VerifyArgs),
     /// Test this machine: instructions, threads, CUDA, and whether a store works here.
     Doctor {
@@ -280,92 +286,6 @@ pub(crate) struct WhyArgs {
     pub(crate) selection: SelectionArgs,
 }
 
-/// `degu-lab predict`.
-#[derive(Debug, Args)]
-pub(crate) struct PredictArgs {
-    /// Folder of a model, such as `runs/NAME/models/student-0`; enough by itself.
-    pub(crate) model: PathBuf,
-    /// Sequences as FASTA, plain or gzip.
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "table",
-        required_unless_present = "table"
-    )]
-    pub(crate) fasta: Option<PathBuf>,
-    /// Sequences as a table with a header (tab or comma), plain or gzip.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) table: Option<PathBuf>,
-    /// Column of the sequences [default: `sequence`, `Sequence` or `seq`].
-    #[arg(long, value_name = "NAME", requires = "table")]
-    pub(crate) sequence_column: Option<String>,
-    /// Column of the names [default: `id`, `name` or the like; row numbers without one].
-    #[arg(long, value_name = "NAME", requires = "table")]
-    pub(crate) id_column: Option<String>,
-    /// Where to write; compressed if it ends with `.gz` [default: stdout].
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Add intervals of this level, as in 0.9, from the model's calibration.
-    #[arg(long, value_name = "LEVEL")]
-    pub(crate) interval: Option<f64>,
-    /// Which calibration of the model, if it has several.
-    #[arg(long, value_name = "NAME", requires = "interval")]
-    pub(crate) calibration: Option<String>,
-    /// Predict both strands and average them.
-    #[arg(long)]
-    pub(crate) average_strands: bool,
-    /// Pass over sequences of a wrong length or with letters that are no bases, and count them.
-    #[arg(long)]
-    pub(crate) skip_invalid: bool,
-    /// Sequences in memory at once.
-    #[arg(long, default_value_t = 1024)]
-    pub(crate) batch: usize,
-    /// Threads; the numbers do not depend on it.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) threads: usize,
-    /// `auto`, `cpu` or `cuda:N`.
-    #[arg(long, default_value = "auto")]
-    pub(crate) device: String,
-}
-
-/// `degu-lab import`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ImportCommand {
-    /// Weights of Keras in HDF5 (`save_weights` or `model.save`).
-    Keras(KerasArgs),
-}
-
-/// `degu-lab import keras`.
-#[derive(Debug, Args)]
-pub(crate) struct KerasArgs {
-    /// The file.
-    pub(crate) file: PathBuf,
-    /// Folder of the model to write.
-    #[arg(short, long, value_name = "MODEL")]
-    pub(crate) output: PathBuf,
-    /// Architecture plugin with the same layers.
-    #[arg(long, default_value = "deepstarr")]
-    pub(crate) architecture: String,
-    /// A parameter of the architecture; may be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Names of the outputs, in their order.
-    #[arg(long, value_delimiter = ',', default_value = "Dev,Hk")]
-    pub(crate) tasks: Vec<String>,
-    /// Length of the input in bp.
-    #[arg(long, default_value_t = 249)]
-    pub(crate) length: usize,
-    /// Columns after the means, as of a distilled model: `aleatoric`, `epistemic` or both.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) spreads: Vec<String>,
-    /// Order of the bases in the one-hot input of the file's model.
-    #[arg(long, default_value = "ACGT")]
-    pub(crate) alphabet: String,
-    /// The model flattens channel by channel, not position by position.
-    #[arg(long)]
-    pub(crate) channels_first: bool,
-}
-
 /// `degu-lab data`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
@@ -405,63 +325,4 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
-}
-
-/// `degu-lab status`.
-#[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
-    /// Name of a study, or its folder; all of them without one.
-    pub(crate) study: Option<String>,
-    /// Folder of the runs.
-    #[arg(long, default_value = "runs")]
-    pub(crate) runs: PathBuf,
-}
-
-/// `degu-lab ls`.
-#[derive(Debug, Args)]
-pub(crate) struct LsArgs {
-    /// Folder of the store.
-    #[arg(long, default_value = "store")]
-    pub(crate) store: PathBuf,
-    /// Only artifacts that this study computed.
-    #[arg(long)]
-    pub(crate) study: Option<String>,
-    /// Only this stage, as in `train`.
-    #[arg(long)]
-    pub(crate) stage: Option<String>,
-}
-
-/// `degu-lab show`.
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    /// First digits of a key (four at least), or the name of a task, of which the newest result is meant.
-    pub(crate) key: String,
-    /// Folder of the store.
-    #[arg(long, default_value = "store")]
-    pub(crate) store: PathBuf,
-}
-
-/// `degu-lab gc`.
-#[derive(Debug, Args)]
-pub(crate) struct GcArgs {
-    /// Folder of the store.
-    #[arg(long, default_value = "store")]
-    pub(crate) store: PathBuf,
-    /// Folders of runs whose plans say what is needed; may be given several times.
-    #[arg(long, default_value = "runs")]
-    pub(crate) runs: Vec<PathBuf>,
-    /// Remove, instead of saying what would be removed.
-    #[arg(long)]
-    pub(crate) delete: bool,
-}
-
-/// `degu-lab verify`.
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// Folder of the store.
-    #[arg(long, default_value = "store")]
-    pub(crate) store: PathBuf,
-    /// Read all manifests again and write the index anew.
-    #[arg(long)]
-    pub(crate) rebuild_index: bool,
 }

@@ -27,6 +27,7 @@ mod progress;
 
 use std::{
     any::Any,
+    ffi::OsString,
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
@@ -54,21 +55,32 @@ macro_rules! main {
 
 /// Parses the arguments of the process, runs the command and returns its exit code.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    ExitCode::from(run_with(std::env::args_os()))
+}
+
+/// Runs one command line, whose first word is the name of the program, and returns its exit code.
+///
+/// For programs and tests with plugins of their own: what is linked into the caller is what the command finds.
+pub fn run_with<I, T>(arguments: I) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to stdout with code 0, everything else to stderr with code 2.
             let code = error.exit_code();
             return match error.print() {
-                Ok(()) => ExitCode::from(u8::try_from(code).unwrap_or(exit::USAGE)),
-                Err(_) => ExitCode::from(exit::USAGE),
+                Ok(()) => u8::try_from(code).unwrap_or(exit::USAGE),
+                Err(_) => exit::USAGE,
             };
         }
     };
     log_to_stderr(cli.global.verbose);
     let mut output = Output::stdout(cli.global.format);
     let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(&cli.command, &mut output)));
-    let code = match outcome {
+    match outcome {
         Ok(Ok(())) => exit::OK,
         // A reader that closed the pipe (`| head`) has what it wanted.
         Ok(Err(error)) if error.is_broken_pipe() => exit::OK,
@@ -81,8 +93,7 @@ pub fn run() -> ExitCode {
             report(&bug(panic.as_ref()));
             exit::BUG
         }
-    };
-    ExitCode::from(code)
+    }
 }
 
 fn dispatch(command: &Command, output: &mut Output) -> Result<()> {

@@ -57,6 +57,11 @@ pub trait Augmentation: Send + Sync {
     /// `seeds` holds one stream per sequence, so the result does not depend on how the data are cut into batches.
     fn apply(&self, batch: &mut SequenceBatch, seeds: &[Seed]) -> Result<()>;
 
+    /// Whether [`SequenceBatch::noise`] may be set: such a network trains on numbers instead of base codes.
+    fn adds_noise(&self) -> bool {
+        false
+    }
+
     /// Epochs of training on unchanged data that follow, as a fraction of the main ones; see the plugin's documentation.
     fn fine_tune(&self) -> Option<FineTune> {
         None

@@ -28,8 +28,10 @@ pub mod calibration;
 pub mod check;
 pub mod ctx;
 pub mod data;
+pub mod docs;
 pub mod error;
 pub mod graph;
+pub mod memory;
 pub mod metric;
 pub mod model;
 pub mod params;
@@ -46,6 +48,7 @@ pub use calibration::{Calibration, CalibrationSet, Calibrator, Forecast, Interva
 pub use ctx::{BatchStatistics, Ctx, Mode, Tap};
 pub use data::{Dataset, DatasetInfo, Examples, FileRef, OutputKind, Row, Split, Truth};
 pub use error::{Error, Result};
+pub use memory::{InMemory, ReadColumn};
 pub use metric::{Metric, TaskForecast};
 pub use model::{
     Architecture, Head, LabelInfo, LabelNeeds, Masked, ModelIo, Network, Params, Prediction,

@@ -36,12 +36,13 @@
 //! |---|---|
 //! | sequences | `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random numbers) |
 //! | sets of sequences | `split`, `cluster` (near-duplicates, leakage), `inspect` |
-//! | tables | `table` and `row` (TSV, CSV), `xlsx`, `hdf5` |
+//! | tables | `table` and `row` (TSV, CSV), `assay` (replicates and barcodes), `xlsx`, `hdf5` |
 //! | genomes | `fasta`, `interval` (blacklists, windows), `bed` (BED, narrowPeak, bedGraph), `fragments` (Tn5 cut sites), `vcf` |
 //! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `npy` and `modisco` (export) |
 //! | plumbing | `text` (lines, gzip), `kmers`, `union`, `error` |
 
 mod alphabet;
+mod assay;
 mod bed;
 mod cluster;
 mod draws;
@@ -73,6 +74,7 @@ pub use alphabet::{
     COMPLEMENT, Encoded, LETTERS, N, canonical, complement, decode, encode, encode_into,
     gc_content, is_canonical, reverse_complement, reverse_complement_in_place,
 };
+pub use assay::{Measured, TaskColumns};
 pub use bed::{BedGraphWriter, BedKind, BedReader, BedRecord, read_bed, read_regions};
 pub use cluster::{Leakage, NearDuplicates, is_reverse_complement, strand_groups};
 pub use draws::Draws;
@@ -103,7 +105,7 @@ pub use shuffle::{
     local_dinucleotide_shuffle, mononucleotide_shuffle,
 };
 pub use split::{nested_subset, split_chromosomes, split_groups};
-pub use table::{Column, Delimiter, TableOptions, TableReader};
+pub use table::{Column, Delimiter, TableOptions, TableReader, table_column};
 pub use text::LineReader;
 pub use vcf::{ReferenceCheck, Skipped, Variant, VcfReader};
 pub use xlsx::{Sheet, SheetTable, sheet_names};

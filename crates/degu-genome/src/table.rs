@@ -32,6 +32,28 @@ pub struct TableOptions {
     pub columns: Option<Vec<String>>,
 }
 
+/// A column of a table file as text: of the rows on the given lines (ascending), or of all rows.
+///
+/// # Errors
+///
+/// As [`TableReader::open_with`], and for a column that is not there.
+pub fn table_column(
+    path: &Path,
+    options: &TableOptions,
+    name: &str,
+    lines: Option<&[u64]>,
+) -> Result<Vec<String>> {
+    let mut table = TableReader::open_with(path, options)?;
+    let column = table.column(name)?;
+    let mut values = Vec::new();
+    while let Some(row) = table.next_row()? {
+        if lines.is_none_or(|lines| lines.get(values.len()) == Some(&row.line())) {
+            values.push(row.text(&column)?.to_owned());
+        }
+    }
+    Ok(values)
+}
+
 /// A column of one table, found by name once and then used for every row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

@@ -1,6 +1,7 @@
 //! Runs a study from end to end: plan, execute, write what the run leaves behind.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
@@ -12,9 +13,10 @@ use crate::{
     execute::{Options, RunSummary, execute},
     exit::ExitCode,
     journal::{JournalError, Ledger, Observer, StudyEvent, StudyLock},
+    key::Key,
     plan::Plan,
     stages::{StageError, StageRunner, StudyPlan, plan, summary},
-    store::{Store, StoreError},
+    store::{Store, StoreError, files},
 };
 
 /// Why a study could not be started, or its results not be written.
@@ -50,14 +52,30 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// The damaged result, if the error is about one.
+    fn corrupt_key(&self) -> Option<Key> {
+        match self {
+            Self::Store(error) | Self::Stage(StageError::Store(error)) => error.corrupt_key(),
+            _ => None,
+        }
+    }
+
     /// Exit code of the error.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => ExitCode::CONFIGURATION,
-            Self::Stage(StageError::Store(_)) | Self::Store(_) | Self::Io(_) => ExitCode::STORE,
+            // Files of the run; sources that cannot be read are `degu_core::Error::Data`.
+            Self::Stage(
+                StageError::Store(_)
+                | StageError::Io(_)
+                | StageError::Train(degu_train::TrainError::Io(_)),
+            )
+            | Self::Store(_)
+            | Self::Io(_) => ExitCode::STORE,
             Self::Stage(_) => ExitCode::DATA,
             Self::Journal(JournalError::Locked { .. }) => ExitCode::LOCKED,
             Self::Journal(_) => ExitCode::STORE,
+            Self::Report(degu_report::Error::Io(_)) => ExitCode::STORE,
             Self::Report(_) => ExitCode::STAGE,
             Self::Unavailable { .. } => ExitCode::EXECUTOR,
         }
@@ -93,6 +111,12 @@ pub struct Outcome {
     /// The report, if it was written.
     pub report: Option<PathBuf>,
 }
+
+/// How often results that are damaged when they are reported are computed again.
+const REPAIRS: u32 = 2;
+
+/// File of a run folder that names the sweeps and arms of the run.
+const SELECTION: &str = "selection.json";
 
 /// Folder of a study's results.
 pub fn folder(study: &Study) -> PathBuf {
@@ -134,7 +158,14 @@ pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<
     let lock = StudyLock::acquire(&folder)?;
     let store = store(study)?;
     let study_plan = planned(study, &request.selection, &store)?;
-    fs_err::write(folder.join("study.lock.toml"), study.locked_toml())?;
+    files::write_atomic(
+        &folder.join("study.lock.toml"),
+        study.locked_toml().as_bytes(),
+    )?;
+    files::write_atomic(
+        &folder.join(SELECTION),
+        &serde_json::to_vec_pretty(&request.selection).map_err(io::Error::from)?,
+    )?;
     study_plan
         .plan
         .write(&study.identity.name, &folder.join("plan.json"))?;
@@ -162,25 +193,37 @@ pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<
     };
     let wanted = restricted(&study_plan.plan, &request.only)?;
     let runner = StageRunner::new(study_plan.work.clone());
-    let summary = execute(
-        wanted.as_ref().unwrap_or(&study_plan.plan),
-        &store,
-        &runner,
-        &options,
-        &both,
-    );
-    let report = if request.only.is_empty() {
-        Some(summary::write(
-            study,
-            &study_plan,
-            &store,
-            &summary,
-            &folder,
-        )?)
-    } else {
-        None
+    let tasks = wanted.as_ref().unwrap_or(&study_plan.plan);
+    let mut summary = execute(tasks, &store, &runner, &options, &both);
+    let mut repairs = 0;
+    let report = loop {
+        if !request.only.is_empty() {
+            break None;
+        }
+        match summary::write(study, &study_plan, &store, &summary, &folder) {
+            // A result that is damaged, and that no task read: it is computed again.
+            Err(error) if repairs < REPAIRS && error.corrupt_key().is_some() => {
+                repairs += 1;
+                if let Some(key) = error.corrupt_key() {
+                    store.set_aside(&key)?;
+                }
+                tracing::warn!(%error, "computing it again");
+                let before = std::mem::take(&mut summary.finished);
+                summary = execute(tasks, &store, &runner, &options, &both);
+                summary.finished.extend(before);
+            }
+            // What failed is told first; a full disk often spoils the report as well.
+            Err(error) if !summary.failed.is_empty() => {
+                tracing::warn!(%error, "the report of what is there could not be written");
+                break None;
+            }
+            written => break Some(written?),
+        }
     };
-    ledger.close()?;
+    let closed = ledger.close();
+    if summary.failed.is_empty() {
+        closed?;
+    }
     drop(lock);
     Ok(Outcome {
         summary,
@@ -220,6 +263,18 @@ fn matches(pattern: &str, name: &str) -> bool {
             (0..=tail.len()).any(|i| tail.is_char_boundary(i) && matches(rest, &tail[i..]))
         }),
     }
+}
+
+/// The sweeps and arms that the last run of a folder was asked for; none if the folder does not say.
+///
+/// # Errors
+///
+/// A file that cannot be read, or holds something else.
+pub fn selection(folder: &Path) -> Result<Selection, RunError> {
+    let Some(bytes) = files::read_optional(&folder.join(SELECTION))? else {
+        return Ok(Selection::default());
+    };
+    Ok(serde_json::from_slice(&bytes).map_err(io::Error::from)?)
 }
 
 /// Reads the study that a run folder was made from.

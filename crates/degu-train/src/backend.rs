@@ -263,6 +263,29 @@ pub fn open(
     max_batch: usize,
     threads: usize,
 ) -> Result<Box<dyn Backend>> {
+    Ok(choose(recipe, kind, device, max_batch, threads)?.backend)
+}
+
+/// A backend, and why it is this one.
+pub struct Chosen {
+    /// The network.
+    pub backend: Box<dyn Backend>,
+    /// Why, as a clause for logs: "the engine has a kernel for every layer".
+    pub why: String,
+}
+
+/// As [`open`], with the reason of the choice.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn choose(
+    recipe: &Recipe<'_>,
+    kind: BackendKind,
+    device: &candle_core::Device,
+    max_batch: usize,
+    threads: usize,
+) -> Result<Chosen> {
     let head = (recipe.head)()?;
     let io = ModelIo {
         length: recipe.length,
@@ -270,8 +293,17 @@ pub fn open(
         output: recipe.output,
     };
     let autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?;
-    if kind == BackendKind::Autograd || !device.is_cpu() {
-        return Ok(Box::new(autograd));
+    let taped = |autograd: Autograd, why: String| {
+        Ok(Chosen {
+            backend: Box::new(autograd),
+            why,
+        })
+    };
+    if kind == BackendKind::Autograd {
+        return taped(autograd, "asked for".to_owned());
+    }
+    if !device.is_cpu() {
+        return taped(autograd, "the fused engine is for the CPU".to_owned());
     }
     let graph: Option<Graph> = autograd.graph();
     let Some(graph) = graph else {
@@ -282,7 +314,10 @@ pub fn open(
                 help: "use `backend = \"auto\"`",
             }))
         } else {
-            Ok(Box::new(autograd))
+            taped(
+                autograd,
+                "the architecture has no description as a graph".to_owned(),
+            )
         };
     };
     match Fused::new(
@@ -293,11 +328,14 @@ pub fn open(
         max_batch,
         threads,
     ) {
-        Ok(fused) => Ok(Box::new(fused)),
+        Ok(fused) => Ok(Chosen {
+            backend: Box::new(fused),
+            why: "the engine has a kernel for every layer".to_owned(),
+        }),
         Err(error) if kind == BackendKind::Fused => Err(error),
         Err(error) => {
             tracing::info!(%error, "the fused engine does not cover this network; training with autograd");
-            Ok(Box::new(autograd))
+            taped(autograd, error.to_string())
         }
     }
 }

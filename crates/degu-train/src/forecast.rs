@@ -111,16 +111,6 @@ impl HostForecast {
         }
     }
 
-    /// One task of every row as f64: column `task` of `values`, which has the layout of the means.
-    pub fn column(&self, values: &[f32], task: usize) -> Vec<f64> {
-        values
-            .iter()
-            .skip(task)
-            .step_by(self.width.max(1))
-            .map(|v| f64::from(*v))
-            .collect()
-    }
-
     /// As safetensors.
     ///
     /// # Errors

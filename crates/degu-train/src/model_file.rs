@@ -80,6 +80,9 @@ pub struct ModelCard {
     pub parameters: usize,
     /// Fitted calibrators by name.
     pub calibration: BTreeMap<String, CalibrationCard>,
+    /// The calibration that is meant where none is named: the first of the experiment file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_calibration: Option<String>,
     /// Metrics on the test split, as `metric/task`, to recognise the model by.
     pub metrics: BTreeMap<String, f64>,
 }
@@ -316,7 +319,10 @@ pub fn weights_from_bytes(data: &[u8]) -> Result<Weights> {
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut beside: PathBuf = path.to_owned();
     beside.set_extension("partial");
-    fs_err::write(&beside, bytes)?;
-    fs_err::rename(&beside, path)?;
-    Ok(())
+    let written = fs_err::write(&beside, bytes).and_then(|()| fs_err::rename(&beside, path));
+    if written.is_err() {
+        // The first error is the one to report; a leftover that cannot be removed changes nothing.
+        let _ = fs_err::remove_file(&beside);
+    }
+    Ok(written?)
 }

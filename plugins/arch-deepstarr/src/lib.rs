@@ -131,6 +131,8 @@ degu_core::register!(Architecture "deepstarr", DeepStarr, revision = 1,
     "four convolutions and two dense layers, for enhancer activity",
     cite = "doi:10.1038/s41588-022-01048-5");
 
+degu_core::document!("lib.rs");
+
 #[cfg(test)]
 mod tests {
     use super::DeepStarr;

@@ -167,6 +167,8 @@ degu_core::register!(Architecture "residualbind", ResidualBind, revision = 1,
     "dilated residual block between wide convolutions, for MPRA activity",
     cite = "doi:10.1371/journal.pcbi.1008925");
 
+degu_core::document!("lib.rs");
+
 #[cfg(test)]
 mod tests {
     use super::ResidualBind;

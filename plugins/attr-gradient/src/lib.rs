@@ -99,6 +99,8 @@ degu_core::register!(Attributor "saliency", Saliency, revision = 1,
     "gradient of a prediction with respect to the sequence",
     cite = "doi:10.1186/s13059-023-02956-3");
 
+degu_core::document!("lib.rs");
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -227,6 +227,10 @@ impl Augmentation for EvoAug {
         Ok(())
     }
 
+    fn adds_noise(&self) -> bool {
+        self.operations.contains(&Operation::Noise)
+    }
+
     fn fine_tune(&self) -> Option<FineTune> {
         (self.fine_tune_epochs > 0).then_some(FineTune {
             epochs: self.fine_tune_epochs,

@@ -48,3 +48,5 @@ degu_core::register!(
     "deletion, insertion, translocation, inversion, mutation, reverse complement and noise, per sequence",
     cite = "doi:10.1186/s13059-023-02941-w"
 );
+
+degu_core::document!("lib.rs");

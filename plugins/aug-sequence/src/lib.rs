@@ -48,3 +48,5 @@ degu_core::register!(
     "shuffled sequences; for dynamic labels",
     cite = "doi:10.1101/2024.11.13.623485"
 );
+
+degu_core::document!("lib.rs");

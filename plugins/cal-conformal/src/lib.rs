@@ -143,3 +143,5 @@ impl Calibrator for SplitConformalConfig {
 degu_core::register!(Calibrator "split-conformal", SplitConformalConfig, revision = 1,
     "intervals from held-out residuals, plain or scaled by a predicted spread",
     cite = "doi:10.1080/01621459.2017.1307116");
+
+degu_core::document!("lib.rs");

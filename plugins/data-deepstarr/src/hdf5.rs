@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use degu_core::{DatasetInfo, OutputKind, Result, Row, Split};
+use degu_core::{DatasetInfo, InMemory, OutputKind, Result, Row, Split};
 use degu_genome::{BaseOrder, Hdf5File, Rows, strand_groups};
 use fs_err::File;
 
 use crate::config::DeepStarr;
-use crate::memory::{InMemory, reading, unusable};
+use crate::error::{reading, unusable};
 
 const PARTS: [(Split, &[&str]); 3] = [
     (Split::Train, &["train"]),
@@ -48,25 +48,17 @@ pub(crate) fn read(config: &DeepStarr) -> Result<InMemory> {
     }
     let file = Hdf5File::open(path).map_err(reading)?;
     let order = BaseOrder::parse(&config.base_order).map_err(reading)?;
-    let mut data = InMemory {
-        info: DatasetInfo {
-            title: format!(
-                "DeepSTARR file {}",
-                path.file_name().unwrap_or_default().to_string_lossy()
-            ),
-            length: 0,
-            tasks: config.tasks.clone(),
-            unit: "log2 enrichment".to_owned(),
-            output: OutputKind::Scalar,
-            replicates: 1,
-        },
-        rows: Vec::new(),
-        codes: Vec::new(),
-        y: Vec::new(),
-        notes: Vec::new(),
-        tables: Vec::new(),
-        columns: Vec::new(),
-    };
+    let mut data = InMemory::new(DatasetInfo {
+        title: format!(
+            "DeepSTARR file {}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ),
+        length: 0,
+        tasks: config.tasks.clone(),
+        unit: "log2 enrichment".to_owned(),
+        output: OutputKind::Scalar,
+        replicates: 1,
+    });
     for (split, words) in PARTS {
         let Some((x, y)) = names(&file, words) else {
             data.notes

@@ -33,8 +33,8 @@
 //! Counts of the tests on the sample were taken from its files with a separate script.
 
 mod config;
+mod error;
 mod hdf5;
-mod memory;
 mod table;
 
 pub use config::DeepStarr;
@@ -45,3 +45,5 @@ degu_core::register!(
     "STARR-seq of Drosophila S2 cells: tables, FASTA with tables, or HDF5 in three layouts",
     cite = "doi:10.1038/s41588-022-01048-5"
 );
+
+degu_core::document!("lib.rs");

@@ -1,10 +1,12 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use degu_core::{DatasetInfo, OutputKind, Result, Row, Split};
-use degu_genome::{FastaReader, TableReader, duplicate_ids, strand_groups};
+use degu_core::{DatasetInfo, InMemory, OutputKind, Result, Row, Split};
+use degu_genome::{
+    FastaReader, TableOptions, TableReader, duplicate_ids, strand_groups, table_column,
+};
 
 use crate::config::DeepStarr;
-use crate::memory::{InMemory, reading, unusable};
+use crate::error::{reading, unusable};
 
 /// The region of a tile: its `ID` without the strand field, as in `chrX_100_348_-_peak_849bp_region`; `None` if there is none.
 ///
@@ -35,29 +37,30 @@ pub fn chromosome_of(id: &str) -> Option<&str> {
 }
 
 pub(crate) fn read(config: &DeepStarr) -> Result<InMemory> {
-    let mut data = InMemory {
-        info: DatasetInfo {
-            title: format!(
-                "DeepSTARR tables {}",
-                config.files[0]
-                    .path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-            ),
-            length: 0,
-            tasks: config.tasks.clone(),
-            unit: "log2 enrichment".to_owned(),
-            output: OutputKind::Scalar,
-            replicates: 1,
-        },
-        rows: Vec::new(),
-        codes: Vec::new(),
-        y: Vec::new(),
-        notes: Vec::new(),
-        tables: config.files.iter().map(|file| file.path.clone()).collect(),
-        columns: Vec::new(),
-    };
+    let mut data = InMemory::new(DatasetInfo {
+        title: format!(
+            "DeepSTARR tables {}",
+            config.files[0]
+                .path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+        ),
+        length: 0,
+        tasks: config.tasks.clone(),
+        unit: "log2 enrichment".to_owned(),
+        output: OutputKind::Scalar,
+        replicates: 1,
+    });
+    let tables: Vec<PathBuf> = config.files.iter().map(|file| file.path.clone()).collect();
+    data.read_column = Some(Box::new(move |name| {
+        let mut values = Vec::new();
+        for path in &tables {
+            let of_table = table_column(path, &TableOptions::default(), name, None);
+            values.extend(of_table.map_err(reading)?);
+        }
+        Ok(values)
+    }));
     let mut ambiguous = 0;
     for part in 0..config.files.len() {
         read_table(config, part, &mut data, &mut ambiguous)?;

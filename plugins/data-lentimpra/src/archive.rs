@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use degu_core::{DatasetInfo, OutputKind, Result, Row, Split};
+use degu_core::{DatasetInfo, InMemory, OutputKind, Result, Row, Split};
 use degu_genome::{BaseOrder, Hdf5File, Rows, strand_groups};
 use fs_err::File;
 
 use crate::config::{Adapters, LentiMpra};
 use crate::elements::{Flanks, bare};
-use crate::memory::{InMemory, reading, unusable};
+use crate::error::{reading, unusable};
 
 /// Names of the groups, in the order of the rows.
 const GROUPS: [(&str, Split); 3] = [
@@ -47,32 +47,23 @@ pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
     let file = Hdf5File::open(path).map_err(reading)?;
     let order = BaseOrder::parse(&config.base_order).map_err(reading)?;
     let flanks = Flanks::of(config)?;
-    let mut data = InMemory {
-        info: DatasetInfo {
-            title: format!(
-                "lentiMPRA archive {}",
-                path.file_name().unwrap_or_default().to_string_lossy()
-            ),
-            length: 0,
-            tasks: vec![
-                config
-                    .tasks
-                    .first()
-                    .cloned()
-                    .unwrap_or_else(|| "activity".to_owned()),
-            ],
-            unit: config.unit.clone(),
-            output: OutputKind::Scalar,
-            replicates: 1,
-        },
-        rows: Vec::new(),
-        codes: Vec::new(),
-        y: Vec::new(),
-        replicate_std: None,
-        weight: None,
-        notes: Vec::new(),
-        table: None,
-    };
+    let mut data = InMemory::new(DatasetInfo {
+        title: format!(
+            "lentiMPRA archive {}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ),
+        length: 0,
+        tasks: vec![
+            config
+                .tasks
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "activity".to_owned()),
+        ],
+        unit: config.unit.clone(),
+        output: OutputKind::Scalar,
+        replicates: 1,
+    });
     let mut elements: Vec<Vec<u8>> = Vec::new();
     let mut stds: Vec<f32> = Vec::new();
     let mut widths = Vec::new();

@@ -6,7 +6,7 @@ use degu_core::{Error, Result};
 use degu_genome::{decode, encode};
 
 use crate::config::{Adapters, LentiMpra};
-use crate::memory::{reading, unusable};
+use crate::error::{reading, unusable};
 
 /// The adaptors as base codes and what happens to them.
 pub(crate) struct Flanks {

@@ -38,10 +38,9 @@
 //! Counts and correlations of the tests on real tables were taken from the tables themselves with a separate script.
 
 mod archive;
-mod assay;
 mod config;
 mod elements;
-mod memory;
+mod error;
 mod orientation;
 mod table;
 
@@ -53,3 +52,5 @@ degu_core::register!(
     "lentiMPRA library: table with replicates and barcode counts, or the HDF5 archive of DEGU",
     cite = "doi:10.1038/s41586-024-08430-9"
 );
+
+degu_core::document!("lib.rs");

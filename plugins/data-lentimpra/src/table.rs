@@ -1,12 +1,13 @@
 //! Libraries as tables.
 
-use degu_core::{DatasetInfo, OutputKind, Result, Row};
-use degu_genome::{Column, TableReader, duplicate_ids, strand_groups};
+use degu_core::{DatasetInfo, InMemory, OutputKind, Result, Row};
+use degu_genome::{
+    Column, TableOptions, TableReader, TaskColumns, duplicate_ids, strand_groups, table_column,
+};
 
-use crate::assay::TaskColumns;
 use crate::config::LentiMpra;
 use crate::elements::{Flanks, bare};
-use crate::memory::{InMemory, reading, unusable};
+use crate::error::{reading, unusable};
 use crate::orientation::orientation_pairs;
 
 pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
@@ -25,29 +26,25 @@ pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
         .column(&config.name)
         .or_else(|_| table.column_at(0))
         .map_err(reading)?;
-    let columns = table.columns().to_vec();
     let flanks = Flanks::of(config)?;
 
-    let mut data = InMemory {
-        info: DatasetInfo {
-            title: format!(
-                "lentiMPRA library {}",
-                path.file_name().unwrap_or_default().to_string_lossy()
-            ),
-            length: 0,
-            tasks: tasks.iter().map(|(name, _)| name.clone()).collect(),
-            unit: config.unit.clone(),
-            output: OutputKind::Scalar,
-            replicates: config.replicates.len().max(1),
-        },
-        rows: Vec::new(),
-        codes: Vec::new(),
-        y: Vec::new(),
-        replicate_std: (!config.replicates.is_empty()).then(Vec::new),
-        weight: None,
-        notes: Vec::new(),
-        table: Some((path.to_path_buf(), columns)),
-    };
+    let mut data = InMemory::new(DatasetInfo {
+        title: format!(
+            "lentiMPRA library {}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ),
+        length: 0,
+        tasks: tasks.iter().map(|(name, _)| name.clone()).collect(),
+        unit: config.unit.clone(),
+        output: OutputKind::Scalar,
+        replicates: config.replicates.len().max(1),
+    });
+    data.replicate_std = (!config.replicates.is_empty()).then(Vec::new);
+    data.columns = table.columns().to_vec();
+    let source = path.to_path_buf();
+    data.read_column = Some(Box::new(move |name| {
+        table_column(&source, &TableOptions::default(), name, None).map_err(reading)
+    }));
     let mut elements: Vec<Vec<u8>> = Vec::new();
     let mut barcodes: Vec<f64> = Vec::new();
     let (mut ambiguous, mut set_aside) = (0, 0);

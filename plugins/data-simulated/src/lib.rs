@@ -61,3 +61,5 @@ degu_core::register!(
     "motif grammar with known mean and noise, replicates and its own split; needs no file",
     cite = "https://arxiv.org/abs/2601.14969"
 );
+
+degu_core::document!("lib.rs");

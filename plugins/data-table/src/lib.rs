@@ -29,9 +29,8 @@
 //!
 //! Counts and correlations of the tests on real tables were taken from the tables themselves with a separate script.
 
-mod assay;
 mod config;
-mod memory;
+mod error;
 mod read;
 mod sequences;
 
@@ -41,3 +40,5 @@ degu_core::register!(
     Dataset "table", Table, revision = 1,
     "any table of sequences and measurements, or FASTA and a table; replicates, barcodes, unequal lengths"
 );
+
+degu_core::document!("lib.rs");

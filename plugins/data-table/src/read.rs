@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{DatasetInfo, OutputKind, Result, Row, Split};
-use degu_genome::{Column, TableOptions, TableReader, duplicate_ids, strand_groups};
+use degu_core::{DatasetInfo, InMemory, OutputKind, Result, Row, Split};
+use degu_genome::{
+    Column, TableOptions, TableReader, TaskColumns, duplicate_ids, strand_groups, table_column,
+};
 
-use crate::assay::TaskColumns;
 use crate::config::Table;
-use crate::memory::{InMemory, reading, unusable};
+use crate::error::{reading, unusable};
 use crate::sequences::{by_name, fit};
 
 /// The columns that say what a row is.
@@ -64,29 +65,22 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
         .as_ref()
         .map(|f| by_name(&f.path))
         .transpose()?;
-    let mut data = InMemory {
-        info: DatasetInfo {
-            title: format!(
-                "table {}",
-                path.file_name().unwrap_or_default().to_string_lossy()
-            ),
-            length: 0,
-            tasks: config.tasks.clone(),
-            unit: config.unit.clone(),
-            output: OutputKind::Scalar,
-            replicates: config.replicates.values().map(Vec::len).max().unwrap_or(1),
-        },
-        rows: Vec::new(),
-        codes: Vec::new(),
-        y: Vec::new(),
-        replicate_std: (!config.replicates.is_empty()).then(Vec::new),
-        weight: columns.weight.as_ref().map(|_| Vec::new()),
-        notes: Vec::new(),
-        path: path.to_path_buf(),
-        options,
-        columns: table.columns().to_vec(),
-        lines: Vec::new(),
-    };
+    let mut data = InMemory::new(DatasetInfo {
+        title: format!(
+            "table {}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ),
+        length: 0,
+        tasks: config.tasks.clone(),
+        unit: config.unit.clone(),
+        output: OutputKind::Scalar,
+        replicates: config.replicates.values().map(Vec::len).max().unwrap_or(1),
+    });
+    data.replicate_std = (!config.replicates.is_empty()).then(Vec::new);
+    data.weight = columns.weight.as_ref().map(|_| Vec::new());
+    data.columns = table.columns().to_vec();
+    // Lines of the rows in use, ascending.
+    let mut lines: Vec<u64> = Vec::new();
     let mut sequences: Vec<Vec<u8>> = Vec::new();
     let mut groups: BTreeMap<String, u64> = BTreeMap::new();
     let mut ambiguous = fasta.as_ref().map_or(0, |(_, ambiguous)| *ambiguous);
@@ -162,7 +156,7 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
             chromosome: text(&columns.chromosome)?,
             category: text(&columns.category)?,
         });
-        data.lines.push(row.line());
+        lines.push(row.line());
         sequences.push(sequence);
     }
     if data.rows.is_empty() {
@@ -177,11 +171,7 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
     }
     let (codes, length, [padded, cropped]) =
         fit(&sequences, config.length, config.fit, |row, problem| {
-            unusable(
-                path,
-                format!("row {row}, line {}", data.lines[row]),
-                problem,
-            )
+            unusable(path, format!("row {row}, line {}", lines[row]), problem)
         })?;
     data.codes = codes;
     data.info.length = length;
@@ -253,5 +243,9 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
         ));
     }
     data.notes = notes;
+    let source = path.to_path_buf();
+    data.read_column = Some(Box::new(move |name| {
+        table_column(&source, &options, name, Some(&lines)).map_err(reading)
+    }));
     Ok(data)
 }

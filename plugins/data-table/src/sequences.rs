@@ -7,7 +7,7 @@ use degu_core::{Error, Result};
 use degu_genome::{FastaReader, N};
 
 use crate::config::Fit;
-use crate::memory::{reading, unusable};
+use crate::error::{reading, unusable};
 
 /// Reads a FASTA file; a name may occur again with the same sequence only.
 pub(crate) fn by_name(path: &Path) -> Result<(BTreeMap<String, Vec<u8>>, usize)> {

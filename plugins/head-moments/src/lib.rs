@@ -29,3 +29,5 @@ mod point;
 
 pub use distilled::{Distilled, Positivity, TargetScale, Weights};
 pub use point::Point;
+
+degu_core::document!("lib.rs");

@@ -110,6 +110,8 @@ metric!(
     |y, m| metrics::mae(y, m).map(Some)
 );
 
+degu_core::document!("lib.rs");
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -167,3 +167,5 @@ macro_rules! build {
     )*};
 }
 build!(Mutagenesis, Shuffle, DinucleotideShuffle);
+
+degu_core::document!("lib.rs");

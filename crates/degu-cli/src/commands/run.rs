@@ -1,6 +1,9 @@
 //! `degu-lab run`, `resume`, `report`.
 
-use std::{path::PathBuf, sync::Arc, sync::atomic::AtomicBool};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use degu_study::{
     config::{ENVIRONMENT_PREFIX, Selection, Study, Sweeps},
@@ -60,26 +63,32 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     if args.dry_run {
         return plan::show(&study, &selection(&args.selection), output);
     }
-    execute(&study, &args.selection, &args.execution, output)
+    let points = selection(&args.selection);
+    execute(&study, points, &args.execution, output)
 }
 
 pub(crate) fn resume(args: &ResumeArgs, output: &mut Output) -> Result<()> {
-    let study = locked(&args.study, &args.runs)?;
-    execute(&study, &args.selection, &args.execution, output)
+    let (study, points) = locked(&args.study, &args.runs, &args.selection)?;
+    execute(&study, points, &args.execution, output)
 }
 
-/// The study that a run folder was made from; variables that would change it do not count.
-fn locked(name: &str, runs: &std::path::Path) -> Result<Study> {
+/// The study that a run folder was made from, and its sweeps and arms unless others are asked for; variables that would change
+/// it do not count.
+fn locked(name: &str, runs: &Path, asked: &SelectionArgs) -> Result<(Study, Selection)> {
     let folder = status::folder_of(name, runs)?;
     let mut env = config::environment();
     env.retain(|key, _| !key.starts_with(ENVIRONMENT_PREFIX));
-    Ok(run::locked(&folder, env)?)
+    let study = run::locked(&folder, env)?;
+    let asked = selection(asked);
+    if asked == Selection::default() {
+        return Ok((study, run::selection(&folder)?));
+    }
+    Ok((study, asked))
 }
 
 /// Writes the report of a study again; trains nothing.
 pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
-    let study = locked(&args.study, &args.runs)?;
-    let selection = selection(&args.selection);
+    let (study, selection) = locked(&args.study, &args.runs, &args.selection)?;
     let store = run::store(&study)?;
     let planned = run::planned(&study, &selection, &store)?;
     let survey = planned
@@ -103,12 +112,12 @@ pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
         &request,
         progress::observer(crate::args::ProgressMode::None).as_ref(),
     )?;
-    finish(&study, &args.selection, outcome, output)
+    finish(&study, outcome, output)
 }
 
 fn execute(
     study: &Study,
-    selected: &SelectionArgs,
+    selection: Selection,
     args: &ExecutionArgs,
     output: &mut Output,
 ) -> Result<()> {
@@ -120,7 +129,7 @@ fn execute(
         }
     };
     let request = Request {
-        selection: selection(selected),
+        selection,
         jobs: args.jobs,
         threads: args.threads,
         fail_fast: args.fail_fast,
@@ -130,15 +139,10 @@ fn execute(
     };
     let observer = progress::observer(args.progress);
     let outcome = run::run(study, &request, observer.as_ref())?;
-    finish(study, selected, outcome, output)
+    finish(study, outcome, output)
 }
 
-fn finish(
-    study: &Study,
-    selected: &SelectionArgs,
-    outcome: Outcome,
-    output: &mut Output,
-) -> Result<()> {
+fn finish(study: &Study, outcome: Outcome, output: &mut Output) -> Result<()> {
     let summary = outcome.summary;
     let exit = summary.exit_code();
     let ran = Ran {
@@ -167,7 +171,7 @@ fn finish(
     }
     Err(CliError::Outcome {
         code: exit,
-        problem: bad_news(&ran, selected),
+        problem: bad_news(&ran),
     })
 }
 
@@ -185,8 +189,8 @@ fn text(ran: &Ran) -> String {
     text
 }
 
-/// What failed, what waits for it, and the command that goes on.
-fn bad_news(ran: &Ran, selected: &SelectionArgs) -> String {
+/// What failed, what waits for it, and the command that goes on: a run folder knows its sweeps, arms and changed values.
+fn bad_news(ran: &Ran) -> String {
     let mut text = match ran.failed.len() {
         0 => "interrupted; what was finished is kept".to_owned(),
         1 => "1 task failed; what was finished is kept".to_owned(),
@@ -198,13 +202,6 @@ fn bad_news(ran: &Ran, selected: &SelectionArgs) -> String {
     if !ran.blocked.is_empty() {
         text.push_str(&format!("\n  blocked: {}", ran.blocked.join(", ")));
     }
-    let mut command = format!("degu-lab resume {}", ran.study);
-    for sweep in &selected.sweep {
-        command.push_str(&format!(" --sweep {sweep}"));
-    }
-    if selected.ablation {
-        command.push_str(" --ablation");
-    }
-    text.push_str(&format!("\n  go on with: {command}"));
+    text.push_str(&format!("\n  go on with: degu-lab resume {}", ran.study));
     text
 }

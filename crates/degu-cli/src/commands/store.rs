@@ -6,7 +6,7 @@ use degu_study::{
     exit::ExitCode,
     gc,
     plan::{show_bytes, show_seconds},
-    store::{Store, Summary},
+    store::{Store, StoreError, Summary},
 };
 use serde::Serialize;
 
@@ -130,6 +130,8 @@ struct Verified {
     bytes: u64,
     broken: Vec<String>,
     orphans: usize,
+    /// Where damaged artifacts lie now.
+    moved_to: Vec<PathBuf>,
 }
 
 pub(crate) fn verify(args: &VerifyArgs, output: &mut Output) -> Result<()> {
@@ -138,11 +140,17 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output) -> Result<()> {
         store.rebuild_index()?;
     }
     let report = store.verify()?;
+    // What is damaged is of no use, and a run that finds it by its name would believe in it.
+    let mut aside = Vec::new();
+    for key in report.broken.iter().filter_map(StoreError::corrupt_key) {
+        aside.push(store.set_aside(&key)?);
+    }
     let verified = Verified {
         objects: report.objects,
         bytes: report.bytes,
         broken: report.broken.iter().map(ToString::to_string).collect(),
         orphans: report.orphans.len(),
+        moved_to: aside,
     };
     output.result(&verified, || {
         let mut text = format!(
@@ -155,6 +163,9 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output) -> Result<()> {
         for broken in &verified.broken {
             text.push_str(&format!("  {broken}\n"));
         }
+        for place in &verified.moved_to {
+            text.push_str(&format!("  moved to `{}`\n", place.display()));
+        }
         text
     })?;
     if verified.broken.is_empty() {
@@ -163,7 +174,7 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output) -> Result<()> {
         Err(CliError::Outcome {
             code: ExitCode::STORE,
             problem: format!(
-                "{} artifacts are damaged; the next run computes them again",
+                "{} artifacts are damaged and were moved aside; the next run computes them again",
                 verified.broken.len()
             ),
         })

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use degu_core::Seed;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
@@ -17,7 +18,8 @@ use super::{
 };
 
 /// Which sweeps are run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sweeps {
     /// None.
     #[default]
@@ -29,7 +31,8 @@ pub enum Sweeps {
 }
 
 /// Which points of a study are run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Selection {
     /// Sweeps.
     pub sweeps: Sweeps,

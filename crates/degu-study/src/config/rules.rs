@@ -96,6 +96,26 @@ pub(crate) fn check(
             "write calibration = 0.5, or remove the calibration",
         );
     }
+    if let (Some(report), Some(calibration)) = (&partial.report, &partial.calibration)
+        && let Some(name) = &report.intervals
+        && !calibration.contains_key(name)
+    {
+        let names: Vec<&str> = calibration.keys().map(String::as_str).collect();
+        let near = degu_core::suggest::nearest(name, names.iter().copied());
+        let label = near.map_or_else(
+            || "not known".to_owned(),
+            |n| format!("did you mean `{n}`?"),
+        );
+        rules.refuse(
+            &["report", "intervals"],
+            format!(
+                "no block [calibration.{name}]; the study has: {}",
+                names.join(", ")
+            ),
+            &label,
+            "name one of the calibrations, or add the block",
+        );
+    }
     if let Some(resources) = &partial.resources {
         rules.resources(resources.keys());
     }

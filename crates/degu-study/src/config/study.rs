@@ -197,11 +197,37 @@ impl Study {
 
     /// The study with every default filled in, as one file that loads to the same study: what a run keeps.
     pub fn locked_toml(&self) -> String {
-        let node = Node::from_json(&self.to_json(), &self.config.file);
+        let mut json = self.to_json();
+        self.keep_inheritance(&mut json);
+        let node = Node::from_json(&json, &self.config.file);
         node.as_ref()
             .and_then(Node::as_table)
             .map(write::to_toml)
             .unwrap_or_default()
+    }
+
+    /// Leaves out what `[distill.training]` has from `[training]`: a sweep or an arm that changes `[training]` reaches students
+    /// of a locked study as it did those of the file.
+    fn keep_inheritance(&self, json: &mut serde_json::Value) {
+        let own = self.config.tree.get("distill").and_then(Node::as_table);
+        let own = own.and_then(|distill| distill.get("training")?.as_table());
+        let Some(distill) = json
+            .get_mut("distill")
+            .and_then(serde_json::Value::as_object_mut)
+        else {
+            return;
+        };
+        match (
+            own,
+            distill
+                .get_mut("training")
+                .and_then(serde_json::Value::as_object_mut),
+        ) {
+            (Some(own), Some(training)) => training.retain(|key, _| own.get(key).is_some()),
+            _ => {
+                distill.remove("training");
+            }
+        }
     }
 
     /// Every value with its origin, defaults included: `config show --origin`.

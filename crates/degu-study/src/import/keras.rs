@@ -147,6 +147,7 @@ fn describe(file: &Path, options: &Options) -> Result<(ModelCard, Autograd), Imp
         data: format!("keras weights {}", digest.to_hex()),
         parameters: network.store().parameter_count(),
         calibration: BTreeMap::new(),
+        default_calibration: None,
         metrics: BTreeMap::new(),
     };
     Ok((card, network))

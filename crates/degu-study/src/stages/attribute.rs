@@ -90,7 +90,18 @@ fn chosen(data: &PreparedData, keys: &AttributeKeys) -> Result<Vec<usize>> {
                 help: "sequences are ordered by the measurement of a task",
             })?,
     };
-    let measured = |row: &usize| f64::from(data.measured.mean[row * width + task]);
+    // A profile counts with the mean of its known bins.
+    let measured = |row: &usize| {
+        let bins = data.measured.mean[row * width..(row + 1) * width]
+            .iter()
+            .skip(task)
+            .step_by(data.tasks());
+        let known: Vec<f64> = bins
+            .map(|v| f64::from(*v))
+            .filter(|v| v.is_finite())
+            .collect();
+        known.iter().sum::<f64>() / known.len() as f64
+    };
     match keys.sequences.order {
         SequenceOrder::Source => {}
         SequenceOrder::Highest | SequenceOrder::Lowest => {

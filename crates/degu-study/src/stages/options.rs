@@ -1,9 +1,10 @@
 //! From the sections of an experiment file to what training takes.
 
+use degu_core::Augmentation;
 use degu_nn::{optim, schedule};
 use degu_stats::moments;
 use degu_train::{
-    Device, FitOptions,
+    BackendKind, Device, FitOptions,
     fit::{StoppingOptions, Watched},
     stopping,
 };
@@ -51,6 +52,32 @@ pub(crate) fn fit_options(training: &Training) -> Result<FitOptions> {
         gradient_clip: training.gradient_clip.unwrap_or(0.0),
         checkpoint_steps: training.checkpoint.every_steps as u64,
     })
+}
+
+/// The backend to ask for, and why where the study itself leaves no choice.
+///
+/// # Errors
+///
+/// The fused engine for something that it has no kernel for.
+pub(crate) fn backend(
+    training: &Training,
+    augmentation: Option<&dyn Augmentation>,
+) -> Result<(BackendKind, Option<&'static str>)> {
+    let beyond = if augmentation.is_some_and(Augmentation::adds_noise) {
+        Some("the augmentation adds noise to the input, and the fused engine trains on base codes")
+    } else if matches!(training.optimizer, OptimizerConfig::Sgd { .. }) {
+        Some("the fused engine has no kernel for `sgd`")
+    } else {
+        None
+    };
+    match (training.backend, beyond) {
+        (BackendKind::Fused, Some(what)) => Err(StageError::Study {
+            what: format!("`training.backend` is \"fused\", but {what}"),
+            help: "use `backend = \"auto\"`, which takes autograd here",
+        }),
+        (BackendKind::Auto, Some(_)) => Ok((BackendKind::Autograd, beyond)),
+        (kind, _) => Ok((kind, None)),
+    }
 }
 
 /// Options of the phase on unchanged data.
@@ -209,7 +236,7 @@ pub(crate) fn split_spec(config: &SplitConfig) -> Result<SplitSpec> {
     };
     let group = match &config.group {
         Group::Sequence => GroupRule::Dataset,
-        Group::Cluster => GroupRule::Cluster,
+        Group::NearDuplicates => GroupRule::Cluster,
         Group::None => GroupRule::None,
         Group::Column(name) => GroupRule::Column(name.clone()),
     };

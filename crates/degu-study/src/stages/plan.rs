@@ -1,21 +1,21 @@
 //! From a study to its tasks.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod fields;
+mod files;
 
-use degu_core::{Resolved, SlotTrait};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
 use serde_json::{Value, json};
 
 use super::{REVISION, Result, StageError};
 use crate::{
     config::{AttributeModels, Labels, Point, Study, Vary},
-    key::{KeyFields, to_value},
+    key::KeyFields,
     plan::{Plan, Task},
     store::Store,
 };
+use fields::{backend, bug, of, training, value};
+use files::{FileParam, files, sha256, without_paths};
 
 /// What a task does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -304,6 +304,10 @@ impl Planner<'_> {
     }
 
     fn member(&mut self, study: &Arc<Study>, k: usize, prepare: &str) -> Result<String> {
+        let with = backend(
+            &study.training,
+            study.augmentation.0.as_ref().map(|a| &a.plugin),
+        )?;
         let augmentation = study.augmentation.0.as_ref().map(|a| of(&a.plugin));
         let plugins = json!({
             "architecture": of(&study.architecture.plugin),
@@ -319,7 +323,7 @@ impl Planner<'_> {
             numeric: Self::numeric(study),
             ..KeyFields::new("train", REVISION)
         };
-        let title = format!("trains member {k}");
+        let title = format!("trains member {k}{with}");
         Ok(self.add(
             Work::Member(k),
             &format!("train/member-{k}"),
@@ -358,6 +362,10 @@ impl Planner<'_> {
         control: bool,
     ) -> Result<String> {
         let distill = &study.distill;
+        let with = backend(
+            &distill.training,
+            distill.augmentation.0.as_ref().map(|a| &a.plugin),
+        )?;
         let dynamic = distill.labels == Labels::Dynamic;
         let augmentation = distill.augmentation.0.as_ref().map(|a| of(&a.plugin));
         let plugins = json!({
@@ -395,13 +403,13 @@ impl Planner<'_> {
             (
                 Work::Control(s),
                 format!("distill/control-{s}"),
-                format!("trains control {s} on the teacher's mean"),
+                format!("trains control {s} on the teacher's mean{with}"),
             )
         } else {
             (
                 Work::Student(s),
                 format!("distill/student-{s}"),
-                format!("distils student {s}"),
+                format!("distils student {s}{with}"),
             )
         };
         Ok(self.add(work, &id, fields, inputs, title, study))
@@ -423,114 +431,4 @@ impl Planner<'_> {
         );
         Ok(())
     }
-}
-
-/// A plugin as it enters a key.
-fn of<T: ?Sized + SlotTrait>(plugin: &Resolved<T>) -> Value {
-    json!({ "slot": T::SLOT.to_string(), "name": plugin.name, "revision": plugin.revision, "params": plugin.params })
-}
-
-fn value(settings: &impl serde::Serialize) -> Result<Value> {
-    to_value(settings).map_err(|e| StageError::Study {
-        what: e.to_string(),
-        help: "a setting must be a finite number",
-    })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
-fn bug(error: serde_json::Error) -> StageError {
-    StageError::Artifact {
-        file: "settings",
-        problem: error.to_string(),
-    }
-}
-
-/// The settings of a training that change its result.
-fn training(training: &crate::config::Training) -> Result<Value> {
-    let mut value = serde_json::to_value(training).map_err(bug)?;
-    if let Some(table) = value.as_object_mut() {
-        for hint in ["checkpoint", "device"] {
-            table.remove(hint);
-        }
-    }
-    Ok(value)
-}
-
-/// A file that a plugin's parameters name.
-struct FileParam {
-    at: String,
-    path: PathBuf,
-    sha256: Option<String>,
-}
-
-/// Every `{ path, sha256? }` table below `params` with a path.
-fn files(params: &Value) -> Vec<FileParam> {
-    fn walk(value: &Value, at: &str, found: &mut Vec<FileParam>) {
-        let Some(table) = value.as_object() else {
-            if let Some(list) = value.as_array() {
-                for (i, v) in list.iter().enumerate() {
-                    walk(v, &format!("{at}[{i}]"), found);
-                }
-            }
-            return;
-        };
-        if let Some(path) = table.get("path").and_then(Value::as_str)
-            && table.keys().all(|k| k == "path" || k == "sha256")
-        {
-            if !path.is_empty() {
-                let sha256 = table
-                    .get("sha256")
-                    .and_then(Value::as_str)
-                    .map(str::to_owned);
-                found.push(FileParam {
-                    at: at.to_owned(),
-                    path: Path::new(path).to_owned(),
-                    sha256,
-                });
-            }
-            return;
-        }
-        for (key, v) in table {
-            let at = if at.is_empty() {
-                key.clone()
-            } else {
-                format!("{at}.{key}")
-            };
-            walk(v, &at, found);
-        }
-    }
-    let mut found = Vec::new();
-    walk(params, "", &mut found);
-    found
-}
-
-/// The same value without the paths of files: contents enter a key, places do not.
-fn without_paths(value: Value) -> Value {
-    match value {
-        Value::Object(mut table) => {
-            if table.contains_key("path") && table.keys().all(|k| k == "path" || k == "sha256") {
-                table.clear();
-            }
-            Value::Object(
-                table
-                    .into_iter()
-                    .map(|(k, v)| (k, without_paths(v)))
-                    .collect(),
-            )
-        }
-        Value::Array(list) => Value::Array(list.into_iter().map(without_paths).collect()),
-        other => other,
-    }
-}
-
-fn sha256(path: &Path) -> Result<String> {
-    use sha2::Digest as _;
-    let mut file = fs_err::File::open(path)?;
-    let mut hasher = sha2::Sha256::new();
-    std::io::copy(&mut file, &mut hasher)?;
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect())
 }

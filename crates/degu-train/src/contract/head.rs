@@ -1,4 +1,4 @@
-//! H1 to H8: heads.
+//! H1 to H9: heads.
 
 use candle_core::{Device, Tensor, Var};
 use degu_core::{
@@ -96,6 +96,50 @@ pub(super) fn checks(
         "rescale multipliers of every part are complete",
         || complete(head),
     );
+    checks.run(
+        "H9",
+        "profiles [N, B, T] of several tasks are predicted and taught as such",
+        || profiles(head),
+    );
+}
+
+/// Bins of a profile.
+const BINS: usize = 3;
+
+fn profiles(head: &dyn Head) -> Checked {
+    let refused = |error: Error| match error {
+        Error::Unsupported { operation, .. } => {
+            Verdict::Skip(format!("`{operation}` takes no profiles"))
+        }
+        error => error.into(),
+    };
+    let raw = irregular("h9", &[ROWS, BINS, head.outputs()])?;
+    let prediction = head.predict(&raw, &mut Ctx::eval()).map_err(refused)?;
+    for (name, part) in parts(&prediction) {
+        ensure(part.dims() == [ROWS, BINS, TASKS], || {
+            format!(
+                "expected `{name}` of [{ROWS}, {BINS}, {TASKS}], found {:?}",
+                part.dims()
+            )
+        })?;
+    }
+    let flat = targets(ROWS * BINS, 1.0)?;
+    let shaped = |part: &Masked| -> degu_core::Result<Masked> {
+        let shape = (ROWS, BINS, TASKS);
+        Ok(Masked {
+            value: part.value.reshape(shape)?,
+            mask: part.mask.reshape(shape)?,
+        })
+    };
+    let targets = Targets {
+        mean: shaped(&flat.mean)?,
+        epistemic: flat.epistemic.as_ref().map(shaped).transpose()?,
+        aleatoric: flat.aleatoric.as_ref().map(shaped).transpose()?,
+    };
+    let loss = head.loss(&raw, &targets).map_err(refused)?;
+    ensure(loss.dims().is_empty() && number(&loss)?.is_finite(), || {
+        format!("expected a finite scalar, found {loss}")
+    })
 }
 
 fn number(t: &Tensor) -> degu_core::Result<f64> {
@@ -225,8 +269,14 @@ fn predicts(family: &dyn UncertaintyHead, head: &dyn Head) -> Checked {
 }
 
 /// Gradient descent on the raw outputs themselves: one target per task, all rows alike.
+///
+/// A head whose means are never negative (counts) is taught positive targets.
 fn learns(head: &dyn Head) -> Checked {
-    let wanted = [0.8, -0.7];
+    let wild = (irregular("h5 range", &[ROWS, head.outputs()])? * 30.0)?;
+    let positive = values(&head.predict(&wild, &mut Ctx::eval())?.mean)?
+        .iter()
+        .all(|mean| *mean >= 0.0);
+    let wanted = if positive { [0.8, 1.7] } else { [0.8, -0.7] };
     let full = |value: &[f64]| -> degu_core::Result<Masked> {
         let rows: Vec<f64> = (0..ROWS).flat_map(|_| value.to_vec()).collect();
         let value = Tensor::from_vec(rows, (ROWS, TASKS), &Device::Cpu)?;

@@ -14,7 +14,7 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// The calibrator that `--calibration` names, or the only one; `None` without `--interval`.
+    /// The calibrator that `--calibration` names, or the default of the card; `None` without `--interval`.
     pub(super) fn of(card: &ModelCard, args: &PredictArgs) -> Result<Option<Self>> {
         let Some(level) = args.interval else {
             return Ok(None);
@@ -36,13 +36,11 @@ impl Interval {
                 ));
             }
             (Some(name), _) => name.clone(),
-            (None, [only]) => (*only).clone(),
-            (None, _) => {
-                return Err(problem(format!(
-                    "the model has several calibrations: choose one with `--calibration` ({})",
-                    listed()
-                )));
-            }
+            (None, [first, ..]) => match &card.default_calibration {
+                Some(default) if card.calibration.contains_key(default) => default.clone(),
+                // A card of before there were defaults.
+                _ => (*first).clone(),
+            },
         };
         let saved = card.calibration.get(&name).ok_or_else(|| {
             problem(format!(

@@ -102,3 +102,5 @@ impl Architecture for Example {
 
 degu_core::register!(Architecture "example", Example, revision = 1,
     "two convolutions, a mean over positions and a dense layer");
+
+degu_core::document!("lib.rs");

@@ -91,7 +91,7 @@ impl Rules<'_> {
                 &["split", "group"],
                 message,
                 "contradicts `kind`",
-                "write group = \"cluster\"",
+                "write group = \"near_duplicates\"",
             );
         }
         for (i, pair) in split.allow_leakage.iter().enumerate() {

@@ -16,6 +16,25 @@ pub struct Report {
     /// Title of the page; the study's if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// The calibration whose intervals stand in `predictions.tsv.gz`, and that `degu-lab predict --interval` uses unless it is
+    /// told another; `main` if absent, or else the first by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<String>,
+}
+
+impl Report {
+    /// The calibration that is meant where none is named.
+    pub fn calibration<'a>(
+        &'a self,
+        mut names: impl Iterator<Item = &'a String>,
+    ) -> Option<&'a str> {
+        if let Some(name) = &self.intervals {
+            return Some(name);
+        }
+        let first = names.next()?;
+        let main = std::iter::once(first).chain(names).find(|n| *n == "main");
+        Some(main.unwrap_or(first))
+    }
 }
 
 impl Default for Report {
@@ -24,6 +43,7 @@ impl Default for Report {
             formats: vec![ReportFormat::Html, ReportFormat::Csv],
             compare_by: Vec::new(),
             title: None,
+            intervals: None,
         }
     }
 }

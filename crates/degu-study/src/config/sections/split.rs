@@ -26,8 +26,8 @@ pub struct SplitConfig {
     /// calibration part.
     #[schemars(extend("minimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub calibration: f64,
-    /// What makes rows a group: "sequence" (a sequence and its reverse complement), "cluster" (near-duplicates), "none", or
-    /// the name of a column.
+    /// What makes rows a group: "sequence" (a sequence and its reverse complement), "near_duplicates" (found in the sequences),
+    /// "none", or { column = "NAME" } of the source.
     pub group: Group,
     /// Pairs of parts that groups may straddle, as in "train/test"; every such pair is named in the report.
     pub allow_leakage: Vec<String>,
@@ -97,40 +97,18 @@ pub struct Chromosomes {
     pub test: Vec<String>,
 }
 
-/// What makes rows a group.
+/// What makes rows a group: a word, or a table with the name of a column, so that no column can be mistaken for a word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[serde(rename_all = "snake_case")]
 pub enum Group {
-    /// A sequence and its reverse complement.
+    /// The groups of the data set: a sequence and its reverse complement, as a rule.
     Sequence,
-    /// Sequences that share most of their k-mers.
-    Cluster,
+    /// Sequences that share a quarter or more of their 16-mers, on either strand; found anew in the sequences.
+    NearDuplicates,
     /// Every row is its own group.
     None,
-    /// A column of the source.
+    /// A column of the source: rows with the same value.
     Column(String),
-}
-
-impl From<String> for Group {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "sequence" => Self::Sequence,
-            "cluster" => Self::Cluster,
-            "none" => Self::None,
-            _ => Self::Column(text),
-        }
-    }
-}
-
-impl From<Group> for String {
-    fn from(group: Group) -> Self {
-        match group {
-            Group::Sequence => "sequence".to_owned(),
-            Group::Cluster => "cluster".to_owned(),
-            Group::None => "none".to_owned(),
-            Group::Column(name) => name,
-        }
-    }
 }
 
 impl JsonSchema for Group {
@@ -139,6 +117,21 @@ impl JsonSchema for Group {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "examples": ["sequence", "cluster", "none"] })
+        json_schema!({ "anyOf": [
+            {
+                "type": "string",
+                "enum": ["sequence", "near_duplicates", "none"],
+                "description": "sequence: the groups of the data set, as a rule a sequence and its reverse complement; \
+                    near_duplicates: sequences that share a quarter or more of their 16-mers on either strand, found anew; \
+                    none: every row is its own group.",
+            },
+            {
+                "type": "object",
+                "description": "Rows with the same value in a column of the source.",
+                "properties": { "column": { "type": "string", "minLength": 1 } },
+                "required": ["column"],
+                "additionalProperties": false,
+            },
+        ] })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use degu_train::BackendKind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub struct Training {
     pub fine_tune: Option<FineTuneConfig>,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// What computes: "fused" (kernels of our own, CPU, Adam), "autograd" (any network, device and optimizer), or "auto": fused
+    /// wherever it can. The choice and its reason are in the log and in the report.
+    pub backend: BackendKind,
     /// Type of parameters and activations.
     pub precision: Precision,
 }
@@ -51,6 +55,7 @@ impl Default for Training {
             checkpoint: Checkpoint::default(),
             fine_tune: None,
             device: DeviceChoice::default(),
+            backend: BackendKind::default(),
             precision: Precision::default(),
         }
     }

@@ -8,7 +8,7 @@ use crate::config::{
     error::{Code, ConfigError},
     expect::{describe, list},
     node::{Node, Value},
-    path::KeyPath,
+    path::{KeyPath, Step},
 };
 
 impl<'a> Walker<'a> {
@@ -41,6 +41,9 @@ impl<'a> Walker<'a> {
             _ => true,
         };
         if let Some(branch) = fitting.iter().find(named).or(fitting.first()) {
+            if self.no_such_word(node, branch, branches, path) {
+                return;
+            }
             return self.node(node, **branch, path);
         }
         let expected: Vec<String> = branches
@@ -50,6 +53,45 @@ impl<'a> Walker<'a> {
         let message = format!("expected {}, found {}", expected.join(" or "), node.found());
         let error = ConfigError::new(Code::Type, path.clone(), message).at(&node.place);
         self.report(error.label("wrong type"));
+    }
+
+    /// Reports a word that is none of a branch's, naming the tables that could stand there instead.
+    fn no_such_word(
+        &mut self,
+        node: &Node,
+        branch: &At<'a>,
+        branches: &[At<'a>],
+        path: &KeyPath,
+    ) -> bool {
+        let known = constants_of(branch);
+        let Some(word) = node.as_str() else {
+            return false;
+        };
+        if known.is_empty() || known.iter().any(|k| k.as_str() == Some(word)) {
+            return false;
+        }
+        let tables: Vec<String> = branches
+            .iter()
+            .filter_map(|b| b.get("required")?.as_array()?.first()?.as_str())
+            .map(|key| format!("{{ {key} = \"..\" }}"))
+            .collect();
+        let mut expected: Vec<String> = known.iter().map(ToString::to_string).collect();
+        expected.extend(tables.iter().cloned());
+        let words: Vec<&str> = known.iter().filter_map(|k| k.as_str()).collect();
+        let label = nearest(word, words.iter().copied()).map_or_else(
+            || "not known".to_owned(),
+            |near| format!("did you mean \"{near}\"?"),
+        );
+        let message = format!("expected {}, found {}", expected.join(", "), node.found());
+        let mut error = ConfigError::new(Code::Value, path.clone(), message)
+            .at(&node.place)
+            .label(label);
+        if let (Some(Step::Key(key)), Some(table)) = (path.0.last(), tables.first()) {
+            let written = table.replace("..", word);
+            error = error.help(format!("if `{word}` is meant as such: {key} = {written}"));
+        }
+        self.report(error);
+        true
     }
 
     pub(super) fn tagged(

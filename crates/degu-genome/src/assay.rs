@@ -1,9 +1,10 @@
 //! Columns of measurements: activities, replicates and barcode counts.
 
-use degu_genome::{Column, GenomeError, Row, TableReader};
+use crate::{Column, GenomeError, Row, TableReader};
 
 /// Where the measurements of one task stand.
-pub(crate) struct TaskColumns {
+#[derive(Debug, Clone)]
+pub struct TaskColumns {
     /// One column, or the replicates.
     measurements: Vec<Column>,
     /// None, or one per measurement.
@@ -11,7 +12,12 @@ pub(crate) struct TaskColumns {
 }
 
 impl TaskColumns {
-    pub(crate) fn find(
+    /// Finds the columns of the replicates and, where there are any, of their barcode counts.
+    ///
+    /// # Errors
+    ///
+    /// [`GenomeError`] naming a column that the table does not have, and the nearest.
+    pub fn find(
         table: &TableReader,
         measurements: &[String],
         barcodes: &[String],
@@ -28,20 +34,24 @@ impl TaskColumns {
 
 /// What was measured of one row and task.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Measured {
+pub struct Measured {
     /// Mean over the replicates measured; NaN if there is none.
-    pub(crate) mean: f64,
+    pub mean: f64,
     /// Standard deviation between them, ddof 1; NaN below two.
-    pub(crate) std: f64,
+    pub std: f64,
     /// Number of barcodes behind them.
-    pub(crate) barcodes: f64,
+    pub barcodes: f64,
     /// Measurements set aside for too few barcodes.
-    pub(crate) set_aside: usize,
+    pub set_aside: usize,
 }
 
 impl TaskColumns {
-    /// Reads a row.
-    pub(crate) fn read(&self, row: &Row<'_>, min_barcodes: u32) -> Result<Measured, GenomeError> {
+    /// Reads a row; measurements with fewer than `min_barcodes` barcodes are set aside.
+    ///
+    /// # Errors
+    ///
+    /// A field that is not a number, a number of barcodes that is not whole.
+    pub fn read(&self, row: &Row<'_>, min_barcodes: u32) -> Result<Measured, GenomeError> {
         let mut values = Vec::with_capacity(self.measurements.len());
         let mut barcodes = 0.0;
         let mut set_aside = 0;

@@ -1,0 +1,283 @@
+//! One network from its first weights to its artifact.
+
+use std::collections::BTreeMap;
+
+use degu_core::{Augmentation, LabelInfo, Seed, Split, UncertaintyHead};
+use degu_train::{
+    Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, Labels, ModelCard, Teacher,
+    backend::{Recipe, choose},
+    checkpoint::Checkpoint,
+    fit::DynamicLabels,
+    model_file::{self, PluginCard},
+};
+
+use super::{
+    super::{PreparedData, StageError, options},
+    CARD, CURVE, PREDICTIONS, WEIGHTS,
+    observer::Observer,
+    plugin_card,
+};
+use crate::{
+    config::{Study, Training},
+    execute::{TaskContext, TaskError},
+    journal::Level,
+};
+
+const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The main phase that is done, while fine-tuning goes on.
+const MAIN_PHASE: &str = "main.safetensors";
+
+pub(super) type BuiltAugmentation = Option<Box<dyn Augmentation>>;
+
+/// Labels that the teacher makes for each batch.
+pub(super) struct Dynamic<'a> {
+    pub(super) teacher: &'a mut Teacher,
+    pub(super) append: bool,
+    pub(super) epistemic: bool,
+    pub(super) aleatoric: bool,
+}
+
+/// One network to train.
+pub(super) struct Job<'a> {
+    pub(super) name: String,
+    pub(super) study: &'a Study,
+    pub(super) data: &'a PreparedData,
+    pub(super) labels: &'a Labels,
+    pub(super) info: LabelInfo,
+    pub(super) head: &'a dyn UncertaintyHead,
+    pub(super) head_card: PluginCard,
+    pub(super) training: &'a Training,
+    pub(super) train: &'a [usize],
+    pub(super) init: Seed,
+    pub(super) streams: Seed,
+    pub(super) augmentation: BuiltAugmentation,
+}
+
+impl Job<'_> {
+    pub(super) fn run(
+        &self,
+        dynamic: Option<Dynamic<'_>>,
+        context: &TaskContext<'_>,
+    ) -> Result<(), TaskError> {
+        self.train(dynamic, context).map_err(|error| match error {
+            Failure::Stage(error) => error.into_task(),
+            Failure::Task(error) => error,
+        })
+    }
+
+    fn train(
+        &self,
+        dynamic: Option<Dynamic<'_>>,
+        context: &TaskContext<'_>,
+    ) -> Result<(), Failure> {
+        let options = options::fit_options(self.training)?;
+        let device = options::device(self.training.device).open()?;
+        let architecture = self.study.architecture.plugin.build()?;
+        let bind = || self.head.bind(&self.info);
+        let recipe = Recipe {
+            architecture: architecture.as_ref(),
+            head: &bind,
+            length: self.data.info.length,
+            output: self.data.output(),
+            seed: self.init,
+        };
+        // Dynamic labels may append the changed batch to the clean one; a single row may join the last batch.
+        let capacity = 2 * options.batch_size + 2;
+        let (kind, because) = options::backend(self.training, self.augmentation.as_deref())?;
+        let chosen = choose(&recipe, kind, &device, capacity, context.threads())?;
+        let mut backend = chosen.backend;
+        let why = because.map_or(chosen.why, str::to_owned);
+        let told = format!("{}: {why}", backend.describe());
+        context.message(Level::Info, format!("trains with {told}"));
+        context.note("backend", told.into());
+        let validation = self.data.rows(Split::Validation);
+        let fine_tune = self.fine_tune(&options);
+        let mut report =
+            self.phase(0, &options, dynamic, &validation, backend.as_mut(), context)?;
+        if let Some(options) = fine_tune {
+            let second = self.phase(1, &options, None, &validation, backend.as_mut(), context)?;
+            report.steps += second.steps;
+            report.best_value = second.best_value;
+            report.best_epoch = report.epochs.len() + second.best_epoch;
+            report.epochs.extend(second.epochs);
+        }
+        self.publish(backend.as_mut(), &report, context)
+    }
+
+    /// The phase on unchanged data, if the study or the augmentation asks for one.
+    fn fine_tune(&self, main: &FitOptions) -> Option<FitOptions> {
+        if let Some(config) = self.training.fine_tune {
+            return Some(options::fine_tune_options(
+                main,
+                config.epochs,
+                config.lr,
+                config.patience,
+            ));
+        }
+        let own = self.augmentation.as_ref()?.fine_tune()?;
+        let patience = main.early_stopping.patience;
+        Some(options::fine_tune_options(
+            main,
+            own.epochs,
+            own.learning_rate,
+            patience,
+        ))
+    }
+
+    fn phase(
+        &self,
+        phase: usize,
+        options: &FitOptions,
+        dynamic: Option<Dynamic<'_>>,
+        validation: &[usize],
+        backend: &mut dyn Backend,
+        context: &TaskContext<'_>,
+    ) -> Result<FitReport, Failure> {
+        let partial = context.partial();
+        if phase == 0
+            && let Some(done) = partial.load(MAIN_PHASE)?
+        {
+            let checkpoint = Checkpoint::from_bytes(&done)?;
+            backend.restore(&checkpoint.state)?;
+            let progress = checkpoint.progress;
+            return Ok(FitReport {
+                best_epoch: progress.stopping.best_epoch(),
+                best_value: progress.stopping.best().unwrap_or(f64::NAN),
+                steps: progress.step,
+                stopped_early: progress.stopping.should_stop(),
+                epochs: progress.records,
+            });
+        }
+        let name = if phase == 0 {
+            CHECKPOINT.to_owned()
+        } else {
+            format!("phase-{phase}-{CHECKPOINT}")
+        };
+        let resume = partial
+            .load(&name)?
+            .map(|bytes| Checkpoint::from_bytes(&bytes))
+            .transpose()?;
+        let flag = context.interrupt_flag();
+        let has_dynamic = dynamic.is_some();
+        let mut dynamic = dynamic;
+        let fitter = Fitter {
+            data: FitData {
+                examples: &self.data.examples,
+                labels: self.labels,
+                train: self.train,
+                validation,
+                augmentation: if phase == 0 {
+                    self.augmentation.as_deref()
+                } else {
+                    None
+                },
+                dynamic: dynamic.as_mut().map(|d| DynamicLabels {
+                    teacher: std::cell::RefCell::new(&mut *d.teacher),
+                    append: d.append,
+                    epistemic: d.epistemic,
+                    aleatoric: d.aleatoric,
+                }),
+            },
+            options,
+            phase,
+            seed: self.streams,
+            interrupt: &flag,
+        };
+        let rows = self.train.len() * if has_dynamic { 2 } else { 1 };
+        let mut observer = Observer::new(context, &name, rows);
+        let outcome = fitter.run(backend, resume, &mut observer);
+        if let Some(error) = observer.failed {
+            return Err(Failure::Task(TaskError::Store(error)));
+        }
+        let report = match outcome? {
+            FitOutcome::Finished(report) => report,
+            FitOutcome::Interrupted { .. } => return Err(Failure::Task(TaskError::Interrupted)),
+        };
+        if phase == 0 && self.fine_tune(options).is_some() {
+            // The best weights of the main phase, so that a run killed while fine-tuning does not train again.
+            let mut checkpoint = Checkpoint {
+                state: backend.state()?,
+                progress: degu_train::checkpoint::Progress::new(options),
+            };
+            checkpoint.progress.records.clone_from(&report.epochs);
+            checkpoint.progress.step = report.steps;
+            checkpoint.state.first.clear();
+            checkpoint.state.second.clear();
+            checkpoint.state.updates = 0;
+            backend.restore(&checkpoint.state)?;
+            for record in &report.epochs {
+                checkpoint
+                    .progress
+                    .stopping
+                    .observe(record.epoch, record.validation_loss);
+            }
+            partial.save(MAIN_PHASE, &checkpoint.to_bytes()?)?;
+        }
+        Ok(report)
+    }
+
+    fn publish(
+        &self,
+        backend: &mut dyn Backend,
+        report: &FitReport,
+        context: &TaskContext<'_>,
+    ) -> Result<(), Failure> {
+        let output = context.output();
+        let forecast = backend.predict(&self.data.examples.codes, self.data.examples.len())?;
+        output.write_bytes(PREDICTIONS, &forecast.to_bytes()?)?;
+        let weights = backend.weights()?;
+        let trained = weights
+            .iter()
+            .filter(|(name, _)| !name.contains(".running_"));
+        let card = ModelCard {
+            format: model_file::FORMAT,
+            name: self.name.clone(),
+            written_by: concat!("degu-lab ", env!("CARGO_PKG_VERSION")).to_owned(),
+            architecture: plugin_card(&self.study.architecture.plugin),
+            head: self.head_card.clone(),
+            labels: self.info.clone(),
+            length: self.data.info.length,
+            output: self.data.output(),
+            flanks: flanks(&self.study.dataset.plugin.params),
+            alphabet: "ACGT".to_owned(),
+            unit: self.data.info.unit.clone(),
+            data: context
+                .inputs_of("prepare")
+                .next()
+                .map(|a| a.key().full())
+                .unwrap_or_default(),
+            parameters: trained.map(|(_, (_, values))| values.len()).sum(),
+            calibration: BTreeMap::new(),
+            default_calibration: None,
+            metrics: BTreeMap::new(),
+        };
+        output.write_bytes(WEIGHTS, &model_file::weights_to_bytes(&weights)?)?;
+        output.write_json(CARD, &card)?;
+        output.write_json(CURVE, report)?;
+        Ok(())
+    }
+}
+
+/// Bases that the dataset added around each element: predictions from a model folder add them as well.
+fn flanks(params: &serde_json::Value) -> (String, String) {
+    let text = |key: &str| {
+        params
+            .get(key)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    (text("left_adapter"), text("right_adapter"))
+}
+
+/// A stage's failure, or the executor's own.
+enum Failure {
+    Stage(StageError),
+    Task(TaskError),
+}
+
+impl<E: Into<StageError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Stage(error.into())
+    }
+}
