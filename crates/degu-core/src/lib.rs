@@ -48,7 +48,7 @@ pub use data::{Dataset, DatasetInfo, Examples, FileRef, OutputKind, Row, Split, 
 pub use error::{Error, Result};
 pub use metric::{Metric, TaskForecast};
 pub use model::{
-    Architecture, Head, LabelInfo, LabelNeeds, Masked, ModelIo, Network, Params, Prediction,
+    Architecture, Head, LabelInfo, LabelNeeds, LabelWeights, Masked, ModelIo, Network, Params, Prediction,
     Predictor, Quantiles, Spread, Targets, UncertaintyHead,
 };
 pub use params::ParamSource;

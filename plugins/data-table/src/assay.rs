@@ -33,7 +33,7 @@ pub(crate) struct Measured {
     pub(crate) mean: f64,
     /// Standard deviation between them, ddof 1; NaN below two.
     pub(crate) std: f64,
-    /// Number of barcodes behind them.
+    /// Number of barcodes behind them; NaN where they are not counted.
     pub(crate) barcodes: f64,
     /// Measurements set aside for too few barcodes.
     pub(crate) set_aside: usize,
@@ -43,7 +43,11 @@ impl TaskColumns {
     /// Reads a row.
     pub(crate) fn read(&self, row: &Row<'_>, min_barcodes: u32) -> Result<Measured, GenomeError> {
         let mut values = Vec::with_capacity(self.measurements.len());
-        let mut barcodes = 0.0;
+        let mut barcodes = if self.barcodes.is_empty() {
+            f64::NAN
+        } else {
+            0.0
+        };
         let mut set_aside = 0;
         for (i, column) in self.measurements.iter().enumerate() {
             let Some(value) = row.number(column)? else {

@@ -15,6 +15,8 @@ pub(crate) struct InMemory {
     pub(crate) replicate_std: Option<Vec<f32>>,
     /// `[N]`
     pub(crate) weight: Option<Vec<f32>>,
+    /// `[N, T]`, NaN where a task has no such column
+    pub(crate) barcodes: Option<Vec<f32>>,
     pub(crate) notes: Vec<String>,
     /// The table, which is read again when a column is asked for.
     pub(crate) path: PathBuf,
@@ -77,6 +79,11 @@ impl Dataset for InMemory {
                 .map(|std| pick(std, tasks, index)),
             weight: self.weight.as_deref().map(|w| pick(w, 1, index)),
         })
+    }
+
+    fn barcodes(&self, index: &[usize]) -> Result<Option<Vec<f32>>> {
+        let tasks = self.info.tasks.len();
+        Ok(self.barcodes.as_deref().map(|b| pick(b, tasks, index)))
     }
 
     fn columns(&self) -> Vec<String> {

@@ -81,6 +81,7 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
         y: Vec::new(),
         replicate_std: (!config.replicates.is_empty()).then(Vec::new),
         weight: columns.weight.as_ref().map(|_| Vec::new()),
+        barcodes: (!config.barcodes.is_empty()).then(Vec::new),
         notes: Vec::new(),
         path: path.to_path_buf(),
         options,
@@ -121,6 +122,9 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
             data.y.push(measured.mean as f32);
             if let Some(std) = &mut data.replicate_std {
                 std.push(measured.std as f32);
+            }
+            if let Some(barcodes) = &mut data.barcodes {
+                barcodes.push(measured.barcodes as f32);
             }
             set_aside += measured.set_aside;
         }

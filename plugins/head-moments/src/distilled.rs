@@ -98,10 +98,19 @@ impl UncertaintyHead for Distilled {
     }
 
     fn bind(&self, info: &LabelInfo) -> Result<Box<dyn Head>> {
-        Ok(Box::new(Bound {
+        let bound = Bound {
             config: self.clone(),
             info: info.clone(),
-        }))
+        };
+        if bound.columns().iter().any(|c| bound.weight(*c) <= 0.0) {
+            // A column of weight 0 is never trained, and would be predicted all the same.
+            return Err(Error::Missing {
+                what: "a weight above 0 of every part that students learn",
+                by: "the `distilled` head",
+                help: "leave the part out of `distill.targets` instead of setting its weight to 0",
+            });
+        }
+        Ok(Box::new(bound))
     }
 }
 
@@ -124,6 +133,15 @@ impl Bound {
         columns.extend(self.info.aleatoric.then_some(Column::Aleatoric));
         columns.extend(self.info.epistemic.then_some(Column::Epistemic));
         columns
+    }
+
+    fn weight(&self, column: Column) -> f64 {
+        let weights = &self.config.weights;
+        match column {
+            Column::Mean => weights.mean,
+            Column::Aleatoric => weights.aleatoric,
+            Column::Epistemic => weights.epistemic,
+        }
     }
 
     fn tasks(&self) -> usize {
@@ -192,33 +210,21 @@ impl Head for Bound {
     }
 
     fn loss(&self, raw: &Tensor, targets: &Targets) -> Result<Tensor> {
-        let missing = |what| Error::Missing {
-            what,
+        let missing = || Error::Missing {
+            what: "a label of every part that students learn",
             by: "the `distilled` head",
             help: "see `distill.targets`",
         };
-        let weights = &self.config.weights;
         let mut predictions = Vec::new();
         let mut values = Vec::new();
         let mut masks = Vec::new();
         for (block, column) in self.columns().into_iter().enumerate() {
-            let (target, weight) = match column {
-                Column::Mean => (&targets.mean, weights.mean),
-                Column::Aleatoric => {
-                    let target = targets.aleatoric.as_ref();
-                    (
-                        target.ok_or_else(|| missing("an aleatoric target"))?,
-                        weights.aleatoric,
-                    )
-                }
-                Column::Epistemic => {
-                    let target = targets.epistemic.as_ref();
-                    (
-                        target.ok_or_else(|| missing("an epistemic target"))?,
-                        weights.epistemic,
-                    )
-                }
+            let target = match column {
+                Column::Mean => Some(&targets.mean),
+                Column::Aleatoric => targets.aleatoric.as_ref(),
+                Column::Epistemic => targets.epistemic.as_ref(),
             };
+            let target = target.ok_or_else(missing)?;
             let raw = self.raw_of(raw, block)?;
             let softplus = column != Column::Mean
                 && self.info.spread == Spread::Std
@@ -229,7 +235,7 @@ impl Head for Bound {
                 raw
             });
             values.push(self.target(column, target)?);
-            masks.push((&target.mask * weight)?);
+            masks.push((&target.mask * self.weight(column))?);
         }
         let cat = |parts: &[Tensor]| Tensor::cat(parts, D::Minus1);
         loss::mse(
@@ -344,6 +350,66 @@ mod tests {
             assert!(close(&prediction.mean, &[3.0, -2.0]));
             assert!(close(&prediction.epistemic.unwrap(), &[0.8, 0.1]));
         }
+    }
+
+    /// Means and both spreads, as standard deviations and as logarithms, with weights and masks that are not all alike.
+    #[test]
+    fn every_target_has_its_gradient() {
+        use candle_core::Var;
+        use degu_nn::gradcheck::{gradient_errors, irregular};
+        for (spread, positivity, scale) in [
+            (Spread::Std, Positivity::Linear, TargetScale::None),
+            (Spread::Std, Positivity::Softplus, TargetScale::Standardise),
+            (Spread::LogVar, Positivity::Linear, TargetScale::Standardise),
+        ] {
+            let config = Distilled {
+                target_scale: scale,
+                positivity,
+                weights: Weights {
+                    mean: 1.0,
+                    aleatoric: 0.3,
+                    epistemic: 2.0,
+                },
+            };
+            let labels = LabelInfo {
+                aleatoric: true,
+                ..info(spread)
+            };
+            let head = config.bind(&labels).unwrap();
+            let part = |name: &str| Masked {
+                value: irregular(name, &[4, 2]).unwrap().abs().unwrap(),
+                mask: (irregular(&format!("{name} mask"), &[4, 2]).unwrap() + 0.3)
+                    .unwrap()
+                    .relu()
+                    .unwrap(),
+            };
+            let targets = Targets {
+                mean: part("mean"),
+                epistemic: Some(part("epistemic")),
+                aleatoric: Some(part("aleatoric")),
+            };
+            let raw = irregular("raw", &[4, 6]).unwrap();
+            let loss = |v: &[Var]| Ok(head.loss(v[0].as_tensor(), &targets)?.reshape(1)?);
+            assert!(gradient_errors(&loss, &[raw]).unwrap()[0] < 1e-8);
+        }
+    }
+
+    #[test]
+    fn a_part_of_weight_zero_is_refused() {
+        let config = Distilled {
+            weights: Weights {
+                epistemic: 0.0,
+                ..Weights::default()
+            },
+            ..Distilled::default()
+        };
+        let error = config.bind(&info(Spread::Std)).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("distill.targets"), "{error}");
+        let mean_only = LabelInfo {
+            epistemic: false,
+            ..info(Spread::Std)
+        };
+        assert!(config.bind(&mean_only).is_ok());
     }
 
     #[test]

@@ -13,7 +13,9 @@ use degu_train::{
     stopping::EarlyStopping,
 };
 
-use super::{PreparedData, Result, StageError, options, plan::Assigned, teacher};
+use super::{
+    PreparedData, Result, StageError, options, plan::Assigned, sources::by_likelihood, teacher,
+};
 use crate::{
     config::{DynamicMode, Labels as LabelMode, Study, Training, Vary},
     execute::{TaskContext, TaskError},
@@ -26,6 +28,9 @@ pub(crate) const CARD: &str = "card.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 pub(crate) const PREDICTIONS: &str = "predictions.safetensors";
 pub(crate) const CURVE: &str = "curve.json";
+
+/// Share of spreads at 0 that is worth a warning.
+const CLAMPED: f64 = 0.01;
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The main phase that is done, while fine-tuning goes on.
@@ -54,13 +59,10 @@ pub(crate) fn member(
             shared
         }
     };
-    let mut train = data.rows(Split::Train);
-    if study.ensemble.vary.contains(&Vary::Bootstrap) {
-        train = bootstrap(&train, &data.group, &own.child("bootstrap"));
-    }
-    let labels = data.measured.clone();
-    let info = label_info(&data, &labels, false, Spread::Std);
+    let train = member_rows(assigned, k, &data);
     let head = study.ensemble.head.plugin.build().map_err(core)?;
+    let labels = weighed(&data.measured, head.as_ref(), &data)?;
+    let info = label_info(&data, &labels, false, Spread::Std);
     let job = Job {
         name: format!("{} member-{k}", study.identity.name),
         study,
@@ -78,6 +80,27 @@ pub(crate) fn member(
     job.run(None, context)
 }
 
+/// Rows that member `k` trains on; with a bootstrap, some of them several times.
+pub(crate) fn member_rows(assigned: &Assigned, k: usize, data: &PreparedData) -> Vec<usize> {
+    let train = data.rows(Split::Train);
+    if !assigned.study.ensemble.vary.contains(&Vary::Bootstrap) {
+        return train;
+    }
+    let own = replicate(&assigned.study, assigned.replicate).child(format!("member/{k}"));
+    bootstrap(&train, &data.group, &own.child("bootstrap"))
+}
+
+/// Labels with the weights that a head asks for.
+fn weighed(
+    labels: &Labels,
+    head: &dyn UncertaintyHead,
+    data: &PreparedData,
+) -> Result<Labels, TaskError> {
+    labels
+        .weighed(head.weights(), data.barcodes.as_deref())
+        .map_err(|e| StageError::from(e).into_task())
+}
+
 /// Trains student `s`, or a control that learns the teacher's mean alone.
 pub(crate) fn student(
     assigned: &Assigned,
@@ -88,11 +111,17 @@ pub(crate) fn student(
     let study = &assigned.study;
     let distill = &study.distill;
     let data = PreparedData::of(context)?;
-    let forecast = teacher::forecast(context)?;
+    let forecast = teacher::lesson(assigned, context)?;
     let train = data.rows(Split::Train);
     let wants = |part| !control && distill.targets.contains(&part);
+    let member_head = study.ensemble.head.plugin.build().map_err(core)?;
+    let mut measured = data.measured.clone();
+    if by_likelihood(member_head.as_ref()) {
+        // The spread around the mean of a likelihood and the spread between replicates are two scales.
+        measured.aleatoric = None;
+    }
     let rule = StudentLabels {
-        measured: &data.measured,
+        measured: &measured,
         teacher: &forecast,
         train: &train,
         epistemic: wants(Part::Epistemic),
@@ -101,10 +130,11 @@ pub(crate) fn student(
     let labels = rule
         .assemble()
         .map_err(|e| StageError::from(e).into_task())?;
+    let head = distill.head.plugin.build().map_err(core)?;
+    let labels = weighed(&labels, head.as_ref(), &data)?;
     let info = label_info(&data, &labels, rule.epistemic, distill.spread);
     let kind = if control { "control" } else { "student" };
     let seed = replicate(study, assigned.replicate).child(format!("{kind}/{s}"));
-    let head = distill.head.plugin.build().map_err(core)?;
     let job = Job {
         name: format!("{} {kind}-{s}", study.identity.name),
         study,
@@ -408,6 +438,7 @@ impl Job<'_> {
         let output = context.output();
         let forecast = backend.predict(&self.data.examples.codes, self.data.examples.len())?;
         output.write_bytes(PREDICTIONS, &forecast.to_bytes()?)?;
+        note_clamped(&forecast, context);
         let weights = backend.weights()?;
         let trained = weights
             .iter()
@@ -437,6 +468,26 @@ impl Job<'_> {
         output.write_json(CARD, &card)?;
         output.write_json(CURVE, report)?;
         Ok(())
+    }
+}
+
+/// Notes the share of spreads that were clamped at 0, which a linear output gives for a negative one.
+fn note_clamped(forecast: &HostForecast, context: &TaskContext<'_>) {
+    for (part, values) in [
+        ("epistemic", &forecast.epistemic),
+        ("aleatoric", &forecast.aleatoric),
+    ] {
+        let Some(values) = values else { continue };
+        let zeros = values.iter().filter(|v| **v <= 0.0).count();
+        let share = zeros as f64 / values.len().max(1) as f64;
+        context.note(format!("share of {part} spreads clamped at 0"), share.into());
+        if share > CLAMPED {
+            tracing::warn!(
+                part,
+                share,
+                "many predicted spreads are negative and count as 0; `positivity = \"softplus\"` of the head `distilled` keeps them positive"
+            );
+        }
     }
 }
 

@@ -663,11 +663,14 @@ impl Results {
         } else {
             wanted
         };
+        let single = wanted.len() == 1 && wanted[0].kind == ModelKind::Member;
         for model in wanted {
             let Some(saved) = &model.saved else { continue };
             let mut card = saved.card.clone();
+            // An ensemble of one is that member: what calibrates the one calibrates the other.
+            let calibrated = if single { "ensemble" } else { model.name.as_str() };
             for (name, result) in &self.calibration {
-                if let Some(fitted) = result.fitted.get(&model.name) {
+                if let Some(fitted) = result.fitted.get(calibrated) {
                     card.calibration.insert(name.clone(), fitted.clone());
                 }
             }
