@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod heads;
 mod help;
 mod keras;
 mod plugins;

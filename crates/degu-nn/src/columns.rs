@@ -39,7 +39,9 @@ pub fn scales(info: &LabelInfo) -> Vec<f64> {
 /// If a tensor operation fails.
 pub fn in_units(target: &Masked, scales: &[f64]) -> Result<Masked> {
     Ok(Masked {
-        value: target.value.broadcast_div(&per_task(&target.value, scales)?)?,
+        value: target
+            .value
+            .broadcast_div(&per_task(&target.value, scales)?)?,
         mask: target.mask.clone(),
     })
 }

@@ -132,7 +132,11 @@ impl Model {
         let streams = match x {
             Sequences::Codes(codes) => {
                 let rows = codes.to_vec2::<u8>()?;
-                Some(rows.iter().map(|row| ops::sequence_stream(row)).collect::<Vec<_>>())
+                Some(
+                    rows.iter()
+                        .map(|row| ops::sequence_stream(row))
+                        .collect::<Vec<_>>(),
+                )
             }
             Sequences::OneHot(_) => None,
         };

@@ -314,7 +314,9 @@ pub fn open(
 /// Refuses a network whose samples are all alike.
 fn require_dropout(network: &mut Autograd, length: usize) -> Result<()> {
     // Dropout is looked for where it acts, in the outputs, so that networks without a description are covered as well.
-    let codes: Vec<u8> = (0..4 * length).map(|i| ((i * i / 3 + i) % 4) as u8).collect();
+    let codes: Vec<u8> = (0..4 * length)
+        .map(|i| ((i * i / 3 + i) % 4) as u8)
+        .collect();
     let mut first: Option<Vec<f32>> = None;
     for pass in 0..PROBES {
         let raw = network.sample(&codes, 4, &[pass; 4])?;
@@ -338,3 +340,6 @@ pub fn kernels() -> String {
         .last()
         .map_or_else(|| "portable".to_owned(), |isa| isa.name().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,7 +168,10 @@ pub fn held_out(
         fill(&mut labels.mean[at.clone()], one.as_ref().map(|o| &o.mean));
         if let Some(to) = &mut labels.epistemic {
             let spread = one.as_ref().filter(|_| free.len() > 1);
-            fill(&mut to[at.clone()], spread.and_then(|o| o.epistemic.as_ref()));
+            fill(
+                &mut to[at.clone()],
+                spread.and_then(|o| o.epistemic.as_ref()),
+            );
         }
         if let Some(to) = &mut labels.aleatoric {
             fill(&mut to[at], one.as_ref().and_then(|o| o.aleatoric.as_ref()));
@@ -232,7 +235,10 @@ mod tests {
 
     #[test]
     fn the_law_of_total_variance_keeps_the_parts_apart() {
-        let members = [rich(1.0, 3.0, 2.0, [0.0, 2.0]), rich(3.0, 4.0, 1.0, [1.0, 5.0])];
+        let members = [
+            rich(1.0, 3.0, 2.0, [0.0, 2.0]),
+            rich(3.0, 4.0, 1.0, [1.0, 5.0]),
+        ];
         let teacher = combine(members.map(Ok), Ddof::Zero).unwrap();
         // Aleatoric: (9 + 16) / 2. Epistemic: variance 1 of the means plus (4 + 1) / 2.
         assert!((teacher.aleatoric.unwrap()[0] - 12.5f32.sqrt()).abs() < 1e-6);

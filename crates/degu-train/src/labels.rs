@@ -317,7 +317,13 @@ mod tests {
             targets.mean.mask.to_vec2::<f32>().unwrap(),
             [[0.5, 1.0], [1.5, 0.0]]
         );
-        assert!(labels.weighed(half, None).unwrap_err().to_string().contains("dataset.barcodes"));
+        assert!(
+            labels
+                .weighed(half, None)
+                .unwrap_err()
+                .to_string()
+                .contains("dataset.barcodes")
+        );
         assert_eq!(labels.weighed(LabelWeights::Rows, None).unwrap(), labels);
     }
 

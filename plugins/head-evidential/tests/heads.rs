@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor, Var};
 use degu_core::{Ctx, Head, LabelInfo, Masked, Seed, Spread, Targets, UncertaintyHead, registry};
 use degu_head_evidential as _;
 use degu_nn::gradcheck::{descend, gradient_errors, irregular};
-use degu_stats::scoring::NormalInverseGamma;
+use degu_stats::scoring::evidential::NormalInverseGamma;
 use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::{Value, json};
 
@@ -77,7 +77,10 @@ fn loss_and_spreads_match_their_oracles() {
         let got = loss.to_scalar::<f64>().unwrap();
         assert!((got - want).abs() < 1e-10, "row {row}: {got} for {want}");
         let gradient = flat(loss.backward().unwrap().get(&var).unwrap());
-        for (got, want) in gradient[4 * row..].iter().zip(numbers(&expected["grad"][row])) {
+        for (got, want) in gradient[4 * row..]
+            .iter()
+            .zip(numbers(&expected["grad"][row]))
+        {
             assert!((got - want).abs() < 1e-9, "row {row}: {got} for {want}");
         }
         // The same law, written down elsewhere.
@@ -110,7 +113,9 @@ fn the_loss_of_profiles_has_its_gradient() {
 fn the_units_of_the_target_come_back() {
     let raw = irregular("raw", &[5, 4]).unwrap();
     let spreads = |std: f64| {
-        let p = head(&json!({}), std).predict(&raw, &mut Ctx::eval()).unwrap();
+        let p = head(&json!({}), std)
+            .predict(&raw, &mut Ctx::eval())
+            .unwrap();
         (flat(&p.aleatoric.unwrap()), flat(&p.epistemic.unwrap()))
     };
     let (one, ten) = (spreads(1.0), spreads(10.0));
@@ -148,7 +153,9 @@ fn the_aleatoric_part_follows_the_noise_and_the_epistemic_one_the_penalty() {
     };
     let (aleatoric, epistemic) = fitted(0.01);
     let mean = |from: f64, to: f64, v: &dyn Fn(usize) -> f64| {
-        let rows: Vec<usize> = (0..1500).filter(|i| x_of[*i] >= from && x_of[*i] < to).collect();
+        let rows: Vec<usize> = (0..1500)
+            .filter(|i| x_of[*i] >= from && x_of[*i] < to)
+            .collect();
         rows.iter().map(|i| v(*i)).sum::<f64>() / rows.len() as f64
     };
     let (quiet, loud) = (
@@ -157,7 +164,10 @@ fn the_aleatoric_part_follows_the_noise_and_the_epistemic_one_the_penalty() {
     );
     assert!(loud > 1.7 * quiet, "aleatoric {quiet} to {loud}");
     assert!(
-        epistemic.iter().chain(&aleatoric).all(|v| *v > 0.0 && v.is_finite()),
+        epistemic
+            .iter()
+            .chain(&aleatoric)
+            .all(|v| *v > 0.0 && v.is_finite()),
         "both parts are positive"
     );
     let doubt = |parts: &(Vec<f64>, Vec<f64>)| {

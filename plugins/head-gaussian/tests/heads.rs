@@ -79,10 +79,19 @@ fn oracle(case: &str, params: &Value) {
             .unwrap();
         let want = expected["loss"][row].as_f64().unwrap();
         let got = loss.to_scalar::<f64>().unwrap();
-        assert!((got - want).abs() < 1e-10, "{case} row {row}: {got} for {want}");
+        assert!(
+            (got - want).abs() < 1e-10,
+            "{case} row {row}: {got} for {want}"
+        );
         let gradient = flat(loss.backward().unwrap().get(&var).unwrap());
-        for (got, want) in gradient[2 * row..].iter().zip(numbers(&expected["grad"][row])) {
-            assert!((got - want).abs() < 1e-9, "{case} row {row}: {got} for {want}");
+        for (got, want) in gradient[2 * row..]
+            .iter()
+            .zip(numbers(&expected["grad"][row]))
+        {
+            assert!(
+                (got - want).abs() < 1e-9,
+                "{case} row {row}: {got} for {want}"
+            );
         }
     }
 }
@@ -90,7 +99,10 @@ fn oracle(case: &str, params: &Value) {
 #[test]
 fn losses_match_their_oracles() {
     oracle("heads/gaussian_log_var", &json!({"floor": 0.0}));
-    oracle("heads/gaussian_softplus", &json!({"floor": 1e-3, "output": "softplus"}));
+    oracle(
+        "heads/gaussian_softplus",
+        &json!({"floor": 1e-3, "output": "softplus"}),
+    );
     oracle("heads/beta_nll_0.5", &json!({"floor": 0.0, "beta": 0.5}));
 }
 
@@ -148,7 +160,10 @@ fn the_spread_follows_the_noise() {
         let r = correlation(&spread, &sd);
         assert!(r > 0.9, "{params}: correlation {r} with the true spread");
         let ratio = spread.iter().sum::<f64>() / sd.iter().sum::<f64>();
-        assert!((ratio - 1.0).abs() < 0.06, "{params}: {ratio} of the true spread");
+        assert!(
+            (ratio - 1.0).abs() < 0.06,
+            "{params}: {ratio} of the true spread"
+        );
         let r = correlation(&flat(&prediction.mean), &mean);
         assert!(r > 0.97, "{params}: correlation {r} with the true mean");
     }
@@ -158,7 +173,13 @@ fn the_spread_follows_the_noise() {
 fn a_spread_has_a_floor_and_an_exploded_one_comes_back() {
     let head = head("gaussian", &json!({"floor": 0.01}), &info(1, 2.0));
     let raw = Tensor::new(&[[0.0f64, -500.0], [0.0, 500.0]], &Device::Cpu).unwrap();
-    let spread = flat(&head.predict(&raw, &mut Ctx::eval()).unwrap().aleatoric.unwrap());
+    let spread = flat(
+        &head
+            .predict(&raw, &mut Ctx::eval())
+            .unwrap()
+            .aleatoric
+            .unwrap(),
+    );
     let floor = 2.0 * ((-10.0f64).exp() + 1e-4).sqrt();
     assert!((spread[0] - floor).abs() < 1e-12, "{}", spread[0]);
     assert!((spread[1] - 2.0 * (10.0f64.exp() + 1e-4).sqrt()).abs() < 1e-9);
@@ -177,7 +198,9 @@ fn f32_outputs_are_enough() {
     let head = head("gaussian", &json!({}), &info(1, 1e-3));
     let raw = Tensor::new(&[[1e-3f32, -20.0], [2e-3, 0.0]], &Device::Cpu).unwrap();
     let y = Tensor::new(&[[1e-3f32], [0.0]], &Device::Cpu).unwrap();
-    let loss = head.loss(&raw, &targets(y.clone(), y.ones_like().unwrap())).unwrap();
+    let loss = head
+        .loss(&raw, &targets(y.clone(), y.ones_like().unwrap()))
+        .unwrap();
     assert_eq!(loss.dtype(), DType::F32);
     assert!(loss.to_scalar::<f32>().unwrap().is_finite());
 }

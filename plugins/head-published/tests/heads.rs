@@ -67,7 +67,9 @@ fn the_broadcast_loss_is_the_mean_over_all_pairs_of_rows() {
             sum += 0.5 * ((2.0 * std::f64::consts::PI).ln() + s[j] + error * (-s[j]).exp());
         }
     }
-    let loss = head("heteroscedastic-broadcast").loss(&raw(&m, &s), &targets(&y)).unwrap();
+    let loss = head("heteroscedastic-broadcast")
+        .loss(&raw(&m, &s), &targets(&y))
+        .unwrap();
     assert!((number(&loss) - sum / 25.0).abs() < 1e-12);
 }
 
@@ -88,7 +90,12 @@ fn the_broadcast_loss_prefers_a_constant_to_the_truth() {
     let constant = vec![best; y.len()];
     let published = head("heteroscedastic-broadcast");
     let of = |s: &[f64]| number(&published.loss(&raw(&zero, s), &targets(&y)).unwrap());
-    assert!(of(&truth) > of(&constant) + 0.3, "{} {}", of(&truth), of(&constant));
+    assert!(
+        of(&truth) > of(&constant) + 0.3,
+        "{} {}",
+        of(&truth),
+        of(&constant)
+    );
     let likelihood = |s: &[f64]| {
         let variance = column(s).exp().unwrap();
         number(&loss::gaussian_nll(&column(&zero), &variance, &targets(&y).mean).unwrap())
@@ -104,7 +111,13 @@ fn the_published_evidential_baseline_has_no_variance_below_one() {
     let p = head
         .predict(&raw(&[0.0, 0.0, 0.0], &[-40.0, 0.0, 2.0]), &mut Ctx::eval())
         .unwrap();
-    let spread = p.aleatoric.unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let spread = p
+        .aleatoric
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1::<f64>()
+        .unwrap();
     assert!((spread[0] - 1.0).abs() < 1e-5, "{spread:?}");
     assert!((spread[1] - (0.5 * (2f64.ln() + 1e-6)).exp()).abs() < 1e-12);
     // Quiet targets are described by it as badly as by a variance of 1.

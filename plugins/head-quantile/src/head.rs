@@ -1,9 +1,7 @@
 //! The head bound to its labels.
 
 use candle_core::{D, Tensor};
-use degu_core::{
-    Ctx, Error, Head, LabelInfo, Mode, Prediction, Quantiles, Result, Targets,
-};
+use degu_core::{Ctx, Error, Head, LabelInfo, Mode, Prediction, Quantiles, Result, Targets};
 use degu_nn::{
     columns::{block, per_task, scales},
     loss, ops,
@@ -82,7 +80,12 @@ impl Bound {
 
     /// `sum z (q - median) / sum z^2` with the normal quantiles `z` of the levels: not negative, because quantiles do not cross.
     fn normal_std(&self, values: &[Tensor]) -> Result<Tensor> {
-        let z: Vec<f64> = self.config.levels.iter().map(|l| normal_quantile(*l)).collect();
+        let z: Vec<f64> = self
+            .config
+            .levels
+            .iter()
+            .map(|l| normal_quantile(*l))
+            .collect();
         let squares: f64 = z.iter().map(|z| z * z).sum();
         let median = &values[self.centre];
         let mut sum = median.zeros_like()?;

@@ -74,7 +74,11 @@ fn the_loss_is_the_pinball_loss_of_the_levels() {
     let text = include_str!("../../../crates/degu-nn/tests/data/heads.json");
     let file: Value = serde_json::from_str(text).unwrap();
     let numbers = |v: &Value| -> Vec<f64> {
-        v.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+        v.as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_f64().unwrap())
+            .collect()
     };
     let y = numbers(&file["inputs"]["heads"]["y"]);
     let want = numbers(&file["cases"]["heads/pinball"]["value"]["loss"]);
@@ -86,7 +90,9 @@ fn the_loss_is_the_pinball_loss_of_the_levels() {
         let raw = [y[row], raw[1], raw[0], raw[2], raw[3]];
         let raw = Tensor::from_slice(&raw, (1, 5), &Device::Cpu).unwrap();
         let one = column(&y[row..=row]);
-        let loss = head.loss(&raw, &targets(one.clone(), one.ones_like().unwrap())).unwrap();
+        let loss = head
+            .loss(&raw, &targets(one.clone(), one.ones_like().unwrap()))
+            .unwrap();
         let got = 5.0 * loss.to_scalar::<f64>().unwrap();
         assert!((got - want).abs() < 1e-12, "row {row}: {got} for {want}");
     }
@@ -107,11 +113,17 @@ fn the_loss_of_profiles_has_its_gradient() {
 fn free_quantiles_are_sorted_and_cannot_be_rescaled() {
     let params = json!({"levels": [0.1, 0.3, 0.5, 0.7, 0.9], "crossing": "sorted"});
     let head = head(&params, 1.0);
-    let raw = Tensor::new(&[[5.0f64, 4.0, 3.0, 2.0, 1.0], [0.0, 0.0, 7.0, -1.0, 2.0]], &Device::Cpu);
+    let raw = Tensor::new(
+        &[[5.0f64, 4.0, 3.0, 2.0, 1.0], [0.0, 0.0, 7.0, -1.0, 2.0]],
+        &Device::Cpu,
+    );
     let raw = raw.unwrap();
     let prediction = head.predict(&raw, &mut Ctx::eval()).unwrap();
     let quantiles = flat(&prediction.quantiles.unwrap().values);
-    assert_eq!(quantiles, [1.0, 2.0, 3.0, 4.0, 5.0, -1.0, 0.0, 0.0, 2.0, 7.0]);
+    assert_eq!(
+        quantiles,
+        [1.0, 2.0, 3.0, 4.0, 5.0, -1.0, 0.0, 0.0, 2.0, 7.0]
+    );
     assert_eq!(flat(&prediction.mean), [3.0, 0.0]);
     let refused = head.predict(&raw, &mut Ctx::new(Mode::Rescale));
     assert!(matches!(refused, Err(Error::Unsupported { .. })));
@@ -144,7 +156,9 @@ fn quantiles_cover_their_share_and_give_the_spread_of_a_normal_law() {
             // Within each half as well: the quantiles follow the noise.
             for half in [0..n as usize / 2, n as usize / 2..n as usize] {
                 let of = half.len() as f64;
-                let below = half.filter(|i| y[*i] <= quantiles[i * levels.len() + k]).count();
+                let below = half
+                    .filter(|i| y[*i] <= quantiles[i * levels.len() + k])
+                    .count();
                 let share = below as f64 / of;
                 // Five standard errors of a share of 2,000.
                 let band = 5.0 * (level * (1.0 - level) / of).sqrt();

@@ -205,9 +205,7 @@ impl Head for Bound {
         let mut prediction = Prediction::of_mean(self.block(raw, 0)?);
         prediction.aleatoric = Some(match self.config.loss {
             SpreadLoss::Squared => ops::relu(&self.block(raw, 1)?, ctx)?,
-            SpreadLoss::Likelihood => {
-                self.relative(raw, ctx)?.broadcast_mul(&self.unit(raw)?)?
-            }
+            SpreadLoss::Likelihood => self.relative(raw, ctx)?.broadcast_mul(&self.unit(raw)?)?,
         });
         Ok(prediction)
     }

@@ -61,7 +61,10 @@ fn number(t: &Tensor) -> f64 {
 
 #[test]
 fn without_replicates_it_does_not_bind() {
-    let error = family(&json!({})).bind(&info(false)).map(|_| ()).unwrap_err();
+    let error = family(&json!({}))
+        .bind(&info(false))
+        .map(|_| ())
+        .unwrap_err();
     assert!(matches!(error, Error::Missing { .. }) && error.to_string().contains("replicate"));
 }
 
@@ -115,7 +118,10 @@ fn both_losses_have_their_gradients() {
     for params in [json!({"spread_weight": 0.3}), json!({"loss": "likelihood"})] {
         let head = family(&params).bind(&info(true)).unwrap();
         let shape = [3, 4, 1];
-        let mask = (irregular("mask", &shape).unwrap() + 0.3).unwrap().relu().unwrap();
+        let mask = (irregular("mask", &shape).unwrap() + 0.3)
+            .unwrap()
+            .relu()
+            .unwrap();
         let part = |name: &str| Masked {
             value: irregular(name, &shape).unwrap().abs().unwrap(),
             mask: mask.clone(),

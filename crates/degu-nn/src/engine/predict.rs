@@ -35,13 +35,7 @@ impl Engine {
     /// # Errors
     ///
     /// As [`Engine::predict`].
-    pub fn sample(
-        &mut self,
-        codes: &[u8],
-        n: usize,
-        masks: &[u64],
-        out: &mut [f32],
-    ) -> Result<()> {
+    pub fn sample(&mut self, codes: &[u8], n: usize, masks: &[u64], out: &mut [f32]) -> Result<()> {
         EngineError::length("masks", n, masks.len())?;
         self.infer(codes, n, Some(masks), out)
     }

@@ -179,7 +179,13 @@ pub fn ln(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
 pub fn clamp(x: &Tensor, low: f64, high: f64, ctx: &Ctx<'_>) -> Result<Tensor> {
     let inside = move |z: &Tensor| (z.ge(low)? * z.le(high)?)?.to_dtype(z.dtype());
     if rescales(ctx) {
-        return pointwise("clamp", x, ctx, |z| z.clamp(low, high), move |z, _| inside(z));
+        return pointwise(
+            "clamp",
+            x,
+            ctx,
+            |z| z.clamp(low, high),
+            move |z, _| inside(z),
+        );
     }
     let z = x.detach();
     let y = z.clamp(low, high)?;

@@ -33,7 +33,10 @@ pub fn sequence_stream(codes: &[u8]) -> Seed {
 /// The bits that fix the masks of pass number `pass`, one per stream; see [`Ctx::with_masks`].
 pub fn sequence_masks(streams: &[Seed], pass: usize) -> Vec<u64> {
     let label = pass.to_string();
-    streams.iter().map(|s| s.child(&label).first_u64()).collect()
+    streams
+        .iter()
+        .map(|s| s.child(&label).first_u64())
+        .collect()
 }
 
 /// Inverted dropout of the layer at `path`; the identity in the modes `Eval` and `Rescale`.

@@ -29,7 +29,8 @@ mod softmax;
 mod special;
 
 pub use activation::{
-    activation, clamp, elu, exp, gelu, ln, ln_softplus, pointwise, relu, sigmoid, silu, softplus, sqrt, square, tanh,
+    activation, clamp, elu, exp, gelu, ln, ln_softplus, pointwise, relu, sigmoid, silu, softplus,
+    sqrt, square, tanh,
 };
 pub use attention::{AttentionTensors, attention};
 pub use conv::{ConvOptions, conv1d, conv1d_codes};

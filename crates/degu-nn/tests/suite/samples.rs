@@ -73,7 +73,12 @@ fn both_engines_draw_the_same_masks() {
         let mut plain = vec![0.0; n * 3];
         engine.predict(&codes, n, &mut plain).unwrap();
         for i in 0..n * 3 {
-            assert!((fused[i] - slow[i]).abs() < 1e-5, "{i}: {} {}", fused[i], slow[i]);
+            assert!(
+                (fused[i] - slow[i]).abs() < 1e-5,
+                "{i}: {} {}",
+                fused[i],
+                slow[i]
+            );
         }
         let moved = plain.iter().zip(&fused).filter(|(a, b)| a != b).count();
         assert!(moved > n, "dropout changed {moved} outputs");

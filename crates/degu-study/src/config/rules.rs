@@ -209,7 +209,7 @@ impl Rules<'_> {
         }
     }
 
-    /// A student's head predicts what students learn, and learns nothing that they do not.
+    /// A student's head predicts what students learn, and needs no label that they do not get.
     fn student_head(&mut self, distill: &Distill) {
         let head = &distill.head.plugin;
         let (true, Ok(built)) = (distill.enabled, head.build()) else {
@@ -219,25 +219,39 @@ impl Rules<'_> {
             aleatoric: distill.targets.contains(&Part::Aleatoric),
             epistemic: distill.targets.contains(&Part::Epistemic),
         };
-        let (gives, needs) = (built.gives(wanted), built.labels());
-        for (part, wanted, gives, needs) in [
-            ("epistemic", wanted.epistemic, gives.epistemic, needs.epistemic),
-            ("aleatoric", wanted.aleatoric, gives.aleatoric, needs.aleatoric),
+        let gives = built.gives(wanted);
+        for (part, wanted, gives) in [
+            ("epistemic", wanted.epistemic, gives.epistemic),
+            ("aleatoric", wanted.aleatoric, gives.aleatoric),
         ] {
-            let (message, help) = if wanted && !gives {
-                (
-                    format!("students are to learn the {part} part, and `{}` does not predict it", head.name),
-                    format!("as in head = {{ plugin = \"distilled\" }}, or leave \"{part}\" out of distill.targets"),
-                )
-            } else if needs && !wanted {
-                (
-                    format!("`{}` learns the {part} part, which students are not taught", head.name),
-                    format!("add \"{part}\" to distill.targets, or take another head"),
-                )
-            } else {
-                continue;
-            };
-            self.refuse(&["distill", "head", "plugin"], message, "does not fit the targets", &help);
+            if wanted && !gives {
+                let message = format!(
+                    "students are to learn the {part} part, and `{}` does not predict it",
+                    head.name
+                );
+                let help = format!(
+                    "as in head = {{ plugin = \"distilled\" }}, or leave \"{part}\" out of distill.targets"
+                );
+                self.refuse(
+                    &["distill", "head", "plugin"],
+                    message,
+                    "does not fit the targets",
+                    &help,
+                );
+            }
+        }
+        if built.labels().aleatoric && !wanted.aleatoric {
+            let message = format!(
+                "`{}` learns the aleatoric part, which students are not taught",
+                head.name
+            );
+            let help = "add \"aleatoric\" to distill.targets, or take another head";
+            self.refuse(
+                &["distill", "head", "plugin"],
+                message,
+                "does not fit the targets",
+                help,
+            );
         }
     }
 

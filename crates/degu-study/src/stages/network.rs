@@ -480,7 +480,10 @@ fn note_clamped(forecast: &HostForecast, context: &TaskContext<'_>) {
         let Some(values) = values else { continue };
         let zeros = values.iter().filter(|v| **v <= 0.0).count();
         let share = zeros as f64 / values.len().max(1) as f64;
-        context.note(format!("share of {part} spreads clamped at 0"), share.into());
+        context.note(
+            format!("share of {part} spreads clamped at 0"),
+            share.into(),
+        );
         if share > CLAMPED {
             tracing::warn!(
                 part,

@@ -566,6 +566,14 @@ impl Results {
         for (alpha, _) in &intervals {
             header.push_str(&format!("\tlower@{alpha}\tupper@{alpha}"));
         }
+        let levels = model
+            .forecast
+            .quantiles
+            .as_ref()
+            .map(|(levels, _)| levels.as_slice());
+        for level in levels.unwrap_or_default() {
+            header.push_str(&format!("\tq{level}"));
+        }
         writeln!(out, "{header}")?;
         let (width, tasks) = (model.forecast.width, prepared.tasks());
         let number = |v: f32| {
@@ -605,6 +613,11 @@ impl Results {
                 for (_, bounds) in &intervals {
                     write!(out, "\t{}\t{}", bounds.lower[at], bounds.upper[at])?;
                 }
+                if let Some((levels, values)) = &model.forecast.quantiles {
+                    for value in &values[at * levels.len()..][..levels.len()] {
+                        write!(out, "\t{value}")?;
+                    }
+                }
                 writeln!(out)?;
             }
         }
@@ -638,13 +651,16 @@ impl Results {
             model.forecast.epistemic.as_ref().map(wide),
             model.forecast.aleatoric.as_ref().map(wide),
         );
+        let quantiles = model.forecast.wide_quantiles();
         let forecast = degu_core::Forecast {
             rows: prepared.ids.len(),
             outputs: model.forecast.width,
             mean: &mean,
             epistemic: epistemic.as_deref(),
             aleatoric: aleatoric.as_deref(),
-            quantiles: None,
+            quantiles: quantiles
+                .as_ref()
+                .map(|(l, v)| (v.as_slice(), l.as_slice())),
             bin: None,
             features: None,
         };
@@ -668,7 +684,11 @@ impl Results {
             let Some(saved) = &model.saved else { continue };
             let mut card = saved.card.clone();
             // An ensemble of one is that member: what calibrates the one calibrates the other.
-            let calibrated = if single { "ensemble" } else { model.name.as_str() };
+            let calibrated = if single {
+                "ensemble"
+            } else {
+                model.name.as_str()
+            };
             for (name, result) in &self.calibration {
                 if let Some(fitted) = result.fitted.get(calibrated) {
                     card.calibration.insert(name.clone(), fitted.clone());

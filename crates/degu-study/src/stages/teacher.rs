@@ -56,7 +56,10 @@ fn labels(
         let missing = |row: &&usize| values[**row * labels.width].is_nan();
         train.iter().filter(missing).count()
     };
-    context.note("training rows without a label", unknown(&labels.mean).into());
+    context.note(
+        "training rows without a label",
+        unknown(&labels.mean).into(),
+    );
     if let Some(spread) = &labels.epistemic {
         context.note("training rows without a spread", unknown(spread).into());
     }

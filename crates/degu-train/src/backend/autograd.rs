@@ -159,7 +159,9 @@ impl Backend for Autograd {
     }
 
     fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {
-        self.in_pieces(codes, rows, |_, x| Ok(self.model.raw(x, &mut Ctx::eval())?))
+        self.in_pieces(codes, rows, |_, x| {
+            Ok(self.model.raw(x, &mut Ctx::eval())?)
+        })
     }
 
     fn head(&self) -> &dyn Head {
@@ -175,9 +177,7 @@ impl Backend for Autograd {
         self.in_pieces(codes, rows, |from, x| {
             let (n, _) = x.dims()?;
             let masks = masks.get(from..from + n).unwrap_or_default();
-            Ok(self
-                .model
-                .raw(x, &mut Ctx::new(mode).with_masks(masks))?)
+            Ok(self.model.raw(x, &mut Ctx::new(mode).with_masks(masks))?)
         })
     }
 

@@ -126,8 +126,7 @@ impl Writer {
             return String::new();
         }
         let bin = if self.profile { "\tbin" } else { "" };
-        let mut text =
-            format!("id\ttask{bin}\tmean\tepistemic\taleatoric\ttotal\tlower\tupper");
+        let mut text = format!("id\ttask{bin}\tmean\tepistemic\taleatoric\ttotal\tlower\tupper");
         for level in levels {
             let _ = write!(text, "\tq{level}");
         }
