@@ -45,15 +45,23 @@ head = { plugin = "distilled" }
 plugin = "split-conformal"
 alpha = [0.2]
 score = "SCORE"
-scale = "total"
+scale = "SCALE"
 
 [evaluation]
 splits = ["test"]
 metrics = ["pearson", "interval_coverage"]
 "#;
 
-fn study(place: &Path, head: &str, score: &str, set: &[&str]) -> crate::support::Ran {
-    let text = SINGLE.replace("HEAD", head).replace("SCORE", score);
+/// Runs the study; `scale` is the spread that intervals follow, or empty for intervals of one width.
+fn study(place: &Path, head: &str, scale: &str, set: &[&str]) -> crate::support::Ran {
+    let (score, scale) = match scale {
+        "" => ("absolute", "epistemic"),
+        scale => ("normalized", scale),
+    };
+    let text = SINGLE
+        .replace("HEAD", head)
+        .replace("SCORE", score)
+        .replace("SCALE", scale);
     fs_err::write(place.join("single.toml"), text).unwrap();
     let mut arguments = vec!["run", "single.toml", "--progress", "none"];
     for set in set {
@@ -90,14 +98,14 @@ fn predictions(place: &Path, interval: bool) -> Vec<Vec<String>> {
 /// Every head that predicts a spread of its own: its model folder alone gives intervals.
 #[test]
 fn a_single_network_is_calibrated_like_an_ensemble() {
-    for head in [
-        "plugin = \"gaussian\"",
-        "plugin = \"evidential\"",
-        "plugin = \"mc-dropout\", samples = 5",
-        "plugin = \"replicate\", loss = \"likelihood\"",
+    for (head, scale) in [
+        ("plugin = \"gaussian\"", "aleatoric"),
+        ("plugin = \"evidential\"", "total"),
+        ("plugin = \"mc-dropout\", samples = 5", "epistemic"),
+        ("plugin = \"replicate\", loss = \"likelihood\"", "aleatoric"),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let ran = study(folder.path(), head, "normalized", &[]);
+        let ran = study(folder.path(), head, scale, &[]);
         assert_eq!(ran.code, 0, "{head}\n{}{}", ran.stdout, ran.stderr);
         let rows = predictions(folder.path(), true);
         assert_eq!(rows.len(), 3, "a header and two sequences");
@@ -117,7 +125,7 @@ fn a_single_network_is_calibrated_like_an_ensemble() {
 fn quantiles_are_stored_and_printed() {
     let folder = tempfile::tempdir().unwrap();
     let head = "plugin = \"quantile\", levels = [0.1, 0.5, 0.9]";
-    let ran = study(folder.path(), head, "absolute", &[]);
+    let ran = study(folder.path(), head, "", &[]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let rows = predictions(folder.path(), false);
     let tail = |row: &Vec<String>| row[row.len() - 3..].to_vec();
@@ -135,7 +143,7 @@ fn samples_need_dropout() {
     let ran = study(
         folder.path(),
         "plugin = \"mc-dropout\"",
-        "absolute",
+        "",
         &["architecture.dropout=0.0"],
     );
     assert_ne!(ran.code, 0);
@@ -162,7 +170,7 @@ fn labels_that_the_dataset_lacks_are_refused_before_training() {
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let ran = study(folder.path(), head, "absolute", &[set]);
+        let ran = study(folder.path(), head, "", &[set]);
         assert_ne!(ran.code, 0);
         assert!(ran.stderr.contains(word), "{}", ran.stderr);
         let trained = folder.path().join("runs/single/models").exists();
@@ -178,7 +186,7 @@ fn a_students_head_fits_what_students_learn() {
         "ensemble.members=2",
         "distill.head.plugin=\"gaussian\"",
     ];
-    let ran = study(folder.path(), "plugin = \"point\"", "absolute", &sets);
+    let ran = study(folder.path(), "plugin = \"point\"", "", &sets);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(ran.stderr.contains("does not predict it"), "{}", ran.stderr);
 }
@@ -195,7 +203,7 @@ fn a_student_learns_from_heteroscedastic_members_that_were_held_out() {
         "distill.ddof=\"c4\"",
         "distill.targets=[\"mean\", \"epistemic\", \"aleatoric\"]",
     ];
-    let ran = study(folder.path(), "plugin = \"gaussian\"", "normalized", &sets);
+    let ran = study(folder.path(), "plugin = \"gaussian\"", "total", &sets);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(
         folder
@@ -207,7 +215,7 @@ fn a_student_learns_from_heteroscedastic_members_that_were_held_out() {
     let ran = study(
         folder.path(),
         "plugin = \"gaussian\"",
-        "normalized",
+        "total",
         &[&sets[..2], &sets[3..]].concat(),
     );
     assert_eq!(ran.code, 3);

@@ -59,7 +59,7 @@ pub(crate) fn member(
             shared
         }
     };
-    let train = member_rows(assigned, k, &data);
+    let train = training_rows(study, &root, k, &data).map_err(StageError::into_task)?;
     let head = study.ensemble.head.plugin.build().map_err(core)?;
     let labels = weighed(&data.measured, head.as_ref(), &data)?;
     let info = label_info(&data, &labels, false, Spread::Std);
@@ -80,14 +80,19 @@ pub(crate) fn member(
     job.run(None, context)
 }
 
-/// Rows that member `k` trains on; with a bootstrap, some of them several times.
-pub(crate) fn member_rows(assigned: &Assigned, k: usize, data: &PreparedData) -> Vec<usize> {
+/// The rows that member `k` of a replicate trains on; a row that was drawn twice stands there twice.
+pub(crate) fn training_rows(
+    study: &Study,
+    root: &Seed,
+    k: usize,
+    data: &PreparedData,
+) -> Result<Vec<usize>> {
     let train = data.rows(Split::Train);
-    if !assigned.study.ensemble.vary.contains(&Vary::Bootstrap) {
-        return train;
+    if study.ensemble.vary.contains(&Vary::Bootstrap) {
+        let seed = root.child(format!("member/{k}")).child("bootstrap");
+        return Ok(bootstrap(&train, &data.group, &seed));
     }
-    let own = replicate(&assigned.study, assigned.replicate).child(format!("member/{k}"));
-    bootstrap(&train, &data.group, &own.child("bootstrap"))
+    Ok(train)
 }
 
 /// Labels with the weights that a head asks for.

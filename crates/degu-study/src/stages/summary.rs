@@ -651,16 +651,13 @@ impl Results {
             model.forecast.epistemic.as_ref().map(wide),
             model.forecast.aleatoric.as_ref().map(wide),
         );
-        let quantiles = model.forecast.wide_quantiles();
         let forecast = degu_core::Forecast {
             rows: prepared.ids.len(),
             outputs: model.forecast.width,
             mean: &mean,
             epistemic: epistemic.as_deref(),
             aleatoric: aleatoric.as_deref(),
-            quantiles: quantiles
-                .as_ref()
-                .map(|(l, v)| (v.as_slice(), l.as_slice())),
+            quantiles: None,
             bin: None,
             features: None,
         };

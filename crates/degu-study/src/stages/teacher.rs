@@ -41,15 +41,17 @@ fn labels(
 ) -> Result<HostForecast, TaskError> {
     let data = PreparedData::of(context)?;
     let train = data.rows(Split::Train);
-    let trained: Vec<Vec<bool>> = (0..members.len())
-        .map(|k| {
-            let mut seen = vec![false; forecast.rows];
-            for row in network::member_rows(assigned, k, &data) {
-                seen[row] = true;
-            }
-            seen
-        })
-        .collect();
+    let study = &assigned.study;
+    let root = network::replicate(study, assigned.replicate);
+    let mut trained = Vec::with_capacity(members.len());
+    for k in 0..members.len() {
+        let mut seen = vec![false; forecast.rows];
+        let rows = network::training_rows(study, &root, k, &data).map_err(StageError::into_task)?;
+        for row in rows {
+            seen[row] = true;
+        }
+        trained.push(seen);
+    }
     let ddof = options::ddof(assigned.study.distill.ddof);
     let labels = held_out(members, &trained, forecast, &train, ddof).map_err(stage)?;
     let unknown = |values: &[f32]| {

@@ -87,7 +87,10 @@ impl Interval {
         let mean = wide(&forecast.mean);
         let epistemic = forecast.epistemic.as_deref().map(wide);
         let aleatoric = forecast.aleatoric.as_deref().map(wide);
-        let quantiles = forecast.wide_quantiles();
+        let quantiles = forecast
+            .quantiles
+            .as_ref()
+            .map(|(levels, values)| (wide(levels), wide(values)));
         let forecast = Forecast {
             rows: forecast.rows,
             outputs: forecast.width,
