@@ -15,7 +15,7 @@ plugin = "simulated"
 train = 160
 validation = 120
 test = 80
-length = 40
+length = 60
 replicates = 2
 
 [split]
@@ -71,7 +71,7 @@ fn study(place: &Path, head: &str, scale: &str, set: &[&str]) -> crate::support:
 }
 
 fn predictions(place: &Path, interval: bool) -> Vec<Vec<String>> {
-    let sequence = "ACGTTGCAAC".repeat(4);
+    let sequence = "ACGTTGCAAC".repeat(6);
     let table = format!(
         "id\tsequence\na\t{sequence}\nb\t{}\n",
         sequence.replace('A', "T")

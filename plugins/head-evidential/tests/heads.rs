@@ -131,8 +131,8 @@ fn the_aleatoric_part_follows_the_noise_and_the_epistemic_one_the_penalty() {
     let mut rng = Seed::root(6).child("simulated").rng();
     let (mut features, mut y, mut x_of) = (vec![], vec![], vec![]);
     let bumps = 8;
-    for i in 0..1500 {
-        let x = f64::from(i) / 750.0 - 1.0;
+    for i in 0..800 {
+        let x = f64::from(i) / 400.0 - 1.0;
         for k in 0..bumps {
             let centre = -1.0 + 2.0 * f64::from(k) / f64::from(bumps - 1);
             features.push((-((x - centre) / 0.2).powi(2)).exp());
@@ -141,19 +141,19 @@ fn the_aleatoric_part_follows_the_noise_and_the_epistemic_one_the_penalty() {
         y.push(x + (0.3 + 0.2 * x) * noise);
         x_of.push(x);
     }
-    let features = Tensor::from_vec(features, (1500, bumps as usize), &Device::Cpu).unwrap();
+    let features = Tensor::from_vec(features, (800, bumps as usize), &Device::Cpu).unwrap();
     let y = column(&y);
     let targets = targets(y.clone(), y.ones_like().unwrap());
     let fitted = |penalty: f64| {
         let head = head(&json!({ "penalty": penalty }), 1.0);
         let loss = |raw: &Tensor| head.loss(raw, &targets);
-        let raw = descend(&features, 4, &loss, 500, 0.05).unwrap();
+        let raw = descend(&features, 4, &loss, 350, 0.05).unwrap();
         let p = head.predict(&raw, &mut Ctx::eval()).unwrap();
         (flat(&p.aleatoric.unwrap()), flat(&p.epistemic.unwrap()))
     };
     let (aleatoric, epistemic) = fitted(0.01);
     let mean = |from: f64, to: f64, v: &dyn Fn(usize) -> f64| {
-        let rows: Vec<usize> = (0..1500)
+        let rows: Vec<usize> = (0..800)
             .filter(|i| x_of[*i] >= from && x_of[*i] < to)
             .collect();
         rows.iter().map(|i| v(*i)).sum::<f64>() / rows.len() as f64

@@ -154,7 +154,7 @@ fn the_likelihood_has_no_bias_of_small_numbers() {
     let fitted = |params: &Value| {
         let head: Box<dyn Head> = family(params).bind(&info(true)).unwrap();
         let loss = |raw: &Tensor| head.loss(raw, &targets);
-        let raw = descend(&features, 2, &loss, 300, 0.05).unwrap();
+        let raw = descend(&features, 2, &loss, 200, 0.05).unwrap();
         let p = head.predict(&raw, &mut Ctx::eval()).unwrap();
         (flat(&p.mean)[0], flat(&p.aleatoric.unwrap())[0])
     };
