@@ -10,6 +10,7 @@
 mod check;
 mod choices;
 mod deepstarr;
+mod heads;
 mod help;
 mod keras;
 mod lost;

@@ -22,7 +22,8 @@ pub enum Mode {
     },
     /// Deterministic: dropout off, running statistics.
     Eval,
-    /// Dropout on, running statistics: one sample of Monte Carlo dropout.
+    /// Dropout on, running statistics: one sample of Monte Carlo dropout. All examples share one mask, or each has its own with
+    /// [`Ctx::with_masks`].
     Sample {
         /// Dropout stream.
         dropout: Seed,
@@ -55,6 +56,7 @@ pub trait Tap {
 pub struct Ctx<'a> {
     mode: Mode,
     statistics: BTreeMap<String, BatchStatistics>,
+    masks: Option<&'a [u64]>,
     tap: Option<&'a mut dyn Tap>,
 }
 
@@ -72,6 +74,7 @@ impl<'a> Ctx<'a> {
         Self {
             mode,
             statistics: BTreeMap::new(),
+            masks: None,
             tap: None,
         }
     }
@@ -85,6 +88,18 @@ impl<'a> Ctx<'a> {
     pub fn with_tap(mut self, tap: &'a mut dyn Tap) -> Self {
         self.tap = Some(tap);
         self
+    }
+
+    /// In [`Mode::Sample`], the 64 bits that fix the dropout masks of each example of the batch, `[N]`, instead of one mask for
+    /// all: a prediction that draws them from the sequences does not depend on how sequences are batched.
+    pub fn with_masks(mut self, masks: &'a [u64]) -> Self {
+        self.masks = Some(masks);
+        self
+    }
+
+    /// The masks of the examples, where each has its own.
+    pub fn masks(&self) -> Option<&'a [u64]> {
+        self.masks
     }
 
     /// The mode, for layers with a rule of their own. The rules themselves live in `degu_nn::ops`.

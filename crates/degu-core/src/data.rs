@@ -160,6 +160,11 @@ pub trait Dataset: Send + Sync {
         Ok(None)
     }
 
+    /// Number of barcodes behind each target, `[N, T]`, NaN where unknown; `None` if the source does not count them.
+    fn barcodes(&self, _index: &[usize]) -> Result<Option<Vec<f32>>> {
+        Ok(None)
+    }
+
     /// What only a simulator knows; `None` for measured data.
     fn truth(&self, _index: &[usize]) -> Result<Option<Truth>> {
         Ok(None)

@@ -19,6 +19,8 @@ pub struct InMemory {
     pub replicate_std: Option<Vec<f32>>,
     /// Weight of each row, `[N]`.
     pub weight: Option<Vec<f32>>,
+    /// Number of barcodes behind each target, `[N, T]`, NaN where they are not counted.
+    pub barcodes: Option<Vec<f32>>,
     /// What was converted, dropped or counted while reading.
     pub notes: Vec<String>,
     /// Names of the source's columns; they stay on disk until one is asked for.
@@ -46,6 +48,7 @@ impl InMemory {
             y: Vec::new(),
             replicate_std: None,
             weight: None,
+            barcodes: None,
             notes: Vec::new(),
             columns: Vec::new(),
             read_column: None,
@@ -86,6 +89,11 @@ impl Dataset for InMemory {
             replicate_std: self.replicate_std.as_deref().map(values),
             weight: self.weight.as_deref().map(|w| pick(w, 1, index)),
         })
+    }
+
+    fn barcodes(&self, index: &[usize]) -> Result<Option<Vec<f32>>> {
+        let tasks = self.info.tasks.len();
+        Ok(self.barcodes.as_deref().map(|b| pick(b, tasks, index)))
     }
 
     fn columns(&self) -> Vec<String> {

@@ -147,7 +147,7 @@ impl Prediction {
 pub struct Quantiles {
     /// Levels, ascending, in (0, 1).
     pub levels: Vec<f64>,
-    /// Values, `[N, T, Q]`.
+    /// Values, `[N, T, Q]` or `[N, B, T, Q]`.
     pub values: Tensor,
 }
 
@@ -181,6 +181,33 @@ pub struct LabelNeeds {
     pub aleatoric: bool,
     /// Standard deviations between the members of a teacher.
     pub epistemic: bool,
+}
+
+/// How the known values of a row are weighed in a loss, beside the weight of the row itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelWeights {
+    /// All alike.
+    #[default]
+    Rows,
+    /// By the barcodes `n` behind a value, `n / (n + half)`: the inverse of a variance of which a part falls with `n`. A value
+    /// whose number of barcodes is unknown has the weight 1.
+    Barcodes {
+        /// Number of barcodes at which the weight is one half, positive.
+        half: f64,
+    },
+}
+
+impl LabelWeights {
+    /// Weight of a value with `barcodes` barcodes.
+    pub fn of(self, barcodes: f32) -> f32 {
+        match self {
+            Self::Barcodes { half } if barcodes.is_finite() => {
+                (f64::from(barcodes) / (f64::from(barcodes) + half)) as f32
+            }
+            _ => 1.0,
+        }
+    }
 }
 
 /// How a student learns a spread.
@@ -217,6 +244,10 @@ pub trait UncertaintyHead: Send + Sync {
     fn labels(&self) -> LabelNeeds;
     /// Whether predictions have an epistemic part, given what the labels have.
     fn gives(&self, labels: LabelNeeds) -> LabelNeeds;
+    /// How it wants the values of a row weighed.
+    fn weights(&self) -> LabelWeights {
+        LabelWeights::Rows
+    }
     /// The head for given labels.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ pub struct Measured {
     pub mean: f64,
     /// Standard deviation between them, ddof 1; NaN below two.
     pub std: f64,
-    /// Number of barcodes behind them.
+    /// Number of barcodes behind them; NaN where they are not counted.
     pub barcodes: f64,
     /// Measurements set aside for too few barcodes.
     pub set_aside: usize,
@@ -53,7 +53,11 @@ impl TaskColumns {
     /// A field that is not a number, a number of barcodes that is not whole.
     pub fn read(&self, row: &Row<'_>, min_barcodes: u32) -> Result<Measured, GenomeError> {
         let mut values = Vec::with_capacity(self.measurements.len());
-        let mut barcodes = 0.0;
+        let mut barcodes = if self.barcodes.is_empty() {
+            f64::NAN
+        } else {
+            0.0
+        };
         let mut set_aside = 0;
         for (i, column) in self.measurements.iter().enumerate() {
             let Some(value) = row.number(column)? else {

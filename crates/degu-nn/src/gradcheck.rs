@@ -1,4 +1,4 @@
-//! Finite differences, for tests of layers, losses and plugins.
+//! Finite differences and descents, for tests of layers, losses and plugins.
 
 use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{Result, Seed};
@@ -74,4 +74,47 @@ pub fn gradient_errors(
         errors.push(worst / size);
     }
     Ok(errors)
+}
+
+/// Fits a linear map from features to raw outputs by gradient descent (Adam, a rate that falls to 0 by a cosine) and returns the
+/// raw outputs: what a loss makes of a network that is flexible enough, in a second and without one.
+///
+/// # Shapes
+///
+/// * `features` - `[N, F]`, f64
+/// * returns `[N, outputs]`
+///
+/// # Errors
+///
+/// If `loss` fails, or has no gradient.
+pub fn descend(
+    features: &Tensor,
+    outputs: usize,
+    loss: &dyn Fn(&Tensor) -> Result<Tensor>,
+    steps: usize,
+    rate: f64,
+) -> Result<Tensor> {
+    let (_, width) = features.dims2()?;
+    let weights = Var::zeros((width, outputs), DType::F64, features.device())?;
+    let (mut first, mut second) = (weights.zeros_like()?, weights.zeros_like()?);
+    for step in 1..=steps {
+        let raw = crate::ops::linear(features, weights.as_tensor(), None)?;
+        let gradients = loss(&raw)?.backward()?;
+        let Some(g) = gradients.get(weights.as_tensor()) else {
+            return Err(degu_core::Error::Layer {
+                layer: "loss".to_owned(),
+                rule: "depends on the raw outputs",
+                found: "no gradient".to_owned(),
+            });
+        };
+        first = ((&first * 0.9)? + (g * 0.1)?)?.detach();
+        second = ((&second * 0.999)? + (g.sqr()? * 0.001)?)?.detach();
+        let t = step as f64;
+        let m = (&first / (1.0 - 0.9f64.powf(t)))?;
+        let v = (&second / (1.0 - 0.999f64.powf(t)))?;
+        let now = rate * 0.5 * (1.0 + (std::f64::consts::PI * t / steps as f64).cos());
+        let move_by = ((m * now)? / (v.sqrt()? + 1e-12)?)?;
+        weights.set(&(weights.as_tensor() - move_by)?.detach())?;
+    }
+    crate::ops::linear(features, weights.as_tensor(), None)
 }

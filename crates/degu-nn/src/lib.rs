@@ -9,12 +9,13 @@
 //! | [`ops`] | arithmetic of the layers |
 //! | [`network`], [`model`] | networks made of graphs; network + last layer + head |
 //! | [`store`], [`init`], [`mod@array`] | parameters by name, their initial values, their files |
-//! | [`loss`] | losses with masks |
+//! | [`loss`], [`columns`] | losses with masks; raw outputs as columns of tasks |
 //! | [`optim`], [`schedule`], [`clip`] | Adam, AdamW, SGD; learning rates; norm clipping |
 //! | [`gradcheck`] | finite differences for tests |
 
 pub mod array;
 pub mod clip;
+pub mod columns;
 pub mod engine;
 pub mod error;
 pub mod gradcheck;

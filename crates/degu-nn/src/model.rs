@@ -80,7 +80,8 @@ impl Model {
         })
     }
 
-    /// The stream of dropout masks for heads that average stochastic passes.
+    /// The stream of dropout masks for heads that average stochastic passes, for one-hot input. Base codes bring their own
+    /// streams ([`ops::sequence_stream`]), so that a batch changes nothing.
     pub fn with_samples(mut self, stream: Seed) -> Self {
         self.samples = stream;
         self
@@ -126,21 +127,37 @@ impl Model {
         Ok(raw)
     }
 
-    /// The mean over passes with dropout; the spread between them is the epistemic part.
+    /// The mean over passes with dropout; the spread between them (ddof 1) is the epistemic part.
     fn sampled(&self, x: &Sequences, passes: usize) -> Result<Prediction> {
+        let streams = match x {
+            Sequences::Codes(codes) => {
+                let rows = codes.to_vec2::<u8>()?;
+                Some(
+                    rows.iter()
+                        .map(|row| ops::sequence_stream(row))
+                        .collect::<Vec<_>>(),
+                )
+            }
+            Sequences::OneHot(_) => None,
+        };
         let mut all = Vec::with_capacity(passes);
-        for step in 0..passes as u64 {
+        for pass in 0..passes {
+            let masks = streams.as_ref().map(|s| ops::sequence_masks(s, pass));
             let mut ctx = Ctx::new(Mode::Sample {
                 dropout: self.samples,
-                step,
+                step: pass as u64,
             });
+            if let Some(masks) = &masks {
+                ctx = ctx.with_masks(masks);
+            }
             let raw = self.raw(x, &mut ctx)?;
             all.push(self.head.predict(&raw, &mut ctx)?);
         }
         let over = |values: Vec<&Tensor>| Tensor::stack(&values, 0);
         let means = over(all.iter().map(|p| &p.mean).collect())?;
         let mean = means.mean(0)?;
-        let spread = means.broadcast_sub(&mean)?.sqr()?.mean(0)?.sqrt()?;
+        let squares = means.broadcast_sub(&mean)?.sqr()?.sum(0)?;
+        let spread = (squares / (passes as f64 - 1.0).max(1.0))?.sqrt()?;
         let mut prediction = Prediction::of_mean(mean);
         prediction.epistemic = Some(spread);
         let aleatoric: Vec<_> = all.iter().filter_map(|p| p.aleatoric.as_ref()).collect();

@@ -27,7 +27,12 @@ use degu_data_simulated as _;
 use degu_data_table as _;
 
 // Heads.
+use degu_head_evidential as _;
+use degu_head_gaussian as _;
 use degu_head_moments as _;
+use degu_head_published as _;
+use degu_head_quantile as _;
+use degu_head_replicate as _;
 
 #[cfg(test)]
 mod tests {

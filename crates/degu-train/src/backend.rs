@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use degu_core::{Architecture, Head, ModelIo, Prediction, Seed, Targets, graph::Graph};
-use degu_nn::{optim::OptimizerConfig, schedule::Rates};
+use degu_nn::{ops, optim::OptimizerConfig, schedule::Rates};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,12 @@ use crate::{HostForecast, Result, TrainError};
 
 pub use autograd::Autograd;
 pub use fused::Fused;
+
+/// Sequences that pass through a network at once in each sample of Monte Carlo dropout.
+const SAMPLE_ROWS: usize = 1024;
+
+/// Samples that look for dropout in a network.
+const PROBES: u64 = 16;
 
 /// Named tensors on the host: shape and values.
 pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -102,8 +108,8 @@ pub trait Backend: Send {
     /// The head.
     fn head(&self) -> &dyn Head;
 
-    /// Raw outputs of one pass with dropout on and running statistics.
-    fn sample(&mut self, codes: &[u8], rows: usize, dropout: &Seed, pass: u64) -> Result<Tensor>;
+    /// Raw outputs of one pass with dropout on and running statistics; `masks` are the bits that fix the masks of each sequence.
+    fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor>;
 
     /// All weights and running statistics.
     fn weights(&self) -> Result<Weights>;
@@ -140,17 +146,16 @@ pub trait Backend: Send {
             return to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?);
         }
         // The masks of a prediction are a function of the sequence alone, so that batches do not matter.
-        let length = codes.len() / rows.max(1);
+        let length = (codes.len() / rows.max(1)).max(1);
         let mut all = HostForecast::default();
-        for sequence in codes.chunks(length.max(1)) {
-            let label = blake3::hash(sequence).to_hex();
-            let root = Seed::root(0).child("mc-dropout").child(label.as_str());
+        for piece in codes.chunks(SAMPLE_ROWS * length) {
+            let streams: Vec<Seed> = piece.chunks(length).map(ops::sequence_stream).collect();
             let samples = (0..passes).map(|pass| {
-                let raw = self.sample(sequence, 1, &root, pass as u64)?;
+                let masks = ops::sequence_masks(&streams, pass);
+                let raw = self.sample(piece, streams.len(), &masks)?;
                 to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?)
             });
-            let one = crate::combine(samples.collect::<Vec<_>>(), degu_stats::moments::Ddof::One)?;
-            all.extend(one);
+            all.extend(crate::combine(samples, degu_stats::moments::Ddof::One)?);
         }
         Ok(all)
     }
@@ -292,7 +297,11 @@ pub fn choose(
         outputs: head.outputs(),
         output: recipe.output,
     };
-    let autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?;
+    let passes = head.stochastic_passes();
+    let mut autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?;
+    if passes > 0 {
+        require_dropout(&mut autograd, recipe.length)?;
+    }
     let taped = |autograd: Autograd, why: String| {
         Ok(Chosen {
             backend: Box::new(autograd),
@@ -340,9 +349,35 @@ pub fn choose(
     }
 }
 
+/// Refuses a network whose samples are all alike.
+fn require_dropout(network: &mut Autograd, length: usize) -> Result<()> {
+    // Dropout is looked for where it acts, in the outputs, so that networks without a description are covered as well.
+    let codes: Vec<u8> = (0..4 * length)
+        .map(|i| ((i * i / 3 + i) % 4) as u8)
+        .collect();
+    let mut first: Option<Vec<f32>> = None;
+    for pass in 0..PROBES {
+        let raw = network.sample(&codes, 4, &[pass; 4])?;
+        let raw = crate::forecast::host(&raw)?;
+        match &first {
+            Some(first) if *first != raw => return Ok(()),
+            Some(_) => {}
+            None => first = Some(raw),
+        }
+    }
+    Err(TrainError::Core(degu_core::Error::Missing {
+        what: "dropout in the network",
+        by: "the head, which samples it (`mc-dropout`)",
+        help: "give the architecture a dropout rate above 0, as in `architecture.dropout = 0.2`, or take another head",
+    }))
+}
+
 /// The kernels that the fused engine uses on this processor: `avx512`, `avx2` or `portable`.
 pub fn kernels() -> String {
     degu_nn::engine::Isa::available()
         .last()
         .map_or_else(|| "portable".to_owned(), |isa| isa.name().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -404,6 +404,7 @@ impl Fitter<'_> {
                 None
             },
             weight: None,
+            value_weight: None,
         };
         let everything: Vec<usize> = (0..rows).collect();
         let targets = labels.targets(&everything, tasks, output, backend.tensor_device())?;

@@ -111,6 +111,17 @@ impl HostForecast {
         }
     }
 
+    /// Levels of the quantiles as they were written (0.05, not the nearest f32), and the quantiles in double precision.
+    pub fn wide_quantiles(&self) -> Option<(Vec<f64>, Vec<f64>)> {
+        let (levels, values) = self.quantiles.as_ref()?;
+        // The shortest text that reads back as the f32 is the decimal that it was made of.
+        let exact = |l: &f32| l.to_string().parse().unwrap_or_else(|_| f64::from(*l));
+        Some((
+            levels.iter().map(exact).collect(),
+            values.iter().map(|v| f64::from(*v)).collect(),
+        ))
+    }
+
     /// As safetensors.
     ///
     /// # Errors
@@ -252,5 +263,11 @@ mod tests {
         let back = HostForecast::from_bytes(&forecast.to_bytes().unwrap()).unwrap();
         assert_eq!(format!("{forecast:?}"), format!("{back:?}"));
         assert_eq!(back.select(&[1]).quantiles.unwrap().1, [3., 4.]);
+        let levels = back.wide_quantiles().unwrap().0;
+        assert_eq!(
+            levels,
+            [0.1, 0.9],
+            "levels are decimals, not the nearest f32"
+        );
     }
 }

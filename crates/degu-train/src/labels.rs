@@ -4,11 +4,15 @@
 //!
 //! | rows | activity | epistemic | aleatoric |
 //! |---|---|---|---|
-//! | train | teacher mean | teacher spread | teacher mean of the members' aleatoric outputs, or the replicate spread where members have none |
+//! | train | teacher mean | teacher spread | root of the mean of the members' aleatoric variances, or the replicate spread where members have none |
 //! | validation, calibration, test | measured | teacher spread | measured replicate spread |
+//!
+//! Spreads combine on one scale only. A likelihood's aleatoric output (a heteroscedastic member) is the spread of the target around
+//! the mean, and the target of several replicates is their mean: that is not the spread *between* replicates, so students of such
+//! members take it from the teacher for every row (`measured` is then given without a replicate spread).
 
 use candle_core::{Device, Tensor};
-use degu_core::{Masked, OutputKind, Targets};
+use degu_core::{LabelWeights, Masked, OutputKind, Targets};
 
 use crate::{HostForecast, Result, TrainError};
 
@@ -25,6 +29,8 @@ pub struct Labels {
     pub aleatoric: Option<Vec<f32>>,
     /// Weight of each row, `[N]`.
     pub weight: Option<Vec<f32>>,
+    /// Weight of each value, `[N, W]`, times that of its row.
+    pub value_weight: Option<Vec<f32>>,
 }
 
 impl Labels {
@@ -41,7 +47,32 @@ impl Labels {
             epistemic: None,
             aleatoric: replicate_std,
             weight,
+            value_weight: None,
         }
+    }
+
+    /// The same labels, weighed as a head wants them.
+    ///
+    /// # Shapes
+    ///
+    /// * `barcodes` - `[N, W]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`](degu_core::Error::Missing) if barcodes are wanted and there are none.
+    pub fn weighed(&self, weights: LabelWeights, barcodes: Option<&[f32]>) -> Result<Self> {
+        let mut labels = self.clone();
+        if weights != LabelWeights::Rows {
+            let barcodes = barcodes.filter(|b| b.len() == self.mean.len()).ok_or(
+                TrainError::Core(degu_core::Error::Missing {
+                    what: "the number of barcodes behind each target",
+                    by: "a head that weighs by barcodes",
+                    help: "name the columns in `dataset.barcodes`, or leave the weights of the head at \"rows\"",
+                }),
+            )?;
+            labels.value_weight = Some(barcodes.iter().map(|n| weights.of(*n)).collect());
+        }
+        Ok(labels)
     }
 
     /// Number of rows `N`.
@@ -110,10 +141,11 @@ impl Labels {
         let mut mask = Vec::with_capacity(index.len() * self.width);
         for &row in index {
             let weight = self.weight.as_ref().map_or(1.0, |w| w[row]);
-            for v in &values[row * self.width..(row + 1) * self.width] {
-                let known = v.is_finite();
-                value.push(if known { *v } else { 0.0 });
-                mask.push(if known { weight } else { 0.0 });
+            for at in row * self.width..(row + 1) * self.width {
+                let v = values[at];
+                let weight = weight * self.value_weight.as_ref().map_or(1.0, |w| w[at]);
+                value.push(if v.is_finite() { v } else { 0.0 });
+                mask.push(if v.is_finite() { weight } else { 0.0 });
             }
         }
         let shape = match output {
@@ -269,6 +301,30 @@ mod tests {
             targets.mean.mask.to_vec2::<f32>().unwrap(),
             [[0.5, 0.5], [2., 0.]]
         );
+    }
+
+    #[test]
+    fn barcodes_weigh_values_and_an_unknown_number_does_not() {
+        let labels = Labels::measured(2, vec![1., 2., 3., f32::NAN], None, Some(vec![1., 2.]));
+        let half = LabelWeights::Barcodes { half: 10.0 };
+        let weighed = labels
+            .weighed(half, Some(&[10.0, f32::NAN, 30.0, 30.0]))
+            .unwrap();
+        let targets = weighed
+            .targets(&[0, 1], 2, OutputKind::Scalar, &Device::Cpu)
+            .unwrap();
+        assert_eq!(
+            targets.mean.mask.to_vec2::<f32>().unwrap(),
+            [[0.5, 1.0], [1.5, 0.0]]
+        );
+        assert!(
+            labels
+                .weighed(half, None)
+                .unwrap_err()
+                .to_string()
+                .contains("dataset.barcodes")
+        );
+        assert_eq!(labels.weighed(LabelWeights::Rows, None).unwrap(), labels);
     }
 
     #[test]

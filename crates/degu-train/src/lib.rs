@@ -26,7 +26,7 @@ pub mod model_file;
 pub mod stopping;
 
 pub use backend::{Backend, BackendKind, Device};
-pub use ensemble::{Teacher, combine};
+pub use ensemble::{Teacher, combine, held_out};
 pub use error::{Result, TrainError};
 pub use examples::ExampleSet;
 pub use fit::{EpochRecord, FitData, FitOptions, FitOutcome, FitReport, Fitter};

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use degu_core::{Architecture, LabelInfo, OutputKind, Seed, UncertaintyHead, registry};
+use degu_core::{Architecture, LabelInfo, LabelNeeds, OutputKind, Seed, UncertaintyHead, registry};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -174,6 +174,15 @@ impl SavedModel {
         write_atomically(&folder.join(CARD_FILE), &card)
     }
 
+    /// The spreads that it predicts.
+    pub fn gives(&self) -> LabelNeeds {
+        let labels = &self.card.labels;
+        self.head.gives(LabelNeeds {
+            aleatoric: labels.aleatoric,
+            epistemic: labels.epistemic,
+        })
+    }
+
     /// The weights.
     pub fn weights(&self) -> &Weights {
         &self.weights
@@ -187,13 +196,7 @@ impl SavedModel {
     pub fn open(&self, device: &candle_core::Device, threads: usize) -> Result<Box<dyn Backend>> {
         let head = || self.head.bind(&self.card.labels);
         let recipe = self.recipe(&head);
-        let stochastic = head()?.stochastic_passes() > 0;
-        let kind = if stochastic {
-            BackendKind::Autograd
-        } else {
-            BackendKind::Auto
-        };
-        let mut backend = open(&recipe, kind, device, 2, threads)?;
+        let mut backend = open(&recipe, BackendKind::Auto, device, 2, threads)?;
         backend.set_weights(&self.weights)?;
         Ok(backend)
     }

@@ -37,7 +37,7 @@ mod sequences;
 pub use config::{Fit, Table};
 
 degu_core::register!(
-    Dataset "table", Table, revision = 1,
+    Dataset "table", Table, revision = 2,
     "any table of sequences and measurements, or FASTA and a table; replicates, barcodes, unequal lengths"
 );
 

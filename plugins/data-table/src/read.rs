@@ -78,6 +78,7 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
     });
     data.replicate_std = (!config.replicates.is_empty()).then(Vec::new);
     data.weight = columns.weight.as_ref().map(|_| Vec::new());
+    data.barcodes = (!config.barcodes.is_empty()).then(Vec::new);
     data.columns = table.columns().to_vec();
     // Lines of the rows in use, ascending.
     let mut lines: Vec<u64> = Vec::new();
@@ -115,6 +116,9 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
             data.y.push(measured.mean as f32);
             if let Some(std) = &mut data.replicate_std {
                 std.push(measured.std as f32);
+            }
+            if let Some(barcodes) = &mut data.barcodes {
+                barcodes.push(measured.barcodes as f32);
             }
             set_aside += measured.set_aside;
         }

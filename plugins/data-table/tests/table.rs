@@ -202,6 +202,9 @@ fn plant_terminators() {
         .map(f64::from)
         .collect();
     assert_eq!(std.len(), 51_434, "rows with both replicates");
+    // The first row has 12 and 13 barcodes; nobody counted those of the other task.
+    let barcodes = data.barcodes(&[0]).unwrap().unwrap();
+    assert!((barcodes[0] - 25.0).abs() < f32::EPSILON && barcodes[1].is_nan());
     let mean = std.iter().sum::<f64>() / std.len() as f64;
     assert!((mean - 0.233).abs() < 5e-4, "mean sd {mean}");
     let column = |name: &str| -> Vec<f64> {

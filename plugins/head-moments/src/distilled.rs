@@ -98,10 +98,19 @@ impl UncertaintyHead for Distilled {
     }
 
     fn bind(&self, info: &LabelInfo) -> Result<Box<dyn Head>> {
-        Ok(Box::new(Bound {
+        let bound = Bound {
             config: self.clone(),
             info: info.clone(),
-        }))
+        };
+        if bound.columns().iter().any(|c| bound.weight(*c) <= 0.0) {
+            // A column of weight 0 is never trained, and would be predicted all the same.
+            return Err(Error::Missing {
+                what: "a weight above 0 of every part that students learn",
+                by: "the `distilled` head",
+                help: "leave the part out of `distill.targets` instead of setting its weight to 0",
+            });
+        }
+        Ok(Box::new(bound))
     }
 }
 
@@ -124,6 +133,15 @@ impl Bound {
         columns.extend(self.info.aleatoric.then_some(Column::Aleatoric));
         columns.extend(self.info.epistemic.then_some(Column::Epistemic));
         columns
+    }
+
+    fn weight(&self, column: Column) -> f64 {
+        let weights = &self.config.weights;
+        match column {
+            Column::Mean => weights.mean,
+            Column::Aleatoric => weights.aleatoric,
+            Column::Epistemic => weights.epistemic,
+        }
     }
 
     fn tasks(&self) -> usize {
@@ -192,33 +210,21 @@ impl Head for Bound {
     }
 
     fn loss(&self, raw: &Tensor, targets: &Targets) -> Result<Tensor> {
-        let missing = |what| Error::Missing {
-            what,
+        let missing = || Error::Missing {
+            what: "a label of every part that students learn",
             by: "the `distilled` head",
             help: "see `distill.targets`",
         };
-        let weights = &self.config.weights;
         let mut predictions = Vec::new();
         let mut values = Vec::new();
         let mut masks = Vec::new();
         for (block, column) in self.columns().into_iter().enumerate() {
-            let (target, weight) = match column {
-                Column::Mean => (&targets.mean, weights.mean),
-                Column::Aleatoric => {
-                    let target = targets.aleatoric.as_ref();
-                    (
-                        target.ok_or_else(|| missing("an aleatoric target"))?,
-                        weights.aleatoric,
-                    )
-                }
-                Column::Epistemic => {
-                    let target = targets.epistemic.as_ref();
-                    (
-                        target.ok_or_else(|| missing("an epistemic target"))?,
-                        weights.epistemic,
-                    )
-                }
+            let target = match column {
+                Column::Mean => Some(&targets.mean),
+                Column::Aleatoric => targets.aleatoric.as_ref(),
+                Column::Epistemic => targets.epistemic.as_ref(),
             };
+            let target = target.ok_or_else(missing)?;
             let raw = self.raw_of(raw, block)?;
             let softplus = column != Column::Mean
                 && self.info.spread == Spread::Std
@@ -229,7 +235,7 @@ impl Head for Bound {
                 raw
             });
             values.push(self.target(column, target)?);
-            masks.push((&target.mask * weight)?);
+            masks.push((&target.mask * self.weight(column))?);
         }
         let cat = |parts: &[Tensor]| Tensor::cat(parts, D::Minus1);
         loss::mse(
@@ -264,118 +270,4 @@ degu_core::register!(UncertaintyHead "distilled", Distilled, revision = 1,
     cite = "doi:10.1101/2024.11.13.623485");
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::Device;
-
-    fn info(spread: Spread) -> LabelInfo {
-        LabelInfo {
-            tasks: vec!["a".into(), "b".into()],
-            mean: vec![1.0, -1.0],
-            std: vec![2.0, 0.5],
-            epistemic: true,
-            aleatoric: false,
-            spread,
-        }
-    }
-
-    fn tensor(values: &[f64], columns: usize) -> Tensor {
-        Tensor::from_slice(values, (values.len() / columns, columns), &Device::Cpu).unwrap()
-    }
-
-    fn targets(mean: &[f64], epistemic: &[f64]) -> Targets {
-        let masked = |v: &[f64]| Masked {
-            value: tensor(v, 2),
-            mask: tensor(&vec![1.0; v.len()], 2),
-        };
-        Targets {
-            mean: masked(mean),
-            epistemic: Some(masked(epistemic)),
-            aleatoric: None,
-        }
-    }
-
-    fn scalar(t: &Tensor) -> f64 {
-        t.to_scalar::<f64>().unwrap()
-    }
-
-    #[test]
-    fn the_loss_is_the_mean_over_all_columns() {
-        let head = Distilled::default().bind(&info(Spread::Std)).unwrap();
-        let raw = tensor(&[1.0, 2.0, 0.5, 0.25], 4);
-        let loss = head
-            .loss(&raw, &targets(&[0.0, 2.0], &[0.5, 0.75]))
-            .unwrap();
-        assert!((scalar(&loss) - (1.0 + 0.25) / 4.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn predictions_are_in_units_of_the_target_whatever_the_scale() {
-        for (spread, scale) in [
-            (Spread::Std, TargetScale::None),
-            (Spread::Std, TargetScale::Standardise),
-            (Spread::LogVar, TargetScale::None),
-            (Spread::LogVar, TargetScale::Standardise),
-        ] {
-            let config = Distilled {
-                target_scale: scale,
-                ..Distilled::default()
-            };
-            let bound = Bound {
-                config,
-                info: info(spread),
-            };
-            let targets = targets(&[3.0, -2.0], &[0.8, 0.1]);
-            let epistemic = targets.epistemic.as_ref().unwrap();
-            let raw = Tensor::cat(
-                &[
-                    bound.target(Column::Mean, &targets.mean).unwrap(),
-                    bound.target(Column::Epistemic, epistemic).unwrap(),
-                ],
-                1,
-            )
-            .unwrap();
-            assert!(scalar(&bound.loss(&raw, &targets).unwrap()) < 1e-20);
-            let prediction = bound.predict(&raw, &mut Ctx::eval()).unwrap();
-            let close = |a: &Tensor, b: &[f64]| {
-                let a = a.flatten_all().unwrap().to_vec1::<f64>().unwrap();
-                a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4)
-            };
-            assert!(close(&prediction.mean, &[3.0, -2.0]));
-            assert!(close(&prediction.epistemic.unwrap(), &[0.8, 0.1]));
-        }
-    }
-
-    #[test]
-    fn members_that_agree_give_a_finite_log_variance() {
-        let bound = Bound {
-            config: Distilled::default(),
-            info: info(Spread::LogVar),
-        };
-        let zero = Masked {
-            value: tensor(&[0.0, 0.0], 2),
-            mask: tensor(&[1.0, 1.0], 2),
-        };
-        let target = bound
-            .target(Column::Epistemic, &zero)
-            .unwrap()
-            .flatten_all()
-            .unwrap()
-            .to_vec1::<f64>()
-            .unwrap();
-        assert!(target.iter().all(|v| v.is_finite()));
-        assert!((target[0] - (2e-3f64).powi(2).ln()).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_negative_linear_spread_is_predicted_as_zero() {
-        let head = Distilled::default().bind(&info(Spread::Std)).unwrap();
-        let prediction = head
-            .predict(&tensor(&[0.0, 0.0, -0.3, 0.2], 4), &mut Ctx::eval())
-            .unwrap();
-        assert_eq!(
-            prediction.epistemic.unwrap().to_vec2::<f64>().unwrap(),
-            [[0.0, 0.2]]
-        );
-    }
-}
+mod tests;

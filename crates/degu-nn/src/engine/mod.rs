@@ -234,13 +234,14 @@ impl Engine {
             partials: &self.partials,
             parameters: &self.parameters,
             weights: &self.weights,
-            norms: if mode == Mode::Eval {
+            norms: if matches!(mode, Mode::Eval | Mode::Sample) {
                 &self.running
             } else {
                 &self.norms
             },
             codes: &self.codes,
             mode,
+            masks: &[],
         }
     }
 

@@ -25,11 +25,12 @@ pub(super) struct Coefficients {
     pub(super) slope: Vec<f32>,
 }
 
-/// Batch statistics and dropout, or running statistics and none.
+/// Batch statistics and dropout, running statistics and none, or running statistics and the dropout of [`Pass::masks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Train { seed: u64 },
     Eval,
+    Sample,
 }
 
 /// Everything a pass reads.
@@ -43,6 +44,8 @@ pub(super) struct Pass<'a> {
     pub(super) norms: &'a [Coefficients],
     pub(super) codes: &'a [u8],
     pub(super) mode: Mode,
+    /// Seeds of the dropout masks of the sequences, in [`Mode::Sample`].
+    pub(super) masks: &'a [u64],
 }
 
 impl<'a> Pass<'a> {
@@ -59,6 +62,9 @@ impl<'a> Pass<'a> {
         let mask = |drop: Option<Drop>| match (self.mode, drop) {
             (Mode::Train { seed }, Some(d)) => {
                 Some(DropoutMask::new(seed, d.stream, sample as u64, d.rate))
+            }
+            (Mode::Sample, Some(d)) => {
+                Some(DropoutMask::new(self.masks[sample], d.stream, 0, d.rate))
             }
             _ => None,
         };

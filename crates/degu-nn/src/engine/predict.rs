@@ -1,4 +1,4 @@
-//! Prediction: running statistics, no dropout.
+//! Prediction: running statistics, and dropout only where samples are asked for.
 
 use super::arena::Arena;
 use super::forward;
@@ -23,6 +23,30 @@ impl Engine {
     ///
     /// [`EngineError::Length`] if a slice does not fit `n`.
     pub fn predict(&mut self, codes: &[u8], n: usize, out: &mut [f32]) -> Result<()> {
+        self.infer(codes, n, None, out)
+    }
+
+    /// As [`Engine::predict`] with dropout on: one sample of Monte Carlo dropout.
+    ///
+    /// # Shapes
+    ///
+    /// * `masks` - the 64 bits that fix the masks of each sequence, `[n]`; `degu_nn::ops::dropout_mask` draws the same ones
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::predict`].
+    pub fn sample(&mut self, codes: &[u8], n: usize, masks: &[u64], out: &mut [f32]) -> Result<()> {
+        EngineError::length("masks", n, masks.len())?;
+        self.infer(codes, n, Some(masks), out)
+    }
+
+    fn infer(
+        &mut self,
+        codes: &[u8],
+        n: usize,
+        masks: Option<&[u64]>,
+        out: &mut [f32],
+    ) -> Result<()> {
         use rayon::prelude::*;
         self.check(codes, n, usize::MAX)?;
         let size = self.outputs_per_sequence();
@@ -37,22 +61,31 @@ impl Engine {
             arenas.resize_with(self.threads, || Arena::for_inference(&self.plan, TILE));
         }
         let length = self.plan.length;
-        let pass = self.pass(Mode::Eval);
+        let pass = match masks {
+            None => self.pass(Mode::Eval),
+            Some(masks) => Pass {
+                masks,
+                ..self.pass(Mode::Sample)
+            },
+        };
         let share = n.div_ceil(arenas.len());
-        let work = |((arena, codes), out): ((&mut Arena, &[u8]), &mut [f32])| {
-            predict_share(pass, arena, codes, out, length, size);
+        let work = |(i, ((arena, codes), out)): (usize, ((&mut Arena, &[u8]), &mut [f32]))| {
+            let masks = pass.masks.get(i * share..).unwrap_or_default();
+            predict_share(Pass { masks, ..pass }, arena, codes, out, length, size);
         };
         if self.threads == 1 {
             arenas
                 .iter_mut()
                 .zip(codes.chunks(share * length))
                 .zip(out.chunks_mut(share * size))
+                .enumerate()
                 .for_each(work);
         } else {
             arenas
                 .par_iter_mut()
                 .zip(codes.par_chunks(share * length))
                 .zip(out.par_chunks_mut(share * size))
+                .enumerate()
                 .with_max_len(1)
                 .for_each(work);
         }
@@ -83,10 +116,16 @@ fn predict_share(
     length: usize,
     size: usize,
 ) {
-    for (codes, out) in codes.chunks(TILE * length).zip(out.chunks_mut(TILE * size)) {
+    let tiles = codes.chunks(TILE * length).zip(out.chunks_mut(TILE * size));
+    for (i, (codes, out)) in tiles.enumerate() {
         arena.first = 0;
         arena.count = codes.len() / length;
-        let pass = Pass { codes, ..pass };
+        let masks = pass.masks.get(i * TILE..).unwrap_or_default();
+        let pass = Pass {
+            codes,
+            masks,
+            ..pass
+        };
         forward::infer(&pass, arena);
         pass.outputs(arena, out);
     }

@@ -127,6 +127,26 @@ pub fn softplus(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     pointwise("softplus", x, ctx, ln_1p_exp, |z, _| logistic(z))
 }
 
+/// `ln(max(softplus(x), floor))` for a positive `floor`, as one function: its secants are exact where the softplus is tiny.
+///
+/// # Errors
+///
+/// As [`pointwise`].
+pub fn ln_softplus(x: &Tensor, floor: f64, ctx: &Ctx<'_>) -> Result<Tensor> {
+    let floored = move |z: &Tensor| ln_1p_exp(z)?.maximum(&(z.zeros_like()? + floor)?);
+    pointwise(
+        "ln_softplus",
+        x,
+        ctx,
+        move |z| floored(z)?.log(),
+        move |z, _| {
+            let value = floored(z)?;
+            let above = value.gt(floor)?.to_dtype(z.dtype())?;
+            (logistic(z)? * above)? / value
+        },
+    )
+}
+
 /// `1 / (1 + exp(-x))`.
 pub fn sigmoid(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     pointwise("sigmoid", x, ctx, logistic, |_, y| {
@@ -149,6 +169,32 @@ pub fn exp(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
 /// `ln(x)` for positive `x`.
 pub fn ln(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     pointwise("ln", x, ctx, Tensor::log, |z, _| z.recip())
+}
+
+/// `x` within `[low, high]`. Outside, a gradient flows only where a descent along it leads back inside, so that no output is stuck.
+///
+/// # Errors
+///
+/// As [`pointwise`].
+pub fn clamp(x: &Tensor, low: f64, high: f64, ctx: &Ctx<'_>) -> Result<Tensor> {
+    let inside = move |z: &Tensor| (z.ge(low)? * z.le(high)?)?.to_dtype(z.dtype());
+    if rescales(ctx) {
+        return pointwise(
+            "clamp",
+            x,
+            ctx,
+            |z| z.clamp(low, high),
+            move |z, _| inside(z),
+        );
+    }
+    let z = x.detach();
+    let y = z.clamp(low, high)?;
+    Ok(with_gradient("clamp", &[x], y, move |g| {
+        let above = (z.gt(high)? * g.gt(0.0)?)?;
+        let below = (z.lt(low)? * g.lt(0.0)?)?;
+        let back = (above + below)?.to_dtype(g.dtype())?;
+        Ok(vec![Some((g * (inside(&z)? + back)?)?)])
+    })?)
 }
 
 /// `x^2`; the secant is `x + r`, without a guard.

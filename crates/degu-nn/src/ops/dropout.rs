@@ -1,7 +1,7 @@
 //! Inverted dropout with masks that are a function of where they apply.
 
 use candle_core::Tensor;
-use degu_core::{Ctx, Mode, Result, Seed};
+use degu_core::{Ctx, Error, Mode, Result, Seed};
 use degu_kernels::DropoutMask;
 use rand::Rng as _;
 
@@ -22,11 +22,29 @@ pub fn dropout_mask(seed: u64, path: &str, sample: usize, p: f64) -> DropoutMask
     DropoutMask::new(seed, layer, sample as u64, p)
 }
 
+/// The stream of Monte Carlo dropout of one sequence, a function of its base codes alone: the same sequence has the same masks
+/// wherever it stands, and other sequences have others.
+pub fn sequence_stream(codes: &[u8]) -> Seed {
+    Seed::root(0)
+        .child("mc-dropout")
+        .child(String::from_utf8_lossy(codes))
+}
+
+/// The bits that fix the masks of pass number `pass`, one per stream; see [`Ctx::with_masks`].
+pub fn sequence_masks(streams: &[Seed], pass: usize) -> Vec<u64> {
+    let label = pass.to_string();
+    streams
+        .iter()
+        .map(|s| s.child(&label).first_u64())
+        .collect()
+}
+
 /// Inverted dropout of the layer at `path`; the identity in the modes `Eval` and `Rescale`.
 ///
 /// A mask depends on the stream, the path, the step, the place of the example in the batch and the element, and on nothing
 /// else: other layers, threads, devices and a resumed run do not matter. In [`Mode::Sample`] all examples share one mask, so a
-/// pass is one network drawn from the family, and a prediction does not depend on how examples are batched.
+/// pass is one network drawn from the family, unless the context brings [masks](Ctx::with_masks) of the examples; either way a
+/// prediction does not depend on how examples are batched.
 ///
 /// # Shapes
 ///
@@ -35,7 +53,7 @@ pub fn dropout_mask(seed: u64, path: &str, sample: usize, p: f64) -> DropoutMask
 ///
 /// # Errors
 ///
-/// If a tensor operation fails.
+/// [`Shape`](Error::Shape) if there are not as many masks as examples; if a tensor operation fails.
 pub fn dropout(x: &Tensor, p: f64, path: &str, ctx: &Ctx<'_>) -> Result<Tensor> {
     let (stream, step, shared) = match ctx.mode() {
         Mode::Train { dropout, step } => (dropout, step, false),
@@ -49,8 +67,21 @@ pub fn dropout(x: &Tensor, p: f64, path: &str, ctx: &Ctx<'_>) -> Result<Tensor> 
     let samples = x.dims().first().copied().unwrap_or(1);
     let elements = x.elem_count() / samples.max(1);
     let mut values = Vec::with_capacity(x.elem_count());
+    let own = ctx.masks().filter(|_| shared);
+    if let Some(own) = own
+        && own.len() != samples
+    {
+        return Err(Error::Shape {
+            name: "masks of the examples",
+            expected: "one per example of the batch, [N]",
+            got: vec![own.len(), samples],
+        });
+    }
     for sample in 0..samples {
-        let mask = dropout_mask(seed, path, if shared { 0 } else { sample }, p);
+        let mask = match own {
+            Some(own) => dropout_mask(own[sample], path, 0, p),
+            None => dropout_mask(seed, path, if shared { 0 } else { sample }, p),
+        };
         let factor = mask.factor() as f32;
         values.extend((0..elements).map(|e| if mask.keeps(e as u32) { factor } else { 0.0 }));
     }

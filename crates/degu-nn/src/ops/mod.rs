@@ -8,7 +8,7 @@
 //! | function | rescale rule |
 //! |---|---|
 //! | [`conv1d`], [`conv1d_codes`], [`linear`], [`batch_norm`], [`avg_pool`], [`global_mean`], [`dropout`] | linear |
-//! | [`relu`], [`silu`], [`elu`], [`gelu`], [`softplus`], [`sigmoid`], [`tanh`], [`exp`], [`ln`], [`sqrt`], [`pointwise`] | secant |
+//! | [`relu`], [`silu`], [`elu`], [`gelu`], [`softplus`], [`sigmoid`], [`tanh`], [`exp`], [`ln`], [`sqrt`], [`clamp`], [`pointwise`] | secant |
 //! | [`max_pool`], [`global_max`] | shares of both winners |
 //! | [`softmax`], [`log_softmax`], [`logsumexp`], [`layer_norm`] | secants of their parts |
 //! | [`product`], [`matmul`], [`square`] | midpoints |
@@ -29,12 +29,13 @@ mod softmax;
 mod special;
 
 pub use activation::{
-    activation, elu, exp, gelu, ln, pointwise, relu, sigmoid, silu, softplus, sqrt, square, tanh,
+    activation, clamp, elu, exp, gelu, ln, ln_softplus, pointwise, relu, sigmoid, silu, softplus,
+    sqrt, square, tanh,
 };
 pub use attention::{AttentionTensors, attention};
 pub use conv::{ConvOptions, conv1d, conv1d_codes};
 pub use custom::{Gradients, with_gradient};
-pub use dropout::{dropout, dropout_mask, dropout_seed};
+pub use dropout::{dropout, dropout_mask, dropout_seed, sequence_masks, sequence_stream};
 pub use linear::linear;
 pub use lstm::{LstmTensors, bi_lstm, lstm};
 pub use norm::{BatchNormOptions, BatchNormTensors, batch_norm, layer_norm};

@@ -13,5 +13,6 @@ mod networks;
 mod optimizers;
 mod rescale;
 mod rules;
+mod samples;
 mod schedules;
 mod stores;

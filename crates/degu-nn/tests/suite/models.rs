@@ -131,6 +131,15 @@ fn stochastic_passes_give_an_epistemic_spread() {
     // One sequence alone has the prediction that it has in a batch.
     let alone = model.predict(&sequences(1)).unwrap();
     assert!(difference(&alone.mean, &p.mean.narrow(0, 0, 1).unwrap()) < 1e-14);
+    // Each sequence has masks of its own: the error of 20 passes is not shared between sequences.
+    let both = Sequences::codes(Tensor::zeros((2, LENGTH), DType::U8, &Device::Cpu).unwrap());
+    let twins = model
+        .predict(&both.unwrap())
+        .unwrap()
+        .mean
+        .to_vec2::<f64>()
+        .unwrap();
+    assert_eq!(twins[0], twins[1], "equal sequences, equal masks");
     let (_, plain) = self::model(0, DType::F64);
     assert!(plain.predict(&sequences(3)).unwrap().epistemic.is_none());
 }

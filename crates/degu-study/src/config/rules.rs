@@ -3,14 +3,16 @@
 mod comparison;
 mod split;
 
-use degu_core::{Part, suggest::nearest};
+use degu_core::{LabelNeeds, Part, suggest::nearest};
 
 use super::{
     check::Scope,
     error::{Code, ConfigError},
     node::Table,
     path::KeyPath,
-    sections::{Distill, Ensemble, Identity, SplitKind, TrackSink, Training},
+    sections::{
+        Distill, Ensemble, Identity, LabelMembers, Labels, SplitKind, TrackSink, Training, Vary,
+    },
     source::Place,
     study::Partial,
 };
@@ -51,6 +53,7 @@ pub(crate) fn check(
     }
     if let (Some(ensemble), Some(distill)) = (&partial.ensemble, &partial.distill) {
         rules.spread(ensemble, distill);
+        rules.held_out(ensemble, distill);
     }
     if let Some(ensemble) = &partial.ensemble {
         rules.member_head(ensemble);
@@ -60,6 +63,7 @@ pub(crate) fn check(
     }
     if let Some(distill) = &partial.distill {
         rules.targets(distill);
+        rules.student_head(distill);
         if tree
             .table("distill")
             .and_then(|d| d.table("training"))
@@ -220,6 +224,76 @@ impl Rules<'_> {
                 &["distill", "targets"],
                 "students always learn the mean".to_owned(),
                 "no \"mean\"",
+                help,
+            );
+        }
+    }
+
+    /// A student's head predicts what students learn, and needs no label that they do not get.
+    fn student_head(&mut self, distill: &Distill) {
+        let head = &distill.head.plugin;
+        let (true, Ok(built)) = (distill.enabled, head.build()) else {
+            return;
+        };
+        let wanted = LabelNeeds {
+            aleatoric: distill.targets.contains(&Part::Aleatoric),
+            epistemic: distill.targets.contains(&Part::Epistemic),
+        };
+        let gives = built.gives(wanted);
+        for (part, wanted, gives) in [
+            ("epistemic", wanted.epistemic, gives.epistemic),
+            ("aleatoric", wanted.aleatoric, gives.aleatoric),
+        ] {
+            if wanted && !gives {
+                let message = format!(
+                    "students are to learn the {part} part, and `{}` does not predict it",
+                    head.name
+                );
+                let help = format!(
+                    "as in head = {{ plugin = \"distilled\" }}, or leave \"{part}\" out of distill.targets"
+                );
+                self.refuse(
+                    &["distill", "head", "plugin"],
+                    message,
+                    "does not fit the targets",
+                    &help,
+                );
+            }
+        }
+        if built.labels().aleatoric && !wanted.aleatoric {
+            let message = format!(
+                "`{}` learns the aleatoric part, which students are not taught",
+                head.name
+            );
+            let help = "add \"aleatoric\" to distill.targets, or take another head";
+            self.refuse(
+                &["distill", "head", "plugin"],
+                message,
+                "does not fit the targets",
+                help,
+            );
+        }
+    }
+
+    fn held_out(&mut self, ensemble: &Ensemble, distill: &Distill) {
+        if !distill.enabled || distill.label_members == LabelMembers::All {
+            return;
+        }
+        if !ensemble.vary.contains(&Vary::Bootstrap) {
+            let help = "write ensemble.vary = [\"init\", \"order\", \"bootstrap\"], or distill.label_members = \"all\"";
+            self.refuse(
+                &["distill", "label_members"],
+                "every member trains on every row, so none is held out".to_owned(),
+                "no member is left",
+                help,
+            );
+        }
+        if distill.labels == Labels::Dynamic {
+            let help = "write distill.labels = \"static\", or distill.label_members = \"all\"";
+            self.refuse(
+                &["distill", "label_members"],
+                "dynamic labels come from all members".to_owned(),
+                "contradicts distill.labels",
                 help,
             );
         }

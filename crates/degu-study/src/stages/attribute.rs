@@ -168,12 +168,12 @@ fn compute(
             ModelKind::Student
         };
         let model = saved.differentiable(&Device::Cpu)?;
-        let gives = saved.card.labels.epistemic;
+        let gives = saved.gives();
         for target in &block.keys.targets {
             let missing = match target.part {
                 degu_core::Part::Mean => false,
-                degu_core::Part::Epistemic => kind == ModelKind::Member || !gives,
-                degu_core::Part::Aleatoric => !saved.card.labels.aleatoric,
+                degu_core::Part::Epistemic => !gives.epistemic,
+                degu_core::Part::Aleatoric => !gives.aleatoric,
             };
             if missing {
                 continue;

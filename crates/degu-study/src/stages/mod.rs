@@ -18,6 +18,7 @@ mod prepare;
 mod prepared;
 mod runner;
 mod shift;
+mod sources;
 mod split;
 pub mod summary;
 mod teacher;

@@ -11,7 +11,9 @@ use degu_train::{
     model_file::{self, PluginCard},
 };
 
-use super::{PreparedData, Result, StageError, options, plan::Assigned, teacher};
+use super::{
+    PreparedData, Result, StageError, options, plan::Assigned, sources::by_likelihood, teacher,
+};
 use crate::{
     config::{DynamicMode, Labels as LabelMode, Study, Vary},
     execute::{TaskContext, TaskError},
@@ -48,13 +50,10 @@ pub(crate) fn member(
             shared
         }
     };
-    let mut train = data.rows(Split::Train);
-    if study.ensemble.vary.contains(&Vary::Bootstrap) {
-        train = bootstrap(&train, &data.group, &own.child("bootstrap"));
-    }
-    let labels = data.measured.clone();
-    let info = label_info(&data, &labels, false, Spread::Std);
+    let train = training_rows(study, &root, k, &data).map_err(StageError::into_task)?;
     let head = study.ensemble.head.plugin.build().map_err(core)?;
+    let labels = weighed(&data.measured, head.as_ref(), &data)?;
+    let info = label_info(&data, &labels, false, Spread::Std);
     let job = Job {
         name: format!("member-{k}"),
         study,
@@ -72,6 +71,32 @@ pub(crate) fn member(
     job.run(None, context)
 }
 
+/// The rows that member `k` of a replicate trains on; a row that was drawn twice stands there twice.
+pub(crate) fn training_rows(
+    study: &Study,
+    root: &Seed,
+    k: usize,
+    data: &PreparedData,
+) -> Result<Vec<usize>> {
+    let train = data.rows(Split::Train);
+    if study.ensemble.vary.contains(&Vary::Bootstrap) {
+        let seed = root.child(format!("member/{k}")).child("bootstrap");
+        return Ok(bootstrap(&train, &data.group, &seed));
+    }
+    Ok(train)
+}
+
+/// Labels with the weights that a head asks for.
+fn weighed(
+    labels: &Labels,
+    head: &dyn UncertaintyHead,
+    data: &PreparedData,
+) -> Result<Labels, TaskError> {
+    labels
+        .weighed(head.weights(), data.barcodes.as_deref())
+        .map_err(|e| StageError::from(e).into_task())
+}
+
 /// Trains student `s`, or a control that learns the teacher's mean alone.
 pub(crate) fn student(
     assigned: &Assigned,
@@ -82,11 +107,17 @@ pub(crate) fn student(
     let study = &assigned.study;
     let distill = &study.distill;
     let data = PreparedData::of(context)?;
-    let forecast = teacher::forecast(context)?;
+    let forecast = teacher::lesson(assigned, context)?;
     let train = data.rows(Split::Train);
     let wants = |part| !control && distill.targets.contains(&part);
+    let member_head = study.ensemble.head.plugin.build().map_err(core)?;
+    let mut measured = data.measured.clone();
+    if by_likelihood(member_head.as_ref()) {
+        // The spread around the mean of a likelihood and the spread between replicates are two scales.
+        measured.aleatoric = None;
+    }
     let rule = StudentLabels {
-        measured: &data.measured,
+        measured: &measured,
         teacher: &forecast,
         train: &train,
         epistemic: wants(Part::Epistemic),
@@ -95,10 +126,11 @@ pub(crate) fn student(
     let labels = rule
         .assemble()
         .map_err(|e| StageError::from(e).into_task())?;
+    let head = distill.head.plugin.build().map_err(core)?;
+    let labels = weighed(&labels, head.as_ref(), &data)?;
     let info = label_info(&data, &labels, rule.epistemic, distill.spread);
     let kind = if control { "control" } else { "student" };
     let seed = replicate(study, assigned.replicate).child(format!("{kind}/{s}"));
-    let head = distill.head.plugin.build().map_err(core)?;
     let job = Job {
         name: format!("{kind}-{s}"),
         study,

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{REVISION, Result, StageError};
+use super::{REVISION, Result, StageError, sources::Sources};
 use crate::{
-    config::{AttributeModels, Labels, Point, Study, Vary},
+    config::{AttributeModels, LabelMembers, Labels, Point, Study, Vary},
     key::KeyFields,
     plan::{Plan, Task},
     store::Store,
@@ -75,17 +75,19 @@ pub(crate) fn prefix(point: &Point) -> String {
 ///
 /// # Errors
 ///
-/// A source file that is missing or has another digest than the one pinned.
+/// A source file that is missing or has another digest than the one pinned, labels that the dataset does not have.
 pub fn plan(points: Vec<Point>, store: Option<&Store>) -> Result<StudyPlan> {
     let mut tasks = Vec::new();
     let mut work = BTreeMap::new();
     let mut digests: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut sources = Sources::default();
     for point in &points {
         let mut planner = Planner {
             point,
             prefix: prefix(point),
             store,
             digests: &mut digests,
+            sources: &mut sources,
             tasks: &mut tasks,
             work: &mut work,
         };
@@ -103,6 +105,7 @@ struct Planner<'a> {
     prefix: String,
     store: Option<&'a Store>,
     digests: &'a mut BTreeMap<PathBuf, String>,
+    sources: &'a mut Sources,
     tasks: &'a mut Vec<Task>,
     work: &'a mut BTreeMap<String, Assigned>,
 }
@@ -111,6 +114,7 @@ impl Planner<'_> {
     fn run(&mut self) -> Result<()> {
         let study = Arc::clone(&self.point.study);
         let prepare = self.prepare(&study)?;
+        self.sources.check(&study)?;
         let members: Vec<String> = (0..study.ensemble.members)
             .map(|k| self.member(&study, k, &prepare))
             .collect::<Result<_>>()?;
@@ -335,8 +339,12 @@ impl Planner<'_> {
     }
 
     fn teacher(&mut self, study: &Arc<Study>, prepare: &str, members: &[String]) -> Result<String> {
+        let mut settings = json!({ "ddof": study.distill.ddof });
+        if study.distill.label_members != LabelMembers::All {
+            settings["label_members"] = json!(study.distill.label_members);
+        }
         let fields = KeyFields {
-            settings: value(&json!({ "ddof": study.distill.ddof }))?,
+            settings: value(&settings)?,
             ..KeyFields::new("predict", REVISION)
         };
         let inputs: Vec<String> = std::iter::once(prepare.to_owned())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use degu_core::{Dataset, Seed, Split, Truth};
+use degu_core::{Dataset, OutputKind, Seed, Split, Truth};
 use degu_genome::NearDuplicates;
 use degu_train::{ExampleSet, Labels};
 
@@ -34,6 +34,7 @@ pub(crate) fn prepare(
     let mut codes = Vec::with_capacity(n * info.length);
     let (mut y, mut std, mut weight) = (Vec::new(), None::<Vec<f32>>, None::<Vec<f32>>);
     let mut truth: Option<Truth> = None;
+    let mut barcodes: Option<Vec<f32>> = None;
     let index: Vec<usize> = (0..n).collect();
     for chunk in index.chunks(CHUNK) {
         let examples = dataset.read(chunk)?;
@@ -44,6 +45,10 @@ pub(crate) fn prepare(
         }
         if let Some(part) = examples.weight {
             weight.get_or_insert_default().extend(part);
+        }
+        // Counts belong to a task: a profile has none per bin.
+        if let (Some(part), OutputKind::Scalar) = (dataset.barcodes(chunk)?, info.output) {
+            barcodes.get_or_insert_default().extend(part);
         }
         if let Some(part) = dataset.truth(chunk)? {
             let all = truth.get_or_insert_with(|| Truth {
@@ -66,6 +71,7 @@ pub(crate) fn prepare(
         info,
         examples,
         measured,
+        barcodes,
         truth,
         ids: rows.iter().map(|r| r.id.clone()).collect(),
         category,

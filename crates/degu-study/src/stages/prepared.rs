@@ -26,6 +26,8 @@ pub struct PreparedData {
     pub examples: ExampleSet,
     /// Measured labels.
     pub measured: Labels,
+    /// Barcodes behind each target, layout of the means; NaN where unknown.
+    pub barcodes: Option<Vec<f32>>,
     /// What a simulator knows.
     pub truth: Option<Truth>,
     /// Names of the rows.
@@ -111,6 +113,9 @@ impl PreparedData {
         if let Some(weight) = &self.measured.weight {
             tensors.insert("weight".to_owned(), (vec![n], weight.clone()));
         }
+        if let Some(barcodes) = &self.barcodes {
+            tensors.insert("barcodes".to_owned(), (shape.clone(), barcodes.clone()));
+        }
         if let Some(truth) = &self.truth {
             tensors.insert("truth_mean".to_owned(), (shape.clone(), truth.mean.clone()));
             tensors.insert(
@@ -152,6 +157,7 @@ impl PreparedData {
         let tasks = info.dataset.tasks.len();
         let width = tasks * info.dataset.output.bins();
         let measured = Labels::measured(width, y, take("replicate_std"), take("weight"));
+        let barcodes = take("barcodes");
         let truth = take("truth_mean")
             .zip(take("truth_noise_std"))
             .map(|(mean, noise_std)| Truth { mean, noise_std });
@@ -160,6 +166,7 @@ impl PreparedData {
             examples: ExampleSet::new(codes, info.dataset.length, tasks, info.dataset.output)?,
             info: info.dataset,
             measured,
+            barcodes,
             truth,
             ids: rows.ids,
             category: rows.category,

@@ -78,17 +78,17 @@ impl Autograd {
         &self,
         codes: &[u8],
         rows: usize,
-        mut one: impl FnMut(&Sequences) -> Result<Tensor>,
+        mut one: impl FnMut(usize, &Sequences) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let mut parts = Vec::new();
-        for piece in codes.chunks(PREDICT_ROWS * self.length) {
+        for (i, piece) in codes.chunks(PREDICT_ROWS * self.length).enumerate() {
             let n = piece.len() / self.length;
             let batch = Batch {
                 codes: piece,
                 noise: None,
                 rows: n,
             };
-            parts.push(one(&self.sequences(&batch)?)?.detach());
+            parts.push(one(i * PREDICT_ROWS, &self.sequences(&batch)?)?.detach());
         }
         if rows == 0 || parts.is_empty() {
             return Err(TrainError::Core(degu_core::Error::Shape {
@@ -159,20 +159,25 @@ impl Backend for Autograd {
     }
 
     fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {
-        self.in_pieces(codes, rows, |x| Ok(self.model.raw(x, &mut Ctx::eval())?))
+        self.in_pieces(codes, rows, |_, x| {
+            Ok(self.model.raw(x, &mut Ctx::eval())?)
+        })
     }
 
     fn head(&self) -> &dyn Head {
         self.model.head()
     }
 
-    fn sample(&mut self, codes: &[u8], rows: usize, dropout: &Seed, pass: u64) -> Result<Tensor> {
+    fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor> {
+        // The masks of the sequences take the place of the stream.
         let mode = Mode::Sample {
-            dropout: *dropout,
-            step: pass,
+            dropout: Seed::root(0),
+            step: 0,
         };
-        self.in_pieces(codes, rows, |x| {
-            Ok(self.model.raw(x, &mut Ctx::new(mode))?)
+        self.in_pieces(codes, rows, |from, x| {
+            let (n, _) = x.dims()?;
+            let masks = masks.get(from..from + n).unwrap_or_default();
+            Ok(self.model.raw(x, &mut Ctx::new(mode).with_masks(masks))?)
         })
     }
 

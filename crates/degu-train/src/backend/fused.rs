@@ -187,18 +187,12 @@ impl Backend for Fused {
         self.head.as_ref()
     }
 
-    fn sample(
-        &mut self,
-        _codes: &[u8],
-        _rows: usize,
-        _dropout: &Seed,
-        _pass: u64,
-    ) -> Result<Tensor> {
-        Err(TrainError::Core(Error::Unsupported {
-            operation: "Monte Carlo dropout".to_owned(),
-            rule: "kernel in the fused engine",
-            help: "open the model with the autograd backend to predict",
-        }))
+    fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor> {
+        let shape = self.shape(rows);
+        let mut out = vec![0.0; shape.iter().product()];
+        let (engine, pool) = (&mut self.engine, self.pool.as_ref());
+        on_pool(pool, || engine.sample(codes, rows, masks, &mut out)).map_err(engine_error)?;
+        Ok(Tensor::from_vec(out, shape.as_slice(), &Device::Cpu)?)
     }
 
     fn weights(&self) -> Result<Weights> {

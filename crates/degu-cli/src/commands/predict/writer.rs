@@ -46,6 +46,9 @@ struct Row<'a> {
     total: Option<f32>,
     lower: Option<f64>,
     upper: Option<f64>,
+    /// Levels and values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantiles: Option<Vec<(f32, f32)>>,
 }
 
 pub(super) struct Writer {
@@ -53,20 +56,18 @@ pub(super) struct Writer {
     tasks: Vec<String>,
     profile: bool,
     json: bool,
-    header: Option<String>,
+    header: bool,
 }
 
 impl Writer {
     pub(super) fn open(args: &PredictArgs, card: &ModelCard, json: bool) -> Result<Self> {
         let profile = card.output != OutputKind::Scalar;
-        let bin = if profile { "\tbin" } else { "" };
-        let header = format!("id\ttask{bin}\tmean\tepistemic\taleatoric\ttotal\tlower\tupper\n");
         Ok(Self {
             sink: Sink::open(args)?,
             tasks: card.labels.tasks.clone(),
             profile,
             json,
-            header: (!json).then_some(header),
+            header: !json,
         })
     }
 
@@ -77,7 +78,7 @@ impl Writer {
         bounds: Option<&Intervals>,
         output: &mut Output,
     ) -> Result<()> {
-        let mut text = self.header.take().unwrap_or_default();
+        let mut text = self.header(forecast.quantiles.as_ref().map_or(&[], |q| &q.0));
         let part = |values: &Option<Vec<f32>>, at: usize| values.as_ref().map(|v| v[at]);
         for (row, id) in ids.iter().enumerate() {
             for column in 0..forecast.width {
@@ -94,6 +95,10 @@ impl Writer {
                     total: total(epistemic, aleatoric),
                     lower: bounds.map(|b| b.lower[at]),
                     upper: bounds.map(|b| b.upper[at]),
+                    quantiles: forecast.quantiles.as_ref().map(|(levels, values)| {
+                        let own = &values[at * levels.len()..][..levels.len()];
+                        levels.iter().copied().zip(own.iter().copied()).collect()
+                    }),
                 };
                 if self.json {
                     text.push_str(&serde_json::to_string(&line)?);
@@ -108,10 +113,25 @@ impl Writer {
 
     /// Writes a header that no row asked for, and gives a file its name.
     pub(super) fn finish(mut self) -> Result<()> {
-        if let (Some(header), false) = (self.header.take(), matches!(self.sink, Sink::Stdout)) {
+        if !matches!(self.sink, Sink::Stdout) {
+            let header = self.header(&[]);
             self.sink.write_file(header.as_bytes())?;
         }
         self.sink.finish()
+    }
+
+    /// The header, once; with a column for each predicted quantile.
+    fn header(&mut self, levels: &[f32]) -> String {
+        if !std::mem::take(&mut self.header) {
+            return String::new();
+        }
+        let bin = if self.profile { "\tbin" } else { "" };
+        let mut text = format!("id\ttask{bin}\tmean\tepistemic\taleatoric\ttotal\tlower\tupper");
+        for level in levels {
+            let _ = write!(text, "\tq{level}");
+        }
+        text.push('\n');
+        text
     }
 }
 
@@ -145,6 +165,9 @@ impl Row<'_> {
                 // Bounds come from f32 predictions: more digits would promise more than there is.
                 let _ = write!(text, "{}", value as f32);
             }
+        }
+        for (_, value) in self.quantiles.iter().flatten() {
+            let _ = write!(text, "\t{value}");
         }
     }
 }
@@ -227,9 +250,10 @@ mod tests {
             total: total(Some(3.0), None),
             lower: Some(f64::NEG_INFINITY),
             upper: Some(1.25),
+            quantiles: Some(vec![(0.05, -1.0), (0.5, 0.5)]),
         };
         row.tabbed(&mut text);
-        assert_eq!(text, "a\tDev\t0.5\t3\t\t3\t-inf\t1.25");
+        assert_eq!(text, "a\tDev\t0.5\t3\t\t3\t-inf\t1.25\t-1\t0.5");
         assert_eq!(total(Some(3.0), Some(4.0)), Some(5.0));
         assert_eq!(total(None, None), None);
     }

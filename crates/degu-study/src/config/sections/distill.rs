@@ -30,6 +30,9 @@ pub struct Distill {
     /// Divisor of the spread between members.
     #[serde(default)]
     pub ddof: Ddof,
+    /// Which members label a training row.
+    #[serde(default)]
+    pub label_members: LabelMembers,
     /// What a student's outputs mean.
     pub head: Slotted<dyn UncertaintyHead>,
     /// Who labels augmented sequences.
@@ -58,6 +61,17 @@ fn one() -> usize {
 
 fn targets() -> Vec<Part> {
     vec![Part::Mean, Part::Epistemic]
+}
+
+/// Which members label a training row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelMembers {
+    /// All, as published: members have seen the rows that they disagree on, which makes the spread of these rows too small.
+    #[default]
+    All,
+    /// Those that did not train on the row (`ensemble.vary` with "bootstrap"). A spread needs two of them and is masked without.
+    HeldOut,
 }
 
 /// Who labels augmented sequences.

@@ -21,7 +21,7 @@ pub use blocks::{
     AttributeKeys, AttributeModels, AttributeSequences, AttributeTarget, CalibrationKeys,
     SequenceOrder, ShiftKeys,
 };
-pub use distill::{Ddof, Distill, DynamicLabels, DynamicMode, Labels};
+pub use distill::{Ddof, Distill, DynamicLabels, DynamicMode, LabelMembers, Labels};
 pub use ensemble::{ArchitectureKeys, Ensemble, Prior, Vary};
 pub use evaluation::{
     Bootstrap, BootstrapUnit, Evaluation, IntervalMetric, MetricKey, MetricSpec, ModelKind,

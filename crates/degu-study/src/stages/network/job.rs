@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use degu_core::{Augmentation, LabelInfo, Seed, Split, UncertaintyHead};
 use degu_train::{
-    Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, Labels, ModelCard, Teacher,
+    Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, HostForecast,
+    Labels, ModelCard, Teacher,
     backend::{Recipe, choose},
     checkpoint::Checkpoint,
     fit::DynamicLabels,
@@ -22,6 +23,9 @@ use crate::{
     execute::{TaskContext, TaskError},
     journal::Level,
 };
+
+/// Share of spreads at 0 that is worth a warning.
+const CLAMPED: f64 = 0.01;
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The main phase that is done, while fine-tuning goes on.
@@ -225,6 +229,7 @@ impl Job<'_> {
         let output = context.output();
         let forecast = backend.predict(&self.data.examples.codes, self.data.examples.len())?;
         output.write_bytes(PREDICTIONS, &forecast.to_bytes()?)?;
+        note_clamped(&forecast, context);
         let weights = backend.weights()?;
         let trained = weights
             .iter()
@@ -255,6 +260,29 @@ impl Job<'_> {
         output.write_json(CARD, &card)?;
         output.write_json(CURVE, report)?;
         Ok(())
+    }
+}
+
+/// Notes the share of spreads that were clamped at 0, which a linear output gives for a negative one.
+fn note_clamped(forecast: &HostForecast, context: &TaskContext<'_>) {
+    for (part, values) in [
+        ("epistemic", &forecast.epistemic),
+        ("aleatoric", &forecast.aleatoric),
+    ] {
+        let Some(values) = values else { continue };
+        let zeros = values.iter().filter(|v| **v <= 0.0).count();
+        let share = zeros as f64 / values.len().max(1) as f64;
+        context.note(
+            format!("share of {part} spreads clamped at 0"),
+            share.into(),
+        );
+        if share > CLAMPED {
+            tracing::warn!(
+                part,
+                share,
+                "many predicted spreads are negative and count as 0; `positivity = \"softplus\"` of the head `distilled` keeps them positive"
+            );
+        }
     }
 }
 

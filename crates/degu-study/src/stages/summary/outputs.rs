@@ -87,13 +87,20 @@ impl Results {
         } else {
             wanted
         };
+        let single = wanted.len() == 1 && wanted[0].kind == ModelKind::Member;
         for model in wanted {
             let Some(saved) = &model.saved else { continue };
             let mut card = saved.card.clone();
             // Results are shared between studies, and so is what their cards say; the folder of a run names the study.
             card.name = format!("{} {}", study.identity.name, model.name);
+            // An ensemble of one is that member: what calibrates the one calibrates the other.
+            let calibrated = if single {
+                "ensemble"
+            } else {
+                model.name.as_str()
+            };
             for (name, result) in &self.calibration {
-                if let Some(fitted) = result.fitted.get(&model.name) {
+                if let Some(fitted) = result.fitted.get(calibrated) {
                     card.calibration.insert(name.clone(), fitted.clone());
                 }
             }
@@ -158,6 +165,14 @@ fn table(
     for (alpha, _) in intervals {
         header.push_str(&format!("\tlower@{alpha}\tupper@{alpha}"));
     }
+    let levels = model
+        .forecast
+        .quantiles
+        .as_ref()
+        .map(|(levels, _)| levels.as_slice());
+    for level in levels.unwrap_or_default() {
+        header.push_str(&format!("\tq{level}"));
+    }
     writeln!(out, "{header}")?;
     let (width, tasks) = (model.forecast.width, prepared.tasks());
     let number = |v: f32| {
@@ -194,6 +209,11 @@ fn table(
             )?;
             for (_, bounds) in intervals {
                 write!(out, "\t{}\t{}", bounds.lower[at], bounds.upper[at])?;
+            }
+            if let Some((levels, values)) = &model.forecast.quantiles {
+                for value in &values[at * levels.len()..][..levels.len()] {
+                    write!(out, "\t{value}")?;
+                }
             }
             writeln!(out)?;
         }

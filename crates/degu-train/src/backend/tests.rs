@@ -1,0 +1,112 @@
+//! Monte Carlo dropout through both backends.
+
+use candle_core::{Device, Tensor};
+use degu_core::{
+    Architecture, Ctx, Head, ModelIo, Network, OutputKind, Params, Prediction, Result, Seed,
+    Targets,
+    graph::{Graph, NormStyle},
+};
+use degu_nn::{GraphNetwork, loss};
+
+use super::{Backend, BackendKind, Recipe, open};
+
+const LENGTH: usize = 24;
+
+struct Small {
+    dropout: f64,
+}
+
+impl Architecture for Small {
+    fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {
+        let graph = Graph::new(NormStyle::Torch)
+            .conv("conv1", 6, 5)
+            .batch_norm("bn1")
+            .relu()
+            .max_pool(2)
+            .flatten()
+            .dense("dense1", 8)
+            .relu()
+            .dropout("drop1", self.dropout);
+        GraphNetwork::boxed(graph, io, params)
+    }
+}
+
+struct Sampled;
+
+impl Head for Sampled {
+    fn outputs(&self) -> usize {
+        1
+    }
+    fn loss(&self, raw: &Tensor, targets: &Targets) -> Result<Tensor> {
+        loss::mse(raw, &targets.mean)
+    }
+    fn predict(&self, raw: &Tensor, _: &mut Ctx<'_>) -> Result<Prediction> {
+        Ok(Prediction::of_mean(raw.clone()))
+    }
+    fn stochastic_passes(&self) -> usize {
+        12
+    }
+}
+
+fn network(dropout: f64, kind: BackendKind, threads: usize) -> crate::Result<Box<dyn Backend>> {
+    let head = || -> Result<Box<dyn Head>> { Ok(Box::new(Sampled)) };
+    let architecture = Small { dropout };
+    let recipe = Recipe {
+        architecture: &architecture,
+        head: &head,
+        length: LENGTH,
+        output: OutputKind::Scalar,
+        seed: Seed::root(2),
+    };
+    open(&recipe, kind, &Device::Cpu, 8, threads)
+}
+
+fn codes(n: usize) -> Vec<u8> {
+    (0..n * LENGTH)
+        .map(|i| ((i * 5 + i / 7 + i * i % 13) % 4) as u8)
+        .collect()
+}
+
+#[test]
+fn samples_depend_on_the_sequence_and_on_nothing_else() {
+    let codes = codes(50);
+    let mut fused = network(0.3, BackendKind::Fused, 2).unwrap();
+    let whole = fused.predict(&codes, 50).unwrap();
+    let spread = whole.epistemic.clone().unwrap();
+    assert!(spread.iter().all(|s| *s > 0.0), "{spread:?}");
+    // Batches of 7, of which the last is smaller.
+    let mut cut = crate::HostForecast::default();
+    for piece in codes.chunks(7 * LENGTH) {
+        cut.extend(fused.predict(piece, piece.len() / LENGTH).unwrap());
+    }
+    assert_eq!(cut, whole);
+    let mut slow = network(0.3, BackendKind::Autograd, 1).unwrap();
+    let other = slow.predict(&codes, 50).unwrap();
+    for (a, b) in whole.mean.iter().zip(&other.mean) {
+        assert!((a - b).abs() < 1e-5, "means {a} and {b}");
+    }
+    for (a, b) in spread.iter().zip(other.epistemic.as_ref().unwrap()) {
+        assert!((a - b).abs() < 1e-5, "spreads {a} and {b}");
+    }
+    // Two sequences differ in more than their outputs: each draws its own masks.
+    let raw = |masks: &[u64], fused: &mut dyn Backend| {
+        fused
+            .sample(&codes[..2 * LENGTH], 2, masks)
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap()
+    };
+    let (one, two) = (raw(&[1, 1], fused.as_mut()), raw(&[1, 2], fused.as_mut()));
+    assert_eq!(one[0], two[0]);
+    assert_ne!(one[1], two[1]);
+}
+
+#[test]
+fn a_network_without_dropout_is_refused() {
+    let error = network(0.0, BackendKind::Auto, 1)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("dropout in the network"), "{error}");
+    assert!(error.contains("architecture.dropout"), "{error}");
+}
