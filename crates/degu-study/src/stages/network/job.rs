@@ -280,7 +280,7 @@ fn note_clamped(forecast: &HostForecast, context: &TaskContext<'_>) {
             tracing::warn!(
                 part,
                 share,
-                "many predicted spreads are negative and count as 0; `positivity = \"softplus\"` of the head `distilled` keeps them positive"
+                "many predicted spreads are negative and count as 0; `positivity = \"softplus\"` of the head `distilled` and `loss = \"likelihood\"` of `replicate` keep them positive"
             );
         }
     }
