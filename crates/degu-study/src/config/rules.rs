@@ -10,7 +10,7 @@ use super::{
     error::{Code, ConfigError},
     node::Table,
     path::KeyPath,
-    sections::{Distill, Ensemble, Identity, SplitKind, TrackSink, Training},
+    sections::{Distill, Ensemble, Identity, SplitKind, TrackSink, Training, Vary},
     source::Place,
     study::Partial,
 };
@@ -95,6 +95,12 @@ pub(crate) fn check(
             "no rows",
             "write calibration = 0.5, or remove the calibration",
         );
+    }
+    if let (Some(ensemble), Some(calibration)) = (&partial.ensemble, &partial.calibration) {
+        for (name, block) in calibration {
+            let built = block.plugin.build();
+            rules.left_out(ensemble, name, built.is_ok_and(|c| c.needs().members));
+        }
     }
     if let Some(resources) = &partial.resources {
         rules.resources(resources.keys());
@@ -191,6 +197,26 @@ impl Rules<'_> {
                 "as in head = { plugin = \"point\" }",
             );
         }
+    }
+
+    fn left_out(&mut self, ensemble: &Ensemble, calibration: &str, members: bool) {
+        let leaves_out = ensemble
+            .vary
+            .iter()
+            .any(|v| matches!(v, Vary::Folds | Vary::Bootstrap));
+        let message = if members && !leaves_out {
+            format!(
+                "[calibration.{calibration}] is fitted on training rows that members left out, but every member trains on all of them"
+            )
+        } else if ensemble.vary.contains(&Vary::Folds) && ensemble.members < 2 {
+            "folds need at least 2 members".to_owned()
+        } else if ensemble.vary.contains(&Vary::Folds) && ensemble.vary.contains(&Vary::Bootstrap) {
+            "members leave out folds or draw with replacement, not both".to_owned()
+        } else {
+            return;
+        };
+        let help = "write vary = [\"init\", \"order\", \"folds\"] (or \"bootstrap\")";
+        self.refuse(&["ensemble", "vary"], message, "these rows", help);
     }
 
     fn targets(&mut self, distill: &Distill) {

@@ -54,10 +54,7 @@ pub(crate) fn member(
             shared
         }
     };
-    let mut train = data.rows(Split::Train);
-    if study.ensemble.vary.contains(&Vary::Bootstrap) {
-        train = bootstrap(&train, &data.group, &own.child("bootstrap"));
-    }
+    let train = training_rows(study, &root, k, &data).map_err(StageError::into_task)?;
     let labels = data.measured.clone();
     let info = label_info(&data, &labels, false, Spread::Std);
     let head = study.ensemble.head.plugin.build().map_err(core)?;
@@ -76,6 +73,29 @@ pub(crate) fn member(
         augmentation: build_augmentation(study.augmentation.0.as_ref().map(|a| &a.plugin))?,
     };
     job.run(None, context)
+}
+
+/// The rows that member `k` of a replicate trains on; a row that was drawn twice stands there twice.
+pub(crate) fn training_rows(
+    study: &Study,
+    root: &Seed,
+    k: usize,
+    data: &PreparedData,
+) -> Result<Vec<usize>> {
+    let train = data.rows(Split::Train);
+    if study.ensemble.vary.contains(&Vary::Bootstrap) {
+        let seed = root.child(format!("member/{k}")).child("bootstrap");
+        return Ok(bootstrap(&train, &data.group, &seed));
+    }
+    if study.ensemble.vary.contains(&Vary::Folds) {
+        let members = study.ensemble.members;
+        let groups: Vec<u64> = train.iter().map(|r| data.group[*r]).collect();
+        let equal = vec![1.0 / members as f64; members];
+        let fold = degu_genome::split_groups(&groups, &equal, root.child("folds").bytes())?;
+        let rows = train.into_iter().zip(fold);
+        return Ok(rows.filter(|(_, f)| *f != k).map(|(r, _)| r).collect());
+    }
+    Ok(train)
 }
 
 /// Trains student `s`, or a control that learns the teacher's mean alone.

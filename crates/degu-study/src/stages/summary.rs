@@ -105,6 +105,7 @@ struct Results {
     calibration: Vec<(String, CalibrationResult)>,
     attribution: Vec<(String, AttributionSummary, degu_train::backend::Weights)>,
     shift: Vec<ShiftCurve>,
+    uncertainty: degu_report::Uncertainty,
     comparisons: Vec<degu_report::Comparison>,
     sweeps: Vec<degu_report::Sweep>,
 }
@@ -119,6 +120,7 @@ impl Results {
             calibration: Vec::new(),
             attribution: Vec::new(),
             shift: Vec::new(),
+            uncertainty: degu_report::Uncertainty::default(),
             comparisons: super::compare::comparisons(study, plan, store)?,
             sweeps: super::compare::sweeps(study, plan, store)?,
         };
@@ -185,6 +187,7 @@ impl Results {
             Work::Shift(_) => {
                 let result: shift::ShiftResult = artifact.json(shift::FILE)?;
                 self.shift.extend(result.curves);
+                self.uncertainty.extend(result.uncertainty);
             }
         }
         Ok(())
@@ -269,6 +272,8 @@ impl Results {
             data.calibration.extend(result.rows.iter().cloned());
             data.conditional.extend(result.conditional.iter().cloned());
         }
+        data.uncertainty =
+            super::trust::gather(&self.evaluation, &self.calibration, &self.uncertainty);
         for (_, summary, maps) in &self.attribution {
             data.consistency.extend(summary.consistency.iter().cloned());
             data.logos.extend(self.logos(summary, maps));
@@ -638,15 +643,19 @@ impl Results {
             model.forecast.epistemic.as_ref().map(wide),
             model.forecast.aleatoric.as_ref().map(wide),
         );
+        let quantiles = model.forecast.quantiles.as_ref();
+        let quantiles = quantiles.map(|(levels, values)| (wide(values), wide(levels)));
+        let wanted = block.plugin.build()?.covariates();
+        let features = crate::covariates(&prepared.examples.codes, prepared.info.length, &wanted);
         let forecast = degu_core::Forecast {
-            rows: prepared.ids.len(),
-            outputs: model.forecast.width,
-            mean: &mean,
             epistemic: epistemic.as_deref(),
             aleatoric: aleatoric.as_deref(),
-            quantiles: None,
-            bin: None,
-            features: None,
+            quantiles: quantiles
+                .as_ref()
+                .map(|(v, l)| (v.as_slice(), l.as_slice())),
+            category: prepared.category.as_deref(),
+            features: (features.1 > 0).then_some((features.0.as_slice(), features.1)),
+            ..degu_core::Forecast::new(prepared.ids.len(), model.forecast.width, &mean)
         };
         for alpha in &block.keys.alpha {
             let alpha = Alpha::from_f64(*alpha)?;
@@ -670,6 +679,7 @@ impl Results {
                 if let Some(fitted) = result.fitted.get(&model.name) {
                     card.calibration.insert(name.clone(), fitted.clone());
                 }
+                super::trust::fitted_for_sets(&mut card, name, result, &model.name);
             }
             for row in self
                 .evaluation
