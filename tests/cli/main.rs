@@ -14,3 +14,4 @@ mod plugins;
 mod predict;
 mod study;
 mod support;
+mod uncertainty;

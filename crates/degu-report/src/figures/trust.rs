@@ -46,10 +46,13 @@ pub(super) fn main_model<'a>(
 
 /// Distinct calibrators of a report, in their order.
 pub(super) fn calibrators(data: &ReportData) -> Vec<&str> {
-    let mut all = distinct(&data.uncertainty.reliability, |c| {
-        c.source.calibrator.as_str()
-    });
-    all.retain(|c| !c.is_empty());
+    let mut all: Vec<&str> = Vec::new();
+    for curve in &data.uncertainty.reliability {
+        let calibrator = curve.source.calibrator.as_str();
+        if !calibrator.is_empty() && !all.contains(&calibrator) {
+            all.push(calibrator);
+        }
+    }
     all
 }
 

@@ -14,6 +14,8 @@ pub struct HoldOutSpec {
     pub column: String,
     /// Kinds that the split is made of; all that no set names if empty.
     pub keep: Vec<String>,
+    /// Column of near-duplicates; the groups of the split if absent.
+    pub related: Option<String>,
     /// Kinds of each named set.
     pub sets: BTreeMap<String, Vec<String>>,
 }
@@ -28,7 +30,7 @@ pub(super) struct HeldOut {
 impl HoldOutSpec {
     /// Takes rows of other kinds out of the parts, and gathers the sets.
     ///
-    /// A row of a set is used if no row of its group is left in a part: near-duplicates of training rows would flatter a model, and
+    /// A row of a set is used if no row of its `group` is left in a part: near-duplicates of training rows would flatter a model, and
     /// those of calibration rows its intervals.
     pub(super) fn apply(
         &self,
@@ -130,6 +132,7 @@ mod tests {
         HoldOutSpec {
             column: "category".to_owned(),
             keep: owned(keep),
+            related: None,
             sets: sets
                 .iter()
                 .map(|(name, kinds)| ((*name).to_owned(), owned(kinds)))

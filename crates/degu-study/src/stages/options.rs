@@ -222,6 +222,7 @@ pub(crate) fn split_spec(config: &SplitConfig) -> Result<SplitSpec> {
         hold_out: config.hold_out.as_ref().map(|h| HoldOutSpec {
             column: h.column.clone(),
             keep: h.keep.clone(),
+            related: h.related.clone(),
             sets: h.sets.clone(),
         }),
     })

@@ -130,7 +130,11 @@ pub fn assign(
     refuse_straddling(rows, &part, &group)?;
     let mut held = HeldOut::default();
     if let Some(hold_out) = &spec.hold_out {
-        held = hold_out.apply(&column(dataset, &hold_out.column)?, &mut part, &group)?;
+        let related = match &hold_out.related {
+            Some(name) => numbered(&column(dataset, name)?),
+            None => group.clone(),
+        };
+        held = hold_out.apply(&column(dataset, &hold_out.column)?, &mut part, &related)?;
     }
     subset_train(&mut part, &group, spec.train_fraction, seed)?;
     hold_out_calibration(&mut part, &group, spec.calibration, seed)?;

@@ -62,7 +62,10 @@ pub struct HoldOut {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub keep: Vec<String>,
-    /// Named sets of kinds, as in `{ promoter = ["promoter"] }`. A row whose group also trains, stops, calibrates or tests is left out.
+    /// Column of near-duplicates: a row of a set that shares its value with a row of the split is left out. `split.group` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related: Option<String>,
+    /// Named sets of kinds, as in `{ promoter = ["promoter"] }`.
     pub sets: BTreeMap<String, Vec<String>>,
 }
 
