@@ -141,7 +141,7 @@ impl Calibration for Boxes {
             self.rows
         )];
         for (i, unit) in self.outputs.iter().enumerate() {
-            let told = unit.scale.iter().flat_map(|s| s.notes());
+            let told = unit.scale.iter().flat_map(FittedScale::notes);
             all.extend(told.map(|n| format!("output {i}: {n}")));
         }
         all

@@ -142,7 +142,10 @@ impl Calibration for Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use degu_core::{Calibrator, calibration::Scale};
+    use degu_core::{
+        Calibrator,
+        calibration::{Recalibrate, Scale},
+    };
 
     fn alpha(text: &str) -> Alpha {
         text.parse().unwrap()
@@ -297,7 +300,6 @@ mod tests {
             let at = fitted.intervals(&forecast, alpha("0.1")).unwrap();
             (0..n).map(|i| at.upper[i] - at.lower[i]).sum::<f64>() / n as f64
         };
-        use degu_core::calibration::Recalibrate;
         let raw = width(Recalibrate::None, Scale::Total);
         let repaired = width(Recalibrate::TwoFactor, Scale::Total);
         let mix = width(Recalibrate::None, Scale::Mix);

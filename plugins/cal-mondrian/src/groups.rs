@@ -3,7 +3,10 @@
 use degu_core::{Error, Forecast, Result};
 use degu_stats::{
     Alpha, StatsError,
-    conformal::mondrian::{Mondrian, merge_small},
+    conformal::{
+        SortedScores,
+        mondrian::{Mondrian, merge_small},
+    },
     order::quantiles,
 };
 use serde::{Deserialize, Serialize};
@@ -87,7 +90,12 @@ impl Groups {
 
     /// Groups with their sizes, in words.
     pub(crate) fn words(&self, scores: &Mondrian) -> String {
-        let size = |g: usize| scores.groups().get(&(g as u32)).map_or(0, |s| s.len());
+        let size = |g: usize| {
+            scores
+                .groups()
+                .get(&(g as u32))
+                .map_or(0, SortedScores::len)
+        };
         match self {
             Self::Names(names) => {
                 let all: Vec<String> = names

@@ -37,7 +37,7 @@ use degu_core::{
 };
 use degu_stats::{
     Alpha, Guarantee,
-    conformal::{self, mondrian::Mondrian},
+    conformal::{self, SortedScores, mondrian::Mondrian},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -292,7 +292,7 @@ impl Calibration for Fitted {
     }
 
     fn units(&self) -> Vec<usize> {
-        let count = |o: &Output| o.scores.groups().values().map(|s| s.len()).sum();
+        let count = |o: &Output| o.scores.groups().values().map(SortedScores::len).sum();
         self.outputs.iter().map(count).collect()
     }
 

@@ -32,7 +32,6 @@ pub struct WeightedConfig {
     #[schemars(range(min = 0.5, max = 1.0))]
     pub clip: f64,
     /// Weight of the new row itself: "own" (its density ratio) or "unit" (always 1).
-    #[schemars(with = "Weight")]
     pub test_weight: Weight,
     /// Gives intervals below max(50, 1 / alpha) effective rows.
     pub force: bool,

@@ -30,7 +30,7 @@
 mod config;
 mod fitted;
 
-pub use config::{Feature, WeightedConfig, WeightedScore};
+pub use config::{Feature, Weight, WeightedConfig, WeightedScore};
 
 use degu_core::{
     Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Result,

@@ -157,7 +157,6 @@ fn coverage_axis(label: &str) -> Axis {
         .map_labels(percent)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one figure, drawn in two parts")]
 fn accuracy(
     data: &ReportData,
     svg: &mut Svg,
