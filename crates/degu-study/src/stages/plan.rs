@@ -133,7 +133,8 @@ impl Planner<'_> {
         for (name, block) in &study.calibration {
             let fields = KeyFields {
                 plugins: json!({ "plugin": of(&block.plugin) }),
-                settings: value(&json!({ "alpha": block.keys.alpha }))?,
+                // The name is in the tables of the artifact, and in its random streams.
+                settings: value(&json!({ "alpha": block.keys.alpha, "name": name }))?,
                 seed: self.seed(&study, "calibrate"),
                 ..KeyFields::new("calibrate", super::calibrate::REVISION)
             };
