@@ -19,3 +19,4 @@ mod predict;
 mod profile;
 mod study;
 mod support;
+mod uncertainty;

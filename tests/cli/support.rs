@@ -136,26 +136,13 @@ fn calibration() -> CalibrationCard {
     let mean = vec![0.0; rows * 2];
     let y: Vec<f64> = (0..rows * 2).map(|i| (i / 2 + 1) as f64 / 100.0).collect();
     let unit: Vec<u64> = (0..rows as u64).collect();
-    let set = CalibrationSet {
-        forecast: Forecast {
-            rows,
-            outputs: 2,
-            mean: &mean,
-            epistemic: None,
-            aleatoric: None,
-            quantiles: None,
-            bin: None,
-            features: None,
-        },
-        y: &y,
-        unit: &unit,
-    };
+    let set = CalibrationSet::new(Forecast::new(rows, 2, &mean), &y, &unit);
     let fitted = calibrator.build().unwrap().fit(None, &set, None).unwrap();
     let alpha = degu_stats::Alpha::new(1, 10).unwrap();
     CalibrationCard {
         calibrator: PluginCard {
             plugin: "split-conformal".to_owned(),
-            revision: 1,
+            revision: calibrator.revision,
             params: calibrator.params.clone(),
         },
         state: fitted.state(),

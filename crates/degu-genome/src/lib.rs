@@ -39,7 +39,7 @@
 //! | tables | `table` and `row` (TSV, CSV), `assay` (replicates and barcodes), `xlsx`, `hdf5` |
 //! | genomes | `fasta`, `interval` (blacklists, windows), `bed` (BED, narrowPeak, bedGraph), `fragments` (Tn5 cut sites), `vcf` |
 //! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `npy` and `modisco` (export) |
-//! | plumbing | `text` (lines, gzip), `kmers`, `union`, `error` |
+//! | plumbing | `text` (lines, gzip), `kmers`, `kmer_shares`, `union`, `error` |
 
 mod alphabet;
 mod assay;
@@ -53,6 +53,7 @@ mod fragments;
 mod hdf5;
 mod inspect;
 mod interval;
+mod kmer_shares;
 mod kmers;
 mod meme;
 mod modisco;
@@ -90,6 +91,7 @@ pub use inspect::{
     GC_BINS, ReplicateAgreement, SequenceSummary, duplicate_ids, replicate_agreement,
 };
 pub use interval::{Interval, IntervalSet, centered_window};
+pub use kmer_shares::kmer_shares;
 pub use meme::{MemeFile, write_meme};
 pub use modisco::{ModiscoExport, export_modisco};
 pub use motif::{Background, LogOdds, Motif, UNIFORM};

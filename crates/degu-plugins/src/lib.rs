@@ -18,6 +18,11 @@ use degu_shift_sequence as _;
 
 // Calibration and metrics.
 use degu_cal_conformal as _;
+use degu_cal_cqr as _;
+use degu_cal_cross as _;
+use degu_cal_mondrian as _;
+use degu_cal_recalibrate as _;
+use degu_cal_weighted as _;
 use degu_metric_regression as _;
 
 // Data.

@@ -9,6 +9,7 @@ mod maps;
 mod models;
 mod points;
 mod record;
+mod uncertainty;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,10 @@ pub use points::{Part, Point, Scatter, Transfer};
 pub use record::{
     ConfigurationRow, DatasetSummary, Fact, Hole, HoleState, NamedValue, PluginNote, Provenance,
     SplitSummary, Tone,
+};
+pub use uncertainty::{
+    CalibrationNote, ReliabilityCurve, RiskCurve, TransformCounts, Uncertainty, UncertaintyRow,
+    UncertaintySource,
 };
 
 /// One measured output of the assay.
@@ -79,6 +84,9 @@ pub struct ReportData {
     /// Interval coverage within bins of activity, GC content or a category.
     #[serde(default)]
     pub conditional: Vec<ConditionalRow>,
+    /// How far predicted uncertainty can be trusted.
+    #[serde(default, skip_serializing_if = "Uncertainty::is_empty")]
+    pub uncertainty: Uncertainty,
     /// Attribution maps of chosen sequences.
     #[serde(default)]
     pub logos: Vec<Logo>,

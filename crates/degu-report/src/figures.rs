@@ -7,13 +7,16 @@ mod conditional;
 mod coverage;
 mod extent;
 mod glyphs;
+mod kept;
 mod learning;
 mod logo;
 mod maps;
+mod reliability;
 mod scatter;
 mod selective;
 mod shift;
 mod transfer;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +68,9 @@ pub(crate) enum Section {
     Calibration,
     Conditional,
     Selective,
+    Trust,
+    Reliability,
+    Kept,
     Logos,
     Consistency,
     Shift,
@@ -82,6 +88,9 @@ pub(crate) fn all(data: &ReportData) -> BTreeMap<Section, Vec<Figure>> {
         (Section::Calibration, coverage::draw(data)),
         (Section::Conditional, conditional::draw(data)),
         (Section::Selective, selective::draw(data)),
+        (Section::Trust, trust::draw(data)),
+        (Section::Reliability, reliability::draw(data)),
+        (Section::Kept, kept::draw(data)),
         (Section::Logos, logo::draw(data)),
         (Section::Consistency, maps::draw(data)),
         (Section::Shift, shift::draw(data)),

@@ -5,5 +5,6 @@ mod page;
 mod points;
 mod record;
 mod sections;
+mod trust;
 
 pub use page::html;

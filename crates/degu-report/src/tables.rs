@@ -1,8 +1,10 @@
 //! The tables of a study: long ones for CSV, arranged ones for the page.
 
 mod page;
+mod trust;
 
 pub(crate) use page::{arms, metrics_by_model, training};
+pub(crate) use trust::uncertainty;
 
 use crate::Result;
 use crate::data::{Arm, ReportData};
@@ -23,6 +25,11 @@ pub fn tables(data: &ReportData) -> Result<Vec<(String, String)>> {
         transfer(data),
         calibration(data),
         conditional(data),
+        uncertainty(data),
+        trust::reliability(data),
+        trust::transforms(data),
+        trust::risk(data),
+        trust::notes(data),
         consistency(data),
         shift(data),
         comparisons(data),

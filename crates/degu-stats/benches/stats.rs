@@ -7,6 +7,9 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use degu_stats::Alpha;
 use degu_stats::bootstrap::{Bootstrap, Units};
+use degu_stats::conformal::cross::{CrossVariant, OutOfBag};
+use degu_stats::conformal::density_ratio::{RatioOptions, density_ratio_model};
+use degu_stats::conformal::left_out::LeftOut;
 use degu_stats::conformal::weighted::{EffectiveSize, TestWeight, WeightedScores};
 use degu_stats::conformal::{Score, SplitConformal};
 use degu_stats::scoring::{gaussian_crps, interval_summary};
@@ -55,6 +58,47 @@ fn benches(criterion: &mut Criterion) {
                 .intervals(&mean, None, &scale, own, alpha, EffectiveSize::Force)
                 .expect("valid rows");
             black_box(at)
+        });
+    });
+
+    // 33 features: GC content and both-strand 3-mers.
+    let (features, cal, target) = (33, 8_000, 6_000);
+    let calibration: Vec<f64> = (0..cal)
+        .flat_map(|i| values(features, 31 + i as u64))
+        .collect();
+    let shifted: Vec<f64> = (0..target)
+        .flat_map(|i| values(features, 57 + i as u64))
+        .map(|v| v.powf(0.8))
+        .collect();
+    group.bench_function("density ratio, 8e3 against 6e3 rows, 33 features", |b| {
+        b.iter(|| {
+            black_box(
+                density_ratio_model(&calibration, &shifted, features, RatioOptions::default())
+                    .expect("valid rows"),
+            )
+        });
+    });
+
+    let (members, n) = (5, 40_000);
+    let fold = |i: usize| i % n % members != i / n;
+    let drawn: Vec<bool> = (0..members * n).map(fold).collect();
+    let means = values(members * n, 104_729);
+    let left_out = LeftOut::fit(OutOfBag {
+        measured: &y[..n],
+        mean: &means,
+        drawn: &drawn,
+        new_mean: &[],
+        members,
+    })
+    .expect("valid rows");
+    let new_mean = &means[..members * 5_000];
+    group.bench_function("CV+, 4e4 training rows, 5e3 new rows", |b| {
+        b.iter(|| {
+            black_box(
+                left_out
+                    .intervals(new_mean, CrossVariant::Plus, alpha)
+                    .expect("valid rows"),
+            )
         });
     });
 

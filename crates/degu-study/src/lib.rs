@@ -29,6 +29,7 @@
 //! ```
 
 pub mod config;
+mod covariates;
 pub mod data;
 pub mod execute;
 pub mod exit;
@@ -42,3 +43,5 @@ pub mod signal;
 pub mod stages;
 pub mod store;
 pub mod why;
+
+pub use covariates::covariates;

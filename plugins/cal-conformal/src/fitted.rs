@@ -1,23 +1,32 @@
 //! Fitted split conformal intervals, one per output.
 
-use std::collections::BTreeMap;
-
-use degu_core::{Calibration, CalibrationSet, Error, Forecast, Intervals, Result};
+use degu_core::{
+    Calibration, CalibrationSet, Forecast, Intervals, Result,
+    calibration::{FittedScale, OutputRows, TooFew, column, gather},
+};
 use degu_stats::{
     Alpha, Guarantee,
     conformal::{Score, SplitConformal},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Scale, ScoreKind, SplitConformalConfig, TooFew};
+use crate::{Joint, ScoreKind, SplitConformalConfig};
 
 /// The calibration scores of every output.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fitted {
-    scale: Option<Scale>,
     too_few: TooFew,
-    outputs: Vec<SplitConformal>,
+    /// Every output gets this part of alpha.
+    parts: u64,
+    outputs: Vec<Output>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Output {
+    scale: Option<FittedScale>,
+    scores: SplitConformal,
 }
 
 impl Fitted {
@@ -25,107 +34,104 @@ impl Fitted {
     ///
     /// # Errors
     ///
-    /// A missing spread, a calibration set without a measured row, a spread that is negative or not finite.
-    pub fn fit(config: &SplitConformalConfig, set: &CalibrationSet<'_>) -> Result<Self> {
-        let forecast = &set.forecast;
-        let scale = (config.score == ScoreKind::Normalized).then_some(config.scale);
-        let spread = scale.map(|s| spread(s, forecast)).transpose()?;
-        let outputs = (0..forecast.outputs)
+    /// A missing spread, an output without a measured row, predictions that are not finite.
+    pub fn fit(
+        config: &SplitConformalConfig,
+        tune: Option<&CalibrationSet<'_>>,
+        set: &CalibrationSet<'_>,
+    ) -> Result<Self> {
+        let outputs = (0..set.forecast.outputs)
             .map(|output| {
-                let rows = one_per_unit(set, output);
-                let pick = |values: &[f64]| -> Vec<f64> {
-                    rows.iter()
-                        .map(|row| values[row * forecast.outputs + output])
-                        .collect()
-                };
-                let measured = pick(set.y);
-                let mean = pick(forecast.mean);
-                let spread = spread.as_deref().map(pick);
+                let rows = OutputRows::of(set, output)?;
+                let tune = tune.map(|t| OutputRows::of(t, output)).transpose()?;
+                let scale = config
+                    .scaled()
+                    .map(|s| FittedScale::fit(&s, tune.as_ref(), &rows))
+                    .transpose()?;
+                let spread = scale
+                    .as_ref()
+                    .map(|s| s.apply(rows.epistemic.as_deref(), rows.aleatoric.as_deref()))
+                    .transpose()?;
                 let score = match config.score {
                     ScoreKind::Absolute => Score::Absolute,
                     ScoreKind::Signed => Score::Signed,
                     ScoreKind::Upper => Score::Upper,
                     ScoreKind::Lower => Score::Lower,
-                    ScoreKind::Normalized => {
-                        let spread = spread.as_deref().unwrap_or_default();
-                        let typical = spread.iter().sum::<f64>() / spread.len().max(1) as f64;
-                        // A spread that is 0 everywhere leaves nothing to scale by: an absolute score in disguise.
-                        let epsilon = if typical > 0.0 {
-                            config.epsilon * typical
-                        } else {
-                            1.0
-                        };
-                        Score::Normalized {
-                            epsilon,
-                            power: 1.0,
-                        }
-                    }
+                    ScoreKind::Normalized => Score::normalized(),
                 };
-                Ok(SplitConformal::fit(
-                    score,
-                    &measured,
-                    &mean,
-                    spread.as_deref(),
-                )?)
+                let scores = SplitConformal::fit(score, &rows.y, &rows.mean, spread.as_deref())?;
+                Ok(Output { scale, scores })
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            scale,
             too_few: config.too_few,
+            parts: match config.joint {
+                Joint::Bonferroni => outputs.len() as u64,
+                _ => 1,
+            },
             outputs,
         })
     }
 }
 
+/// Predicted parts of one output of new rows.
+pub(crate) fn parts(
+    forecast: &Forecast<'_>,
+    output: usize,
+) -> (Vec<f64>, Option<Vec<f64>>, Option<Vec<f64>>) {
+    let pick = |values: &[f64]| column(values, output, forecast.outputs);
+    (
+        pick(forecast.mean),
+        forecast.epistemic.map(pick),
+        forecast.aleatoric.map(pick),
+    )
+}
+
 impl Calibration for Fitted {
     fn intervals(&self, forecast: &Forecast<'_>, alpha: Alpha) -> Result<Intervals> {
-        if forecast.outputs != self.outputs.len() {
-            return Err(Error::Shape {
-                name: "forecast",
-                expected: "as many outputs as were calibrated",
-                got: vec![forecast.outputs, self.outputs.len()],
-            });
-        }
-        let spread = self.scale.map(|s| spread(s, forecast)).transpose()?;
-        let size = forecast.rows * forecast.outputs;
-        let mut all = Intervals {
-            lower: vec![0.0; size],
-            upper: vec![0.0; size],
-        };
-        for (output, fitted) in self.outputs.iter().enumerate() {
-            let n = fitted.calibration_rows();
-            if self.too_few == TooFew::Error && alpha.rank(n) > n {
-                return Err(Error::Missing {
-                    what: "a larger calibration set (ceil(1 / alpha) - 1 groups at least)",
-                    by: "split-conformal with `too_few = \"error\"`",
-                    help: "raise `split.calibration`, raise alpha, or use `too_few = \"infinite\"`",
-                });
-            }
-            let pick = |values: &[f64]| -> Vec<f64> {
-                (0..forecast.rows)
-                    .map(|row| values[row * forecast.outputs + output])
-                    .collect()
+        let alpha = alpha.divided_by(self.parts)?;
+        gather(forecast, self.outputs.len(), |output| {
+            let fitted = &self.outputs[output];
+            let sides = match fitted.scores.score() {
+                Score::Signed => alpha.divided_by(2)?,
+                _ => alpha,
             };
-            let mean = pick(forecast.mean);
-            let intervals =
-                fitted.intervals(&mean, spread.as_deref().map(pick).as_deref(), alpha)?;
-            for row in 0..forecast.rows {
-                all.lower[row * forecast.outputs + output] = intervals.lower[row];
-                all.upper[row * forecast.outputs + output] = intervals.upper[row];
-            }
-        }
-        Ok(all)
+            let n = fitted.scores.calibration_rows();
+            self.too_few.accept(sides, n, "split-conformal")?;
+            let (mean, epistemic, aleatoric) = parts(forecast, output);
+            let spread = fitted
+                .scale
+                .as_ref()
+                .map(|s| s.apply(epistemic.as_deref(), aleatoric.as_deref()))
+                .transpose()?;
+            Ok(fitted.scores.intervals(&mean, spread.as_deref(), alpha)?)
+        })
     }
 
     fn guarantee(&self, _alpha: Alpha) -> Guarantee {
-        Guarantee::Marginal
+        if self.parts > 1 {
+            Guarantee::Joint
+        } else {
+            Guarantee::Marginal
+        }
     }
 
     fn units(&self) -> Vec<usize> {
         self.outputs
             .iter()
-            .map(SplitConformal::calibration_rows)
+            .map(|o| o.scores.calibration_rows())
             .collect()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let of = |o: &Output| o.scale.as_ref().map(|s| s.notes().to_vec());
+        let many = self.outputs.len() > 1;
+        let all = self.outputs.iter().enumerate();
+        all.flat_map(|(i, o)| {
+            let told = of(o).unwrap_or_default().into_iter();
+            told.map(move |n| if many { format!("output {i}: {n}") } else { n })
+        })
+        .collect()
     }
 
     fn state(&self) -> serde_json::Value {
@@ -133,70 +139,23 @@ impl Calibration for Fitted {
     }
 }
 
-/// The spread of every prediction, layout of the means.
-fn spread(scale: Scale, forecast: &Forecast<'_>) -> Result<Vec<f64>> {
-    let missing = |what, help| Error::Missing {
-        what,
-        by: "the normalized score of split-conformal",
-        help,
-    };
-    let epistemic = || {
-        forecast.epistemic.ok_or_else(|| {
-            missing(
-                "an epistemic spread",
-                "use a head that predicts one, or `score = \"absolute\"`",
-            )
-        })
-    };
-    let aleatoric = || {
-        forecast.aleatoric.ok_or_else(|| {
-            missing(
-                "an aleatoric spread",
-                "use a head that predicts one, or `scale = \"epistemic\"`",
-            )
-        })
-    };
-    Ok(match scale {
-        Scale::Epistemic => epistemic()?.to_vec(),
-        Scale::Aleatoric => aleatoric()?.to_vec(),
-        Scale::Total => epistemic()?
-            .iter()
-            .zip(aleatoric()?)
-            .map(|(e, a)| e.hypot(*a))
-            .collect(),
-    })
-}
-
-/// One row of each group with a measured `output`, in the order of rows; which one is a fixed hash of the group.
-fn one_per_unit(set: &CalibrationSet<'_>, output: usize) -> Vec<usize> {
-    let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for row in 0..set.forecast.rows {
-        if !set.y[row * set.forecast.outputs + output].is_nan() {
-            groups.entry(set.unit[row]).or_default().push(row);
-        }
-    }
-    let mut rows: Vec<usize> = groups
-        .into_iter()
-        .map(|(unit, rows)| rows[(mix(unit) % rows.len() as u64) as usize])
-        .collect();
-    rows.sort_unstable();
-    rows
-}
-
-/// The finalizer of SplitMix64.
-fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use degu_core::Calibrator;
+    use degu_core::{
+        Calibrator,
+        calibration::{Recalibrate, Scale},
+    };
 
     fn alpha(text: &str) -> Alpha {
         text.parse().unwrap()
+    }
+
+    fn config(score: ScoreKind) -> SplitConformalConfig {
+        SplitConformalConfig {
+            score,
+            ..SplitConformalConfig::default()
+        }
     }
 
     #[test]
@@ -215,20 +174,10 @@ mod tests {
             .collect();
         let unit: Vec<u64> = (0..n as u64).collect();
         let forecast = Forecast {
-            rows: n,
-            outputs: 2,
-            mean: &mean,
             epistemic: Some(&epistemic),
-            aleatoric: None,
-            quantiles: None,
-            bin: None,
-            features: None,
+            ..Forecast::new(n, 2, &mean)
         };
-        let set = CalibrationSet {
-            forecast,
-            y: &y,
-            unit: &unit,
-        };
+        let set = CalibrationSet::new(forecast, &y, &unit);
         let config = SplitConformalConfig::default();
         let fitted = config.fit(None, &set, None).unwrap();
         let intervals = fitted.intervals(&forecast, alpha("0.1")).unwrap();
@@ -236,84 +185,125 @@ mod tests {
         let again = config.restore(&fitted.state()).unwrap();
         assert_eq!(again.intervals(&forecast, alpha("0.1")).unwrap(), intervals);
         assert_eq!(fitted.units(), [n, n]);
-    }
-
-    #[test]
-    fn a_group_counts_once_and_missing_rows_not_at_all() {
-        let y = [1.0, 2.0, f64::NAN, 4.0, 5.0];
-        let mean = [0.0; 5];
-        let forecast = Forecast {
-            rows: 5,
-            outputs: 1,
-            mean: &mean,
-            epistemic: None,
-            aleatoric: None,
-            quantiles: None,
-            bin: None,
-            features: None,
+        // Each of two tasks at half of alpha is the box of Bonferroni.
+        let joint = SplitConformalConfig {
+            joint: Joint::Bonferroni,
+            ..config
         };
-        let set = CalibrationSet {
-            forecast,
-            y: &y,
-            unit: &[1, 1, 2, 3, 3],
-        };
-        let config = SplitConformalConfig {
-            score: ScoreKind::Absolute,
-            ..SplitConformalConfig::default()
-        };
-        assert_eq!(Fitted::fit(&config, &set).unwrap().units(), [2]);
+        let joint = joint.fit(None, &set, None).unwrap();
+        assert_eq!(joint.guarantee(alpha("0.2")), Guarantee::Joint);
+        assert_eq!(joint.intervals(&forecast, alpha("0.2")).unwrap(), intervals);
     }
 
     #[test]
     fn too_few_rows_are_infinite_or_an_error() {
-        let forecast = Forecast {
-            rows: 5,
-            outputs: 1,
-            mean: &[0.0; 5],
-            epistemic: None,
-            aleatoric: None,
-            quantiles: None,
-            bin: None,
-            features: None,
-        };
-        let set = CalibrationSet {
-            forecast,
-            y: &[1.0, 2.0, 3.0, 4.0, 5.0],
-            unit: &[1, 2, 3, 4, 5],
-        };
-        let mut config = SplitConformalConfig {
-            score: ScoreKind::Absolute,
-            ..SplitConformalConfig::default()
-        };
+        let mean = [0.0; 5];
+        let forecast = Forecast::new(5, 1, &mean);
+        let set = CalibrationSet::new(forecast, &[1.0, 2.0, 3.0, 4.0, 5.0], &[1, 2, 3, 4, 5]);
+        let mut config = config(ScoreKind::Absolute);
         let fitted = config.fit(None, &set, None).unwrap();
-        assert!(fitted.intervals(&forecast, alpha("0.05")).unwrap().upper[0].is_infinite());
+        let at = fitted.intervals(&forecast, alpha("0.05")).unwrap();
+        assert!(at.upper.iter().all(|u| u.is_infinite()));
         config.too_few = TooFew::Error;
         let fitted = config.fit(None, &set, None).unwrap();
         assert!(fitted.intervals(&forecast, alpha("0.05")).is_err());
+        assert!(fitted.intervals(&forecast, alpha("0.2")).is_ok());
+        // Two sides need twice the rows.
+        config.score = ScoreKind::Signed;
+        let fitted = config.fit(None, &set, None).unwrap();
+        assert!(fitted.intervals(&forecast, alpha("0.2")).is_err());
+    }
+
+    #[test]
+    fn one_side_is_open_and_sides_may_differ() {
+        let n = 99;
+        let mean = vec![0.0; n];
+        let y: Vec<f64> = (0..n)
+            .map(|i| if i % 2 == 0 { 3.0 } else { -1.0 })
+            .collect();
+        let unit: Vec<u64> = (0..n as u64).collect();
+        let forecast = Forecast::new(n, 1, &mean);
+        let set = CalibrationSet::new(forecast, &y, &unit);
+        let ends = |score| {
+            let fitted = config(score).fit(None, &set, None).unwrap();
+            let at = fitted.intervals(&forecast, alpha("0.1")).unwrap();
+            (at.lower[0], at.upper[0])
+        };
+        assert_eq!(ends(ScoreKind::Absolute), (-3.0, 3.0));
+        assert_eq!(ends(ScoreKind::Signed), (-1.0, 3.0));
+        assert_eq!(ends(ScoreKind::Upper), (f64::NEG_INFINITY, 3.0));
+        assert_eq!(ends(ScoreKind::Lower), (-1.0, f64::INFINITY));
     }
 
     #[test]
     fn a_normalized_score_says_which_spread_is_missing() {
-        let forecast = Forecast {
-            rows: 1,
-            outputs: 1,
-            mean: &[0.0],
-            epistemic: None,
-            aleatoric: None,
-            quantiles: None,
-            bin: None,
-            features: None,
-        };
-        let set = CalibrationSet {
-            forecast,
-            y: &[1.0],
-            unit: &[1],
-        };
+        let mean = [0.0];
+        let set = CalibrationSet::new(Forecast::new(1, 1, &mean), &[1.0], &[1]);
         let error = SplitConformalConfig::default()
             .fit(None, &set, None)
             .err()
             .unwrap()
             .to_string();
         assert!(error.contains("epistemic"), "{error}");
+    }
+
+    #[test]
+    fn constant_predictions_have_one_width_and_say_so() {
+        let n = 50;
+        let (mean, epistemic) = (vec![1.0; n], vec![0.0; n]);
+        let y: Vec<f64> = (0..n).map(|i| 1.0 + (i % 5) as f64).collect();
+        let unit: Vec<u64> = (0..n as u64).collect();
+        let forecast = Forecast {
+            epistemic: Some(&epistemic),
+            ..Forecast::new(n, 1, &mean)
+        };
+        let set = CalibrationSet::new(forecast, &y, &unit);
+        let fitted = SplitConformalConfig::default()
+            .fit(None, &set, None)
+            .unwrap();
+        let at = fitted.intervals(&forecast, alpha("0.1")).unwrap();
+        assert!((at.upper[0] - at.upper[n - 1]).abs() < 1e-12 && at.upper[0].is_finite());
+        assert!(
+            fitted.notes()[0].contains("one width"),
+            "{:?}",
+            fitted.notes()
+        );
+    }
+
+    #[test]
+    fn a_recalibrated_total_spread_feeds_the_interval() {
+        // The error follows the epistemic part alone; the raw total is misled by the aleatoric one.
+        let n = 600;
+        let epistemic: Vec<f64> = (0..n).map(|i| 0.1 + (i % 13) as f64 / 13.0).collect();
+        let aleatoric: Vec<f64> = (0..n).map(|i| 0.2 + (i % 7) as f64).collect();
+        let mean = vec![0.0; n];
+        let wave = |i: usize| ((i * 7919) % 1009) as f64 / 504.5 - 1.0;
+        let y: Vec<f64> = (0..n).map(|i| epistemic[i] * wave(i)).collect();
+        let unit: Vec<u64> = (0..n as u64).collect();
+        let forecast = Forecast {
+            epistemic: Some(&epistemic),
+            aleatoric: Some(&aleatoric),
+            ..Forecast::new(n, 1, &mean)
+        };
+        let set = CalibrationSet::new(forecast, &y, &unit);
+        let width = |recalibrate, scale| {
+            let config = SplitConformalConfig {
+                recalibrate,
+                scale,
+                ..SplitConformalConfig::default()
+            };
+            assert_eq!(
+                config.tuning_fraction() > 0.0,
+                config.scaled().unwrap().tunes()
+            );
+            let fitted = config.fit(Some(&set), &set, None).unwrap();
+            let at = fitted.intervals(&forecast, alpha("0.1")).unwrap();
+            (0..n).map(|i| at.upper[i] - at.lower[i]).sum::<f64>() / n as f64
+        };
+        let raw = width(Recalibrate::None, Scale::Total);
+        let repaired = width(Recalibrate::TwoFactor, Scale::Total);
+        let mix = width(Recalibrate::None, Scale::Mix);
+        assert!(repaired < 0.8 * raw, "{repaired} {raw}");
+        assert!(mix < 0.8 * raw, "{mix} {raw}");
     }
 }

@@ -1,10 +1,18 @@
-//! Split conformal intervals, around the mean or scaled by a predicted spread.
+//! Split conformal intervals: around the mean, scaled by a predicted spread, one-sided, or for all tasks of a row at once.
 //!
 //! # Model
 //!
 //! The score of a calibration row is `|y - mean|`, divided by `spread + epsilon` for the normalized score. The half-width at
 //! miscoverage alpha is the `ceil((n + 1)(1 - alpha))`-th smallest score (times the spread); with too few rows it is infinite, never
 //! a guess. Rows of one group (both strands, near-duplicates) are not exchangeable: one row of each group counts.
+//!
+//! The spread may be recalibrated first: `recalibrate` and `scale = "mix"` take a third of the calibration rows for themselves (by
+//! group), and the rest calibrates. That is how a recalibrated standard deviation feeds a conformal interval and keeps its guarantee;
+//! the plugins `variance-scaling` and `isotonic` give the recalibrated distribution alone, without one.
+//!
+//! `joint` makes a box that holds all tasks of a row together: `bonferroni` gives each task alpha/T, `max_score` takes one quantile of
+//! the largest score over tasks (each task's scores divided by their root mean square on a third of the rows), `copula` lets the box
+//! follow each task's own tail (half of the rows set its shape).
 //!
 //! # Parameters
 //!
@@ -16,21 +24,25 @@
 //!
 //! # Differs from the original in
 //!
-//! - the rank is computed on the decimal alpha in whole numbers, where implementations in floating point are off by one for some n.
+//! - the rank is computed on the decimal alpha in whole numbers, where implementations in floating point are off by one for some n;
+//! - the copula box takes its shape and its level from different halves, which makes its guarantee exact.
 //!
 //! # Source of golden numbers
 //!
 //! Quantiles of MAPIE, crepes and puncc, through the fixtures of `degu-stats`.
 
+mod boxes;
 mod fitted;
 
 use degu_core::{
     Build, Calibration, CalibrationSet, Calibrator, Forecast, Invalid, PluginConfig, Result,
-    calibration::CalibratorNeeds, check,
+    calibration::{CalibratorNeeds, Recalibrate, Scale, ScaleConfig, TooFew},
+    check,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use boxes::Boxes;
 pub use fitted::Fitted;
 
 /// Intervals with marginal coverage from held-out residuals.
@@ -41,7 +53,11 @@ pub struct SplitConformalConfig {
     pub score: ScoreKind,
     /// The predicted spread of the normalized score.
     pub scale: Scale,
-    /// Added to the spread, as a fraction of the mean spread of the calibration rows; keeps rows of spread 0 finite.
+    /// What is done to the spreads first, on a third of the calibration rows.
+    pub recalibrate: Recalibrate,
+    /// One interval for each task, or a box for all of them.
+    pub joint: Joint,
+    /// Added to the spread, as a fraction of its median; keeps rows of spread 0 finite.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub epsilon: f64,
     /// What to do when alpha needs more calibration rows than there are.
@@ -65,28 +81,19 @@ pub enum ScoreKind {
     Lower,
 }
 
-/// The spread that scales a normalized interval.
+/// What several tasks share.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// Spread between members, or a student's estimate of it.
+pub enum Joint {
+    /// Nothing: each task has its own intervals, and its own alpha.
     #[default]
-    Epistemic,
-    /// Spread between replicates.
-    Aleatoric,
-    /// Root of the sum of both squares.
-    Total,
-}
-
-/// What to do without enough rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TooFew {
-    /// Infinite intervals, counted in the report.
-    #[default]
-    Infinite,
-    /// An error that names the number of rows needed.
-    Error,
+    None,
+    /// All tasks at once, each with alpha divided by their number.
+    Bonferroni,
+    /// All tasks at once, by the largest score of a row.
+    MaxScore,
+    /// All tasks at once, by ranks of each task's scores.
+    Copula,
 }
 
 impl Default for SplitConformalConfig {
@@ -94,15 +101,42 @@ impl Default for SplitConformalConfig {
         Self {
             score: ScoreKind::default(),
             scale: Scale::default(),
+            recalibrate: Recalibrate::default(),
+            joint: Joint::default(),
             epsilon: 0.05,
             too_few: TooFew::default(),
         }
     }
 }
 
+impl SplitConformalConfig {
+    /// The scale, if residuals are divided by one.
+    fn scaled(&self) -> Option<ScaleConfig> {
+        (self.score == ScoreKind::Normalized).then_some(ScaleConfig {
+            scale: self.scale,
+            recalibrate: self.recalibrate,
+            epsilon: self.epsilon,
+        })
+    }
+}
+
 impl PluginConfig for SplitConformalConfig {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("epsilon", self.epsilon, 0.0..=10.0)
+        check::range("epsilon", self.epsilon, 0.0..=10.0)?;
+        if self.score != ScoreKind::Normalized && self.recalibrate != Recalibrate::None {
+            return Err(Invalid {
+                field: "recalibrate",
+                message: "repairs a spread, which `score = \"normalized\"` alone uses".to_owned(),
+            });
+        }
+        let symmetric = matches!(self.score, ScoreKind::Absolute | ScoreKind::Normalized);
+        if matches!(self.joint, Joint::MaxScore | Joint::Copula) && !symmetric {
+            return Err(Invalid {
+                field: "joint",
+                message: "compares symmetric scores: use `score = \"absolute\"` or \"normalized\", or `joint = \"bonferroni\"`".to_owned(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -113,35 +147,46 @@ impl Build<dyn Calibrator> for SplitConformalConfig {
 }
 
 impl Calibrator for SplitConformalConfig {
-    fn needs(&self) -> CalibratorNeeds {
-        let scaled = self.score == ScoreKind::Normalized;
-        CalibratorNeeds {
-            epistemic: scaled && self.scale != Scale::Aleatoric,
-            aleatoric: scaled && self.scale != Scale::Epistemic,
-            quantiles: false,
+    fn tuning_fraction(&self) -> f64 {
+        let tunes = self.scaled().is_some_and(|s| s.tunes());
+        match self.joint {
+            Joint::Copula => 0.5,
+            Joint::MaxScore => 1.0 / 3.0,
+            _ if tunes => 1.0 / 3.0,
+            _ => 0.0,
         }
+    }
+
+    fn needs(&self) -> CalibratorNeeds {
+        self.scaled().map(|s| s.needs()).unwrap_or_default()
     }
 
     fn fit(
         &self,
-        _tune: Option<&CalibrationSet<'_>>,
+        tune: Option<&CalibrationSet<'_>>,
         set: &CalibrationSet<'_>,
         _target: Option<&Forecast<'_>>,
     ) -> Result<Box<dyn Calibration>> {
-        Ok(Box::new(Fitted::fit(self, set)?))
+        Ok(match self.joint {
+            Joint::None | Joint::Bonferroni => Box::new(Fitted::fit(self, tune, set)?),
+            Joint::MaxScore | Joint::Copula => Box::new(Boxes::fit(self, tune, set)?),
+        })
     }
 
     fn restore(&self, state: &serde_json::Value) -> Result<Box<dyn Calibration>> {
-        let fitted = Fitted::deserialize(state).map_err(|e| degu_core::Error::State {
+        let bad = |e: serde_json::Error| degu_core::Error::State {
             of: "split-conformal",
             problem: e.to_string(),
-        })?;
-        Ok(Box::new(fitted))
+        };
+        Ok(match self.joint {
+            Joint::None | Joint::Bonferroni => Box::new(Fitted::deserialize(state).map_err(bad)?),
+            Joint::MaxScore | Joint::Copula => Box::new(Boxes::deserialize(state).map_err(bad)?),
+        })
     }
 }
 
-degu_core::register!(Calibrator "split-conformal", SplitConformalConfig, revision = 1,
-    "intervals from held-out residuals, plain or scaled by a predicted spread",
+degu_core::register!(Calibrator "split-conformal", SplitConformalConfig, revision = 2,
+    "intervals from held-out residuals, plain, scaled by a predicted spread, one-sided, or joint over tasks",
     cite = "doi:10.1080/01621459.2017.1307116");
 
 degu_core::document!("lib.rs");

@@ -26,6 +26,9 @@ pub(crate) struct PredictArgs {
     /// Column of the names [default: `id`, `name` or the like; row numbers without one].
     #[arg(long, value_name = "NAME", requires = "table")]
     pub(crate) id_column: Option<String>,
+    /// Column of the category of a sequence, for calibrations by category.
+    #[arg(long, value_name = "NAME", requires = "table")]
+    pub(crate) category_column: Option<String>,
     /// Where to write; compressed if it ends with `.gz` [default: stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

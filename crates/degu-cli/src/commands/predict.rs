@@ -21,6 +21,8 @@ use writer::Writer;
 pub(crate) struct Batch {
     ids: Vec<String>,
     codes: Vec<u8>,
+    /// Category of each row; empty without `--category-column`.
+    categories: Vec<String>,
 }
 
 pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
@@ -46,7 +48,7 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
         }
         let bounds = interval
             .as_ref()
-            .map(|i| i.of_forecast(&forecast))
+            .map(|i| i.of_forecast(&forecast, &batch))
             .transpose()?;
         writer.write(&batch.ids, &forecast, bounds.as_ref(), output)?;
         rows += n;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::record::{configuration, notes, provenance, reproduce};
+use super::trust;
 use crate::data::ReportData;
 use crate::figures::{self, Figure, Section};
 use crate::tables;
@@ -82,7 +83,13 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             "uncertainty",
             "Uncertainty and error",
             "Does it know what it does not know?",
-            switch("selective", &take(Section::Selective)),
+            trust::body(
+                data,
+                &switch("selective", &take(Section::Selective)),
+                &switch("trust", &take(Section::Trust)),
+                &switch("reliability", &take(Section::Reliability)),
+                &switch("kept", &take(Section::Kept)),
+            ),
         ),
         part(
             "attribution",
@@ -155,7 +162,7 @@ pub(super) fn table(table: &crate::table::Table, caption: &str) -> String {
 }
 
 /// A long table behind a line to open it; open in print and without scripts closed but reachable.
-fn folded(title: &str, table: &crate::table::Table) -> String {
+pub(super) fn folded(title: &str, table: &crate::table::Table) -> String {
     if table.rows.is_empty() {
         return String::new();
     }
@@ -246,6 +253,7 @@ fn calibration(data: &ReportData) -> String {
         }
         out.push_str("</ul>\n");
     }
+    out.push_str(&trust::notes(data));
     let infinite = data
         .calibration
         .iter()

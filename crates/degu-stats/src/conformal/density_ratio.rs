@@ -1,6 +1,6 @@
 //! Density ratios target/calibration by a cross-fitted logistic classifier.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::weighted::effective_n;
 use crate::check;
@@ -70,6 +70,46 @@ pub fn density_ratio(
     features: usize,
     options: RatioOptions,
 ) -> Result<DensityRatio> {
+    Ok(density_ratio_model(calibration, target, features, options)?.0)
+}
+
+/// The classifiers behind a [`DensityRatio`], for rows that were in neither set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RatioModel {
+    folds: Vec<Logistic>,
+    balance: f64,
+}
+
+impl RatioModel {
+    /// Weight of each new row: the geometric mean over the classifiers of the folds, in the unit of the calibration weights.
+    ///
+    /// # Errors
+    ///
+    /// [`StatsError`] for a ragged matrix, values that are not finite, or other features than were fitted.
+    pub fn weights(&self, rows: &[f64], features: usize) -> Result<Vec<f64>> {
+        check::matrix("features", rows, features)?;
+        let fitted = self.folds.first().map_or(0, |f| f.centre.len());
+        check::length("features", fitted, features)?;
+        let folds = self.folds.len() as f64;
+        let weight = |x: &[f64]| {
+            let odds = self.folds.iter().map(|f| f.log_odds(x)).sum::<f64>() / folds;
+            odds.clamp(-700.0, 700.0).exp() * self.balance
+        };
+        Ok(rows.chunks_exact(features).map(weight).collect())
+    }
+}
+
+/// As [`density_ratio`], with the classifiers.
+///
+/// # Errors
+///
+/// As [`density_ratio`].
+pub fn density_ratio_model(
+    calibration: &[f64],
+    target: &[f64],
+    features: usize,
+    options: RatioOptions,
+) -> Result<(DensityRatio, RatioModel)> {
     let n_cal = check::matrix("calibration features", calibration, features)?;
     let n_target = check::matrix("target features", target, features)?;
     check::at_least("folds", 2, options.folds)?;
@@ -100,6 +140,7 @@ pub fn density_ratio(
         .collect();
     let mut weights = vec![0.0; rows.len()];
     let balance = n_cal as f64 / n_target as f64;
+    let mut folds = Vec::with_capacity(options.folds);
     for fold in 0..options.folds {
         let train: Vec<(&[f64], f64)> = rows
             .iter()
@@ -113,6 +154,7 @@ pub fn density_ratio(
                 *weight = model.log_odds(row.0).clamp(-700.0, 700.0).exp() * balance;
             }
         }
+        folds.push(model);
     }
     let target_weights = weights.split_off(n_cal);
     let limit = quantile(&weights, options.clip)?;
@@ -120,7 +162,7 @@ pub fn density_ratio(
     let clipped = weights.iter().filter(|w| **w > limit).count();
     let target_beyond = target_weights.iter().filter(|w| **w > limit).count();
     let calibration: Vec<f64> = weights.into_iter().map(|w| w.min(limit)).collect();
-    Ok(DensityRatio {
+    let ratio = DensityRatio {
         effective_n: effective_n(&calibration)?,
         calibration,
         target: target_weights,
@@ -128,10 +170,12 @@ pub fn density_ratio(
         clipped,
         target_beyond,
         auroc,
-    })
+    };
+    Ok((ratio, RatioModel { folds, balance }))
 }
 
 /// Ridge logistic regression on standardized features, fitted by Newton's method with backtracking.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Logistic {
     centre: Vec<f64>,
     spread: Vec<f64>,
@@ -240,5 +284,32 @@ fn not_converged(gradient: f64) -> StatsError {
         name: "logistic regression",
         iterations: Logistic::ITERATIONS,
         gradient,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_rows_are_weighed_by_the_saved_classifiers() {
+        // Two shifted grids: the log ratio of the classifier is increasing in x.
+        let grid = |n: usize, from: f64| -> Vec<f64> {
+            (0..n).map(|i| from + 4.0 * i as f64 / n as f64).collect()
+        };
+        let (calibration, target) = (grid(500, 0.0), grid(500, 1.0));
+        let (ratio, model) =
+            density_ratio_model(&calibration, &target, 1, RatioOptions::default()).unwrap();
+        let weights = model.weights(&target, 1).unwrap();
+        for (new, fitted) in weights.iter().zip(&ratio.target) {
+            assert!((new / fitted).ln().abs() < 0.3, "{new} {fitted}");
+        }
+        let json = serde_json::to_string(&model).unwrap();
+        let again: RatioModel = serde_json::from_str(&json).unwrap();
+        assert_eq!(
+            again.weights(&[2.5], 1).unwrap(),
+            model.weights(&[2.5], 1).unwrap()
+        );
+        assert!(model.weights(&[1.0, 2.0], 2).is_err());
     }
 }

@@ -10,6 +10,7 @@
 //! | [`cqr`] | conformalized quantile regression and its variants |
 //! | [`mondrian`] | a quantile per group, merging of small groups |
 //! | [`cross`] | CV+, min-max, jackknife+-after-bootstrap |
+//! | [`left_out`] | the same with a state: sorted residuals by the members that left a row out |
 //! | [`weighted`], [`density_ratio`] | covariate shift |
 //! | [`joint`], [`ellipsoid`] | several tasks at once |
 //! | [`band`] | base-resolution profiles |
@@ -26,6 +27,7 @@ pub mod density_ratio;
 pub mod ellipsoid;
 pub mod intervals;
 pub mod joint;
+pub mod left_out;
 pub mod mondrian;
 pub mod predictive;
 pub mod scores;

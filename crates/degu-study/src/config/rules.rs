@@ -120,6 +120,12 @@ pub(crate) fn check(
             "name one of the calibrations, or add the block",
         );
     }
+    if let (Some(ensemble), Some(calibration)) = (&partial.ensemble, &partial.calibration) {
+        for (name, block) in calibration {
+            let built = block.plugin.build();
+            rules.left_out(ensemble, name, built.is_ok_and(|c| c.needs().members));
+        }
+    }
     if let Some(resources) = &partial.resources {
         rules.resources(resources.keys());
     }
@@ -215,6 +221,26 @@ impl Rules<'_> {
                 "as in head = { plugin = \"point\" }",
             );
         }
+    }
+
+    fn left_out(&mut self, ensemble: &Ensemble, calibration: &str, members: bool) {
+        let leaves_out = ensemble
+            .vary
+            .iter()
+            .any(|v| matches!(v, Vary::Folds | Vary::Bootstrap));
+        let message = if members && !leaves_out {
+            format!(
+                "[calibration.{calibration}] is fitted on training rows that members left out, but every member trains on all of them"
+            )
+        } else if ensemble.vary.contains(&Vary::Folds) && ensemble.members < 2 {
+            "folds need at least 2 members".to_owned()
+        } else if ensemble.vary.contains(&Vary::Folds) && ensemble.vary.contains(&Vary::Bootstrap) {
+            "members leave out folds or draw with replacement, not both".to_owned()
+        } else {
+            return;
+        };
+        let help = "write vary = [\"init\", \"order\", \"folds\"] (or \"bootstrap\")";
+        self.refuse(&["ensemble", "vary"], message, "these rows", help);
     }
 
     fn targets(&mut self, distill: &Distill) {

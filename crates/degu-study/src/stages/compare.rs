@@ -55,11 +55,9 @@ fn evaluated(
 fn value(of: &Evaluated, metric: &str, alpha: Option<f64>, kind: ModelKind) -> Option<f64> {
     let test = Split::Test.name();
     let values: Vec<f64> = if let Some(alpha) = alpha {
-        let rows = of
-            .calibration
-            .iter()
-            .flat_map(|c| &c.rows)
-            .filter(|r| (r.alpha - alpha).abs() < 1e-12);
+        let rows = of.calibration.iter().flat_map(|c| &c.rows).filter(|r| {
+            (r.alpha - alpha).abs() < 1e-12 && r.split == test && r.task != calibrate::ALL_TASKS
+        });
         let student = |model: &str| model.starts_with("student");
         rows.filter(|r| student(&r.model) == (kind == ModelKind::Student))
             .filter_map(|r| match metric {

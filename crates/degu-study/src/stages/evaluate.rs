@@ -1,7 +1,7 @@
 //! Compares every model's predictions with the measurements.
 
-use degu_core::{Metric, Split, TaskForecast, metric::Resampling};
-use degu_report::{GapClosed, MetricRow, ModelKind};
+use degu_core::{Metric, TaskForecast, metric::Resampling};
+use degu_report::{GapClosed, MetricRow, ModelKind, Uncertainty};
 use degu_stats::{
     bootstrap::{Bootstrap, BootstrapInterval, Units},
     metrics::pearson,
@@ -14,6 +14,7 @@ use super::{
     models::{self, ModelForecast, TaskRows},
     network, options,
     plan::Assigned,
+    spread,
 };
 use crate::{
     config::{BootstrapUnit, MetricSpec},
@@ -23,6 +24,9 @@ use crate::{
 /// File of the artifact.
 pub(crate) const FILE: &str = "evaluation.json";
 
+/// Raised when the code of this stage gives other numbers.
+pub(crate) const REVISION: u32 = 2;
+
 /// What `evaluate` writes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -30,6 +34,9 @@ pub struct Evaluation {
     pub metrics: Vec<MetricRow>,
     /// How far students close the gap between a member and the ensemble.
     pub gap_closed: Vec<GapClosed>,
+    /// How far predicted spreads can be trusted, as they are.
+    #[serde(default)]
+    pub uncertainty: Uncertainty,
 }
 
 /// A metric ready to compute.
@@ -76,11 +83,8 @@ fn compute(
         })
         .collect::<Result<Vec<_>>>()?;
     let mut evaluation = Evaluation::default();
-    for split in &study.evaluation.splits {
-        let rows = data.rows(*split);
-        if rows.is_empty() {
-            continue;
-        }
+    for (split, rows) in data.evaluated(&study.evaluation.splits) {
+        let split = split.as_str();
         let seed = network::replicate(study, assigned.replicate).child("bootstrap");
         let bootstrap = Bootstrap {
             resamples: study.evaluation.bootstrap.n.max(1),
@@ -108,16 +112,22 @@ fn compute(
                     } else {
                         None
                     };
-                    if let Some(row) = metric_row(metric, &rows, interval, model, *split, name)? {
+                    if let Some(row) = metric_row(metric, &rows, interval, model, split, name)? {
                         evaluation.metrics.push(row);
                     }
                 }
             }
-            spreads(&mut evaluation, data, models, &rows, task, *split, name)?;
+            spreads(&mut evaluation, data, models, &rows, task, split, name)?;
         }
-        ceilings(&mut evaluation, assigned, data, models, &rows, *split)?;
-        means(&mut evaluation, &named, *split, &data.info.tasks);
+        ceilings(&mut evaluation, assigned, data, models, &rows, split)?;
+        means(&mut evaluation, &named, split, &data.info.tasks);
     }
+    evaluation.uncertainty = spread::of_models(
+        data,
+        models,
+        &study.evaluation.splits,
+        &network::replicate(study, assigned.replicate),
+    )?;
     Ok(evaluation)
 }
 
@@ -138,7 +148,7 @@ fn metric_row(
     rows: &TaskRows,
     interval: Option<(&Bootstrap, &Units)>,
     model: &ModelForecast,
-    split: Split,
+    split: &str,
     task: &str,
 ) -> Result<Option<MetricRow>> {
     let forecast = TaskForecast {
@@ -161,7 +171,7 @@ fn metric_row(
     Ok(Some(MetricRow {
         kind: model.kind,
         model: model.name.clone(),
-        split: split.name().to_owned(),
+        split: split.to_owned(),
         task: task.to_owned(),
         metric: metric.name.clone(),
         value,
@@ -178,7 +188,7 @@ fn spreads(
     models: &[ModelForecast],
     rows: &[usize],
     task: usize,
-    split: Split,
+    split: &str,
     name: &str,
 ) -> Result<()> {
     let Some(teacher) = models.iter().find(|m| m.kind == ModelKind::Ensemble) else {
@@ -200,7 +210,7 @@ fn spreads(
             evaluation.metrics.push(MetricRow {
                 kind: model.kind,
                 model: model.name.clone(),
-                split: split.name().to_owned(),
+                split: split.to_owned(),
                 task: name.to_owned(),
                 metric: metric.to_owned(),
                 value,
@@ -255,7 +265,7 @@ fn ceilings(
     data: &PreparedData,
     models: &[ModelForecast],
     rows: &[usize],
-    split: Split,
+    split: &str,
 ) -> Result<()> {
     let members: Vec<&ModelForecast> = models
         .iter()
@@ -292,7 +302,7 @@ fn ceilings(
             evaluation.metrics.push(MetricRow {
                 kind: ModelKind::Ceiling,
                 model: "two halves of the members".to_owned(),
-                split: split.name().to_owned(),
+                split: split.to_owned(),
                 task: name.clone(),
                 metric: "epistemic_pearson".to_owned(),
                 value: ceiling.ceiling,
@@ -304,7 +314,7 @@ fn ceilings(
 }
 
 /// Means over members and over students, and the gap that students close.
-fn means(evaluation: &mut Evaluation, named: &[Named], split: Split, tasks: &[String]) {
+fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[String]) {
     let mut extra = Vec::new();
     let names: Vec<(&str, Option<bool>)> = named
         .iter()
@@ -325,10 +335,7 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: Split, tasks: &[St
                     .metrics
                     .iter()
                     .filter(|r| {
-                        r.kind == kind
-                            && r.metric == metric
-                            && &r.task == task
-                            && r.split == split.name()
+                        r.kind == kind && r.metric == metric && &r.task == task && r.split == split
                     })
                     .collect();
                 let unit = rows.first()?.unit.clone();
@@ -350,7 +357,7 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: Split, tasks: &[St
                     extra.push(MetricRow {
                         kind,
                         model: model.to_owned(),
-                        split: split.name().to_owned(),
+                        split: split.to_owned(),
                         task: task.clone(),
                         metric: metric.to_owned(),
                         value: *value,
@@ -363,7 +370,7 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: Split, tasks: &[St
                 (member, ensemble, student, better)
             {
                 evaluation.gap_closed.push(GapClosed {
-                    split: split.name().to_owned(),
+                    split: split.to_owned(),
                     task: task.clone(),
                     metric: metric.to_owned(),
                     member,

@@ -83,6 +83,14 @@ pub(crate) fn training_rows(
         let seed = root.child(format!("member/{k}")).child("bootstrap");
         return Ok(bootstrap(&train, &data.group, &seed));
     }
+    if study.ensemble.vary.contains(&Vary::Folds) {
+        let members = study.ensemble.members;
+        let groups: Vec<u64> = train.iter().map(|r| data.group[*r]).collect();
+        let equal = vec![1.0 / members as f64; members];
+        let fold = degu_genome::split_groups(&groups, &equal, root.child("folds").bytes())?;
+        let rows = train.into_iter().zip(fold);
+        return Ok(rows.filter(|(_, f)| *f != k).map(|(r, _)| r).collect());
+    }
     Ok(train)
 }
 

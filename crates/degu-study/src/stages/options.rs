@@ -9,7 +9,7 @@ use degu_train::{
     stopping,
 };
 
-use super::{GroupRule, Result, SplitRule, SplitSpec, StageError};
+use super::{GroupRule, HoldOutSpec, Result, SplitRule, SplitSpec, StageError};
 use crate::config::{
     Ddof, DeviceChoice, Direction, Group, OptimizerConfig, Schedule, SplitConfig, SplitKind,
     Training,
@@ -246,5 +246,11 @@ pub(crate) fn split_spec(config: &SplitConfig) -> Result<SplitSpec> {
         train_fraction: config.train_fraction,
         calibration: config.calibration,
         allow_leakage: config.allow_leakage.clone(),
+        hold_out: config.hold_out.as_ref().map(|h| HoldOutSpec {
+            column: h.column.clone(),
+            keep: h.keep.clone(),
+            related: h.related.clone(),
+            sets: h.sets.clone(),
+        }),
     })
 }

@@ -133,27 +133,32 @@ impl Planner<'_> {
         models.extend(members.iter().chain(&students).cloned());
         let everything: Vec<String> = models.iter().chain(&controls).cloned().collect();
         self.evaluate(&study, &everything)?;
+        let mut calibrated = Vec::new();
         for (name, block) in &study.calibration {
             let fields = KeyFields {
                 plugins: json!({ "plugin": of(&block.plugin) }),
-                settings: value(&json!({ "alpha": block.keys.alpha }))?,
+                // The name is in the tables of the artifact, and in its random streams.
+                settings: value(&json!({ "alpha": block.keys.alpha, "name": name }))?,
                 seed: self.seed(&study, "calibrate"),
-                ..KeyFields::new("calibrate", REVISION)
+                ..KeyFields::new("calibrate", super::calibrate::REVISION)
             };
-            let inputs: Vec<String> = [&prepare, &teacher]
+            let mut inputs: Vec<String> = [&prepare, &teacher]
                 .into_iter()
                 .chain(&students)
                 .cloned()
                 .collect();
+            if block.plugin.build()?.needs().members {
+                inputs.extend(members.iter().cloned());
+            }
             let title = format!("calibrates intervals ({name})");
-            self.add(
+            calibrated.push(self.add(
                 Work::Calibrate(name.clone()),
                 &format!("calibrate/{name}"),
                 fields,
                 inputs,
                 title,
                 &study,
-            );
+            ));
         }
         for (name, block) in &study.attribute {
             let fields = KeyFields {
@@ -189,14 +194,14 @@ impl Planner<'_> {
                     &json!({ "severities": block.keys.severities, "ddof": study.distill.ddof }),
                 )?,
                 seed: self.seed(&study, &format!("shift/{name}")),
-                ..KeyFields::new("shift", REVISION)
+                ..KeyFields::new("shift", super::shift::REVISION)
             };
             let title = format!("predicts changed sequences ({name})");
             self.add(
                 Work::Shift(name.clone()),
                 &format!("shift/{name}"),
                 fields,
-                models.clone(),
+                models.iter().chain(&calibrated).cloned().collect(),
                 title,
                 &study,
             );
@@ -320,9 +325,14 @@ impl Planner<'_> {
         });
         let mut vary: Vec<Vary> = study.ensemble.vary.clone();
         vary.sort_unstable();
+        let mut settings = json!({ "training": training(&study.training)?, "vary": vary });
+        if vary.contains(&Vary::Folds) {
+            // Who is left out depends on how many folds there are.
+            settings["folds"] = json!(study.ensemble.members);
+        }
         let fields = KeyFields {
             plugins,
-            settings: value(&json!({ "training": training(&study.training)?, "vary": vary }))?,
+            settings: value(&settings)?,
             seed: self.seed(study, &format!("member/{k}")),
             numeric: Self::numeric(study),
             ..KeyFields::new("train", REVISION)
@@ -427,7 +437,7 @@ impl Planner<'_> {
         let fields = KeyFields {
             settings: value(&study.evaluation)?,
             seed: self.seed(study, "bootstrap"),
-            ..KeyFields::new("evaluate", REVISION)
+            ..KeyFields::new("evaluate", super::evaluate::REVISION)
         };
         self.add(
             Work::Evaluate,

@@ -77,7 +77,13 @@ pub(crate) fn prepare(
         category,
         part: assignment.part,
         group: assignment.group,
-        notes: dataset.notes().to_vec(),
+        sets: assignment.sets,
+        notes: dataset
+            .notes()
+            .iter()
+            .cloned()
+            .chain(assignment.notes)
+            .collect(),
         leakage: Vec::new(),
     };
     for part in [Split::Train, Split::Validation, Split::Test] {

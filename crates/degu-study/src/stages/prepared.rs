@@ -1,6 +1,6 @@
 //! The artifact of `prepare`: sequences, labels, parts.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use degu_core::{DatasetInfo, OutputKind, Split, Truth};
 use degu_train::{ExampleSet, Labels, backend::Weights, model_file};
@@ -38,6 +38,8 @@ pub struct PreparedData {
     pub part: Vec<Option<Split>>,
     /// Exchange group of each row.
     pub group: Vec<u64>,
+    /// Rows that models are only evaluated on, by the name of their set.
+    pub sets: BTreeMap<String, Vec<usize>>,
     /// What was converted, dropped or counted.
     pub notes: Vec<String>,
     /// Leakage between parts.
@@ -68,6 +70,8 @@ struct Rows {
     category: Option<Vec<String>>,
     part: Vec<Option<Split>>,
     group: Vec<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sets: BTreeMap<String, Vec<usize>>,
 }
 
 /// Contents of `info.json`.
@@ -83,6 +87,19 @@ impl PreparedData {
     pub fn rows(&self, part: Split) -> Vec<usize> {
         (0..self.part.len())
             .filter(|i| self.part[*i] == Some(part))
+            .collect()
+    }
+
+    /// The rows to evaluate on: the parts in their order, then the held-out sets.
+    pub fn evaluated(&self, parts: &[Split]) -> Vec<(String, Vec<usize>)> {
+        let parts = parts.iter().map(|p| (p.name().to_owned(), self.rows(*p)));
+        let sets = self
+            .sets
+            .iter()
+            .map(|(name, rows)| (name.clone(), rows.clone()));
+        parts
+            .chain(sets)
+            .filter(|(_, rows)| !rows.is_empty())
             .collect()
     }
 
@@ -129,6 +146,7 @@ impl PreparedData {
             category: self.category.clone(),
             part: self.part.clone(),
             group: self.group.clone(),
+            sets: self.sets.clone(),
         };
         output.write_json(ROWS, &rows)?;
         let info = Info {
@@ -172,6 +190,7 @@ impl PreparedData {
             category: rows.category,
             part: rows.part,
             group: rows.group,
+            sets: rows.sets,
             notes: info.notes,
             leakage: info.leakage,
         })

@@ -3,21 +3,29 @@
 use std::collections::BTreeMap;
 
 use degu_core::{Seed, SequenceBatch, Split};
-use degu_report::{CurvePoint, ModelKind, ShiftCurve};
+use degu_report::{CurvePoint, ModelKind, ShiftCurve, Uncertainty};
 use degu_train::{HostForecast, combine};
 use serde::{Deserialize, Serialize};
 
-use super::{PreparedData, Result, StageError, network, options, plan::Assigned};
+use super::{
+    PreparedData, Result, StageError, network, options, plan::Assigned, shift_watch::ShiftWatch,
+};
 use crate::execute::{TaskContext, TaskError};
 
 /// File of the artifact.
 pub(crate) const FILE: &str = "shift.json";
+
+/// Raised when the code of this stage gives other numbers.
+pub(crate) const REVISION: u32 = 2;
 
 /// What `shift` writes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct ShiftResult {
     /// Curves by severity.
     pub(crate) curves: Vec<ShiftCurve>,
+    /// How well spreads tell changed sequences from unchanged ones, and how far intervals hold the ensemble's mean.
+    #[serde(default)]
+    pub(crate) uncertainty: Uncertainty,
 }
 
 /// Runs the stage.
@@ -83,6 +91,7 @@ fn compute(
     severities.dedup();
     let mut points: BTreeMap<(String, ModelKind, String, String), Vec<CurvePoint>> =
         BTreeMap::new();
+    let mut watch = ShiftWatch::new(study, name, data, context)?;
     for severity in severities {
         let mut batch = SequenceBatch::new(clean.clone(), data.info.length)?;
         let seeds: Vec<Seed> = rows.iter().map(|r| root.child(&data.ids[*r])).collect();
@@ -105,6 +114,20 @@ fn compute(
         let many = members.len() > 1;
         let ddof = options::ddof(study.distill.ddof);
         let teacher = combine(members.iter().cloned().map(Ok), ddof)?;
+        let mut seen: Vec<(ModelKind, &str, &HostForecast)> = forecasts
+            .iter()
+            .filter(|f| f.0 == ModelKind::Student)
+            .map(|f| (f.0, f.1.as_str(), &f.2))
+            .collect();
+        seen.push((ModelKind::Ensemble, "ensemble", &teacher));
+        for found in watch.look(severity, &batch.codes, &rows, &seen, &teacher)? {
+            points.entry(found.0).or_default().push(CurvePoint {
+                x: severity,
+                value: found.1,
+                low: None,
+                high: None,
+            });
+        }
         for (task, task_name) in data.info.tasks.iter().enumerate() {
             let mut add = |kind: ModelKind, model: &str, metric: &str, value: f64| {
                 let key = (task_name.clone(), kind, model.to_owned(), metric.to_owned());
@@ -181,6 +204,7 @@ fn compute(
         });
     Ok(ShiftResult {
         curves: curves.collect(),
+        uncertainty: watch.found,
     })
 }
 

@@ -6,7 +6,10 @@ use degu_core::{Dataset, Row, Seed, Split};
 use degu_genome::{NearDuplicates, nested_subset, split_chromosomes, split_groups};
 use serde::{Deserialize, Serialize};
 
-use super::{Result, StageError};
+use super::{
+    Result, StageError,
+    hold_out::{HeldOut, HoldOutSpec},
+};
 
 /// How rows are assigned to parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +72,8 @@ pub struct SplitSpec {
     pub calibration: f64,
     /// Pairs of parts, as `train/test`, between which leakage is accepted.
     pub allow_leakage: Vec<String>,
+    /// Kinds of rows that take no part.
+    pub hold_out: Option<HoldOutSpec>,
 }
 
 /// Parts and groups of all rows.
@@ -78,6 +83,10 @@ pub struct Assignment {
     pub part: Vec<Option<Split>>,
     /// Exchange group of each row.
     pub group: Vec<u64>,
+    /// Rows of the sets that were held out, by name.
+    pub sets: BTreeMap<String, Vec<usize>>,
+    /// What was left out of them, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Assigns every row.
@@ -119,9 +128,22 @@ pub fn assign(
         SplitRule::Chromosome { validation, test } => by_chromosome(rows, validation, test)?,
     };
     refuse_straddling(rows, &part, &group)?;
+    let mut held = HeldOut::default();
+    if let Some(hold_out) = &spec.hold_out {
+        let related = match &hold_out.related {
+            Some(name) => numbered(&column(dataset, name)?),
+            None => group.clone(),
+        };
+        held = hold_out.apply(&column(dataset, &hold_out.column)?, &mut part, &related)?;
+    }
     subset_train(&mut part, &group, spec.train_fraction, seed)?;
     hold_out_calibration(&mut part, &group, spec.calibration, seed)?;
-    Ok(Assignment { part, group })
+    Ok(Assignment {
+        part,
+        group,
+        sets: held.sets,
+        notes: held.notes,
+    })
 }
 
 fn column(dataset: &dyn Dataset, name: &str) -> Result<Vec<String>> {

@@ -126,6 +126,18 @@ struct Simulation {
     y: Vec<f64>,
     mean: Vec<f64>,
     spread: Vec<f64>,
+    /// Columns of features.
+    width: usize,
+}
+
+/// Features of each row: the prediction and its powers, as many columns as are wanted.
+fn features(mean: &[f64], width: usize) -> (Vec<f64>, usize) {
+    let row = |m: &f64| {
+        (1..=width as i32)
+            .map(|p| (0.4 * m).powi(p))
+            .collect::<Vec<f64>>()
+    };
+    (mean.iter().flat_map(row).collect(), width)
 }
 
 /// Rows of a simulation.
@@ -134,9 +146,15 @@ struct Rows {
     mean: Vec<f64>,
     spread: Vec<f64>,
     quantiles: Vec<f64>,
-    bin: Vec<u32>,
+    members: Vec<f64>,
+    drawn: Vec<bool>,
+    category: Vec<String>,
+    features: (Vec<f64>, usize),
     unit: Vec<u64>,
 }
+
+/// Members of the simulated ensemble; member k left out every k-th row of this many.
+const MEMBERS: usize = 4;
 
 /// Levels of the predicted quantiles.
 const LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -150,6 +168,7 @@ impl Simulation {
             y: Vec::new(),
             mean: Vec::new(),
             spread: Vec::new(),
+            width: 1,
         };
         for _ in 0..rows {
             let mean = 4.0 * rng.random::<f64>() - 2.0;
@@ -165,6 +184,7 @@ impl Simulation {
     }
 
     fn rows(&self, range: std::ops::Range<usize>) -> Rows {
+        let width = self.width;
         let mean = self.mean[range.clone()].to_vec();
         let spread = self.spread[range.clone()].to_vec();
         Rows {
@@ -173,7 +193,18 @@ impl Simulation {
                 .zip(&spread)
                 .flat_map(|(m, s)| DEVIATES.map(|d| m + s * d))
                 .collect(),
-            bin: mean.iter().map(|m| u32::from(*m > 0.0)).collect(),
+            // Members err a little, each in its own way, and know none of the rows.
+            members: (0..MEMBERS)
+                .flat_map(|k| mean.iter().map(move |m| m + 0.02 * (k as f64 - 1.5)))
+                .collect(),
+            drawn: (0..MEMBERS)
+                .flat_map(|k| range.clone().map(move |i| i % MEMBERS != k))
+                .collect(),
+            category: mean
+                .iter()
+                .map(|m| if *m > 0.0 { "high" } else { "low" }.to_owned())
+                .collect(),
+            features: features(&mean, width),
             unit: range.clone().map(|i| i as u64).collect(),
             y: self.y[range].to_vec(),
             mean,
@@ -191,8 +222,9 @@ impl Rows {
             epistemic: Some(&self.spread),
             aleatoric: Some(&self.spread),
             quantiles: Some((&self.quantiles, &LEVELS)),
-            bin: Some(&self.bin),
-            features: Some((&self.mean, 1)),
+            members: Some((&self.members, MEMBERS)),
+            category: Some(&self.category),
+            features: Some((&self.features.0, self.features.1)),
         }
     }
 
@@ -201,6 +233,7 @@ impl Rows {
             forecast: self.forecast(),
             y: &self.y,
             unit: &self.unit,
+            drawn: Some(&self.drawn),
         }
     }
 
@@ -208,8 +241,15 @@ impl Rows {
         self.y.reverse();
         self.mean.reverse();
         self.spread.reverse();
-        self.bin.reverse();
+        self.category.reverse();
         self.unit.reverse();
+        for part in self.members.chunks_mut(self.mean.len()) {
+            part.reverse();
+        }
+        for part in self.drawn.chunks_mut(self.mean.len()) {
+            part.reverse();
+        }
+        self.features = features(&self.mean, self.features.1);
         self.quantiles = self
             .quantiles
             .chunks(LEVELS.len())

@@ -1,9 +1,10 @@
 //! Intervals from the calibration state of a model's card.
 
-use degu_core::{Calibration, Calibrator, Forecast, Intervals, registry};
+use degu_core::{Calibration, Calibrator, Forecast, Intervals, calibration::Covariate, registry};
 use degu_stats::Alpha;
 use degu_train::{HostForecast, ModelCard};
 
+use super::Batch;
 use crate::{CliError, Result, args::PredictArgs};
 
 /// A fitted calibrator and the level asked for.
@@ -11,6 +12,8 @@ pub(super) struct Interval {
     name: String,
     alpha: Alpha,
     fitted: Box<dyn Calibration>,
+    covariates: Vec<Covariate>,
+    length: usize,
 }
 
 impl Interval {
@@ -56,14 +59,18 @@ impl Interval {
                 saved.calibrator.revision, saved.calibrator.plugin, calibrator.revision
             )));
         }
-        let fitted = calibrator
-            .resolve_json(&saved.calibrator.params)?
-            .build()?
-            .restore(&saved.state)?;
+        let calibrator = calibrator.resolve_json(&saved.calibrator.params)?.build()?;
+        if calibrator.needs().category && args.category_column.is_none() {
+            return Err(problem(format!(
+                "calibration `{name}` has intervals by category: name the column of the table with `--category-column NAME`"
+            )));
+        }
         Ok(Some(Self {
             name,
             alpha,
-            fitted,
+            fitted: calibrator.restore(&saved.state)?,
+            covariates: calibrator.covariates(),
+            length: card.length,
         }))
     }
 
@@ -80,7 +87,8 @@ impl Interval {
     }
 
     /// Bounds, in the layout of the means.
-    pub(super) fn of_forecast(&self, forecast: &HostForecast) -> Result<Intervals> {
+    pub(super) fn of_forecast(&self, forecast: &HostForecast, batch: &Batch) -> Result<Intervals> {
+        let features = degu_study::covariates(&batch.codes, self.length, &self.covariates);
         let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
         let mean = wide(&forecast.mean);
         let epistemic = forecast.epistemic.as_deref().map(wide);
@@ -88,18 +96,16 @@ impl Interval {
         let quantiles = forecast
             .quantiles
             .as_ref()
-            .map(|(levels, values)| (wide(levels), wide(values)));
+            .map(|(levels, values)| (wide(values), wide(levels)));
         let forecast = Forecast {
-            rows: forecast.rows,
-            outputs: forecast.width,
-            mean: &mean,
             epistemic: epistemic.as_deref(),
             aleatoric: aleatoric.as_deref(),
             quantiles: quantiles
                 .as_ref()
-                .map(|(l, v)| (v.as_slice(), l.as_slice())),
-            bin: None,
-            features: None,
+                .map(|(v, l)| (v.as_slice(), l.as_slice())),
+            category: (!batch.categories.is_empty()).then_some(batch.categories.as_slice()),
+            features: (features.1 > 0).then_some((features.0.as_slice(), features.1)),
+            ..Forecast::new(forecast.rows, forecast.width, &mean)
         };
         Ok(self.fitted.intervals(&forecast, self.alpha)?)
     }

@@ -88,6 +88,7 @@ enum Source {
         reader: TableReader,
         sequence: Column,
         id: Option<Column>,
+        category: Option<Column>,
         row: usize,
     },
 }
@@ -106,6 +107,7 @@ struct Record {
     id: String,
     what: String,
     codes: Result<Vec<u8>, String>,
+    category: Option<String>,
 }
 
 impl Reader {
@@ -149,7 +151,10 @@ impl Reader {
                 .codes
                 .and_then(|codes| self.window.place(&codes, &mut batch.codes));
             match placed {
-                Ok(()) => batch.ids.push(record.id),
+                Ok(()) => {
+                    batch.ids.push(record.id);
+                    batch.categories.extend(record.category);
+                }
                 Err(problem) if self.skip_invalid => {
                     tracing::info!(id = %record.id, %problem, "skipped");
                     self.skipped += 1;
@@ -174,6 +179,7 @@ impl Reader {
                 reader,
                 sequence,
                 id,
+                category,
                 row,
             } => {
                 *row += 1;
@@ -189,6 +195,10 @@ impl Reader {
                     id: name,
                     what: format!("row {row} (line {})", found.line()),
                     codes: codes.map(|e| e.codes).map_err(|e| e.to_string()),
+                    category: category
+                        .as_ref()
+                        .map(|c| found.text(c).map(str::to_owned))
+                        .transpose()?,
                 }))
             }
         }
@@ -202,6 +212,7 @@ fn fasta_record(reader: &mut FastaReader) -> Result<Option<Record>> {
             what: format!("record at line {},", record.line),
             id: record.id,
             codes: Ok(record.codes),
+            category: None,
         })),
         // A bad letter spoils its record alone; the reader goes on with the next `>`.
         Err(GenomeError::At { place, source })
@@ -213,6 +224,7 @@ fn fasta_record(reader: &mut FastaReader) -> Result<Option<Record>> {
                 id,
                 what: format!("record with line {line},"),
                 codes: Err(source.to_string()),
+                category: None,
             }))
         }
         Err(error) => Err(error.into()),
@@ -233,10 +245,16 @@ fn table(path: &Path, args: &PredictArgs) -> Result<Source> {
             .map(|name| reader.column(name))
             .transpose()?,
     };
+    let category = args
+        .category_column
+        .as_ref()
+        .map(|name| reader.column(name))
+        .transpose()?;
     Ok(Source::Table {
         reader,
         sequence,
         id,
+        category,
         row: 0,
     })
 }

@@ -5,7 +5,7 @@ use degu_core::Split;
 use super::Rules;
 use crate::config::{
     path::KeyPath,
-    sections::{Fractions, Group, SplitConfig, SplitKind},
+    sections::{Fractions, Group, HoldOut, SplitConfig, SplitKind},
 };
 
 impl Rules<'_> {
@@ -83,6 +83,9 @@ impl Rules<'_> {
                 "a chromosome is in one part",
             );
         }
+        if let Some(hold_out) = &split.hold_out {
+            self.hold_out(hold_out);
+        }
         if split.group == Group::None && split.kind == SplitKind::Cluster {
             let message =
                 "kind = \"cluster\" splits by clusters, so rows cannot be their own groups"
@@ -105,6 +108,48 @@ impl Rules<'_> {
                     message,
                     "not a pair",
                     "as in allow_leakage = [\"train/test\"]",
+                );
+            }
+        }
+    }
+}
+
+impl Rules<'_> {
+    fn hold_out(&mut self, hold_out: &HoldOut) {
+        if hold_out.sets.is_empty() {
+            self.refuse(
+                &["split", "hold_out", "sets"],
+                "no set is named".to_owned(),
+                "empty",
+                "as in sets = { promoter = [\"promoter\"] }",
+            );
+        }
+        for (name, kinds) in &hold_out.sets {
+            let path = ["split", "hold_out", "sets", name.as_str()];
+            if Split::parse(name).is_some() || name.contains('@') {
+                self.refuse(
+                    &path,
+                    format!(
+                        "`{name}` cannot name a set: it names a part of the split, or holds `@`"
+                    ),
+                    "taken",
+                    "rename it",
+                );
+            }
+            if kinds.is_empty() {
+                self.refuse(
+                    &path,
+                    format!("`{name}` names no kind"),
+                    "empty",
+                    "name at least one",
+                );
+            }
+            if let Some(both) = kinds.iter().find(|kind| hold_out.keep.contains(kind)) {
+                self.refuse(
+                    &path,
+                    format!("`{both}` cannot be kept and held out"),
+                    "also in `keep`",
+                    "a kind is in one of them",
                 );
             }
         }

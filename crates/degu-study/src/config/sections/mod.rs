@@ -30,7 +30,7 @@ pub use executor::{Executor, ExecutorKind, ResourceRequest, Slurm};
 pub use identity::Identity;
 pub use optimizer::{OptimizerConfig, Schedule};
 pub use report::{Mlflow, Report, ReportFormat, Track, TrackSink};
-pub use split::{Chromosomes, Fractions, Group, SplitConfig, SplitKind};
+pub use split::{Chromosomes, Fractions, Group, HoldOut, SplitConfig, SplitKind};
 pub use training::{
     Checkpoint, DeviceChoice, Direction, EarlyStopping, FineTuneConfig, Precision, Training,
 };

@@ -1,6 +1,6 @@
 //! `[split]`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct SplitConfig {
     /// What makes rows a group: "sequence" (a sequence and its reverse complement), "near_duplicates" (found in the sequences),
     /// "none", or { column = "NAME" } of the source.
     pub group: Group,
+    /// Rows of other kinds that take no part in the split: named sets that models are only evaluated on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_out: Option<HoldOut>,
     /// Pairs of parts that groups may straddle, as in "train/test"; every such pair is named in the report.
     pub allow_leakage: Vec<String>,
 }
@@ -43,9 +46,27 @@ impl Default for SplitConfig {
             train_fraction: 1.0,
             calibration: 0.5,
             group: Group::Sequence,
+            hold_out: None,
             allow_leakage: Vec::new(),
         }
     }
+}
+
+/// Whole categories that are kept out of training, stopping, calibration and test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldOut {
+    /// Column of the source that names the kind of a row.
+    pub column: String,
+    /// Kinds that the split is made of; all that no set names if left out. Rows of any other kind are not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("uniqueItems" = true))]
+    pub keep: Vec<String>,
+    /// Column of near-duplicates: a row of a set that shares its value with a row of the split is left out. `split.group` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related: Option<String>,
+    /// Named sets of kinds, as in `{ promoter = ["promoter"] }`.
+    pub sets: BTreeMap<String, Vec<String>>,
 }
 
 /// Where the parts of a data set come from.

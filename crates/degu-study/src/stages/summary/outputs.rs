@@ -11,7 +11,7 @@ use degu_stats::Alpha;
 use degu_train::SavedModel;
 
 use super::{
-    super::{PreparedData, Result},
+    super::{PreparedData, Result, trust},
     results::{Model, Results},
 };
 use crate::{config::Study, run::RunError, store::files};
@@ -62,15 +62,18 @@ impl Results {
             model.forecast.epistemic.as_ref().map(wide),
             model.forecast.aleatoric.as_ref().map(wide),
         );
+        let quantiles = model.forecast.wide_quantiles();
+        let wanted = block.plugin.build()?.covariates();
+        let features = crate::covariates(&prepared.examples.codes, prepared.info.length, &wanted);
         let forecast = degu_core::Forecast {
-            rows: prepared.ids.len(),
-            outputs: model.forecast.width,
-            mean: &mean,
             epistemic: epistemic.as_deref(),
             aleatoric: aleatoric.as_deref(),
-            quantiles: None,
-            bin: None,
-            features: None,
+            quantiles: quantiles
+                .as_ref()
+                .map(|(levels, values)| (values.as_slice(), levels.as_slice())),
+            category: prepared.category.as_deref(),
+            features: (features.1 > 0).then_some((features.0.as_slice(), features.1)),
+            ..degu_core::Forecast::new(prepared.ids.len(), model.forecast.width, &mean)
         };
         for alpha in &block.keys.alpha {
             let alpha = Alpha::from_f64(*alpha)?;
@@ -103,6 +106,7 @@ impl Results {
                 if let Some(fitted) = result.fitted.get(calibrated) {
                     card.calibration.insert(name.clone(), fitted.clone());
                 }
+                trust::fitted_for_sets(&mut card, name, result, calibrated);
             }
             card.default_calibration = study
                 .report

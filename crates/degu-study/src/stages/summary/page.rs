@@ -4,7 +4,7 @@ use degu_core::Split;
 use degu_report::{ConfigurationRow, Fact, ModelKind, ReportData, Task as ReportTask, Tone};
 
 use super::{
-    super::{Result, plan::StudyPlan},
+    super::{Result, plan::StudyPlan, trust},
     record,
     results::Results,
 };
@@ -52,6 +52,7 @@ impl Results {
             data.calibration.extend(result.rows.iter().cloned());
             data.conditional.extend(result.conditional.iter().cloned());
         }
+        data.uncertainty = trust::gather(&self.evaluation, &self.calibration, &self.uncertainty);
         for (_, summary, maps) in &self.attribution {
             data.consistency.extend(summary.consistency.iter().cloned());
             data.logos.extend(self.logos(summary, maps));

@@ -36,6 +36,7 @@ pub(super) struct Results {
     pub(super) calibration: Vec<(String, CalibrationResult)>,
     pub(super) attribution: Vec<(String, AttributionSummary, Weights)>,
     pub(super) shift: Vec<ShiftCurve>,
+    pub(super) uncertainty: degu_report::Uncertainty,
     pub(super) comparisons: Vec<degu_report::Comparison>,
     pub(super) sweeps: Vec<degu_report::Sweep>,
 }
@@ -50,6 +51,7 @@ impl Results {
             calibration: Vec::new(),
             attribution: Vec::new(),
             shift: Vec::new(),
+            uncertainty: degu_report::Uncertainty::default(),
             comparisons: compare::comparisons(study, plan, store)?,
             sweeps: compare::sweeps(study, plan, store)?,
         };
@@ -117,6 +119,7 @@ impl Results {
             Work::Shift(_) => {
                 let result: shift::ShiftResult = artifact.json(shift::FILE)?;
                 self.shift.extend(result.curves);
+                self.uncertainty.extend(result.uncertainty);
             }
         }
         Ok(())

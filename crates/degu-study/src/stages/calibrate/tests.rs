@@ -1,0 +1,69 @@
+//! Which rows may calibrate, and names.
+
+use super::*;
+use std::sync::Arc;
+
+use degu_core::{DatasetInfo, OutputKind};
+use degu_train::{ExampleSet, Labels};
+
+fn prepared(part: [Split; 4], group: [u64; 4]) -> PreparedData {
+    let info = DatasetInfo {
+        title: "test".to_owned(),
+        length: 2,
+        tasks: vec!["a".to_owned()],
+        unit: String::new(),
+        output: OutputKind::Scalar,
+        replicates: 1,
+    };
+    PreparedData {
+        examples: ExampleSet::new(Arc::new(vec![0; 8]), 2, 1, OutputKind::Scalar).unwrap(),
+        info,
+        measured: Labels::measured(1, vec![0.0; 4], None, None),
+        truth: None,
+        ids: ["w", "x", "y", "z"].map(str::to_owned).to_vec(),
+        category: None,
+        part: part.map(Some).to_vec(),
+        group: group.to_vec(),
+        sets: BTreeMap::new(),
+        notes: Vec::new(),
+        leakage: Vec::new(),
+    }
+}
+
+#[test]
+fn rows_that_trained_or_stopped_a_model_cannot_calibrate() {
+    use Split::{Calibration, Test, Train, Validation};
+    let apart = prepared([Train, Validation, Calibration, Test], [1, 2, 3, 4]);
+    assert_eq!(held_out(&apart).unwrap(), [2]);
+    for shared in [1, 2] {
+        let mixed = prepared([Train, Validation, Calibration, Test], [1, 2, shared, 4]);
+        let error = held_out(&mixed).unwrap_err().to_string();
+        assert!(
+            error.contains("`y`") && error.contains("too much"),
+            "{error}"
+        );
+    }
+    let none = prepared([Train, Validation, Validation, Test], [1, 2, 3, 4]);
+    assert!(
+        held_out(&none)
+            .unwrap_err()
+            .to_string()
+            .contains("held out")
+    );
+}
+
+#[test]
+fn blocks_are_named_by_what_they_do() {
+    let params = |text: &str| serde_json::from_str(text).unwrap();
+    let split = params(r#"{"score": "normalized", "joint": "none"}"#);
+    assert_eq!(
+        label("main", "split-conformal", &split),
+        "main (normalized)"
+    );
+    let joint = params(r#"{"score": "absolute", "joint": "copula"}"#);
+    assert_eq!(
+        label("box", "split-conformal", &joint),
+        "box (absolute, copula)"
+    );
+    assert_eq!(label("gc", "mondrian", &split), "gc (mondrian)");
+}
