@@ -1,8 +1,15 @@
 //! The tree of commands.
 
+mod apply;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use apply::{
+    AblateArgs, AnchorArg, AttributeArgs, BackgroundArg, EdgeArg, MarginalizeArgs, MismatchArg,
+    ModelArgs, MotifArgs, ReplacementArg, SequenceArgs, VariantsArgs,
+};
 
 /// Uncertainty-aware genomic deep learning: one file describes a study, one command runs it.
 #[derive(Debug, Parser)]
@@ -60,6 +67,14 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Predict sequences with a model folder: means, spreads, calibrated intervals.
     Predict(PredictArgs),
+    /// Draw attribution maps of new sequences: what each base adds to a prediction, with the spread between members.
+    Attribute(AttributeArgs),
+    /// Predict effects of variants, with their uncertainty; score them against saturation mutagenesis.
+    Variants(VariantsArgs),
+    /// Put motifs into background sequences: what each adds by itself.
+    Marginalize(MarginalizeArgs),
+    /// Take motifs out of the sequences where they occur: what each adds there.
+    Ablate(AblateArgs),
     /// Turn weights of other frameworks into a model folder.
     Import {
         #[command(subcommand)]

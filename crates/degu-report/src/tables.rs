@@ -1,7 +1,9 @@
 //! The tables of a study: long ones for CSV, arranged ones for the page.
 
+mod maps;
 mod page;
 
+pub(crate) use maps::{completeness, map_agreement};
 pub(crate) use page::{arms, metrics_by_model, training};
 
 use crate::Result;
@@ -24,6 +26,10 @@ pub fn tables(data: &ReportData) -> Result<Vec<(String, String)>> {
         calibration(data),
         conditional(data),
         consistency(data),
+        map_agreement(data),
+        maps::map_agreement_by_sequence(data),
+        completeness(data),
+        maps::logos(data),
         shift(data),
         comparisons(data),
         sweeps(data),

@@ -10,6 +10,7 @@ mod calibrate;
 mod compare;
 mod error;
 mod evaluate;
+mod map_figures;
 mod models;
 mod network;
 mod options;

@@ -7,9 +7,9 @@ use std::{
 
 use degu_core::{Split, registry};
 use degu_report::{
-    ConfigurationRow, DatasetSummary, Epoch, Fact, Hole, HoleState, LearningCurve, Logo, LogoForm,
-    MetricRow, ModelKind, NamedValue, Part, PluginNote, Point as ReportPoint, Provenance,
-    ReportData, Scatter, ShiftCurve, SplitSummary, Task as ReportTask, Tone, Transfer,
+    ConfigurationRow, DatasetSummary, Epoch, Fact, Hole, HoleState, LearningCurve, MetricRow,
+    ModelKind, NamedValue, Part, PluginNote, Point as ReportPoint, Provenance, ReportData, Scatter,
+    ShiftCurve, SplitSummary, Task as ReportTask, Tone, Transfer,
 };
 use degu_stats::Alpha;
 use degu_train::{FitReport, HostForecast, SavedModel};
@@ -31,9 +31,6 @@ use crate::{
 
 /// Points of a scatter plot with names; more are thinned.
 const SCATTER_POINTS: usize = 6000;
-
-/// Sequences whose maps are drawn.
-const LOGOS: usize = 4;
 
 /// Writes everything below the run folder; returns the path of the report.
 ///
@@ -269,10 +266,7 @@ impl Results {
             data.calibration.extend(result.rows.iter().cloned());
             data.conditional.extend(result.conditional.iter().cloned());
         }
-        for (_, summary, maps) in &self.attribution {
-            data.consistency.extend(summary.consistency.iter().cloned());
-            data.logos.extend(self.logos(summary, maps));
-        }
+        super::map_figures::extend(&mut data, study, self.prepared.as_ref(), &self.attribution)?;
         data.shift.clone_from(&self.shift);
         data.comparisons.clone_from(&self.comparisons);
         data.sweeps.clone_from(&self.sweeps);
@@ -490,66 +484,6 @@ impl Results {
         Ok(all)
     }
 
-    /// Maps of the strongest sequences: the mean over members with its spread, and the first student.
-    fn logos(
-        &self,
-        summary: &AttributionSummary,
-        maps: &degu_train::backend::Weights,
-    ) -> Vec<Logo> {
-        let Some(prepared) = &self.prepared else {
-            return Vec::new();
-        };
-        let mut logos = Vec::new();
-        let length = prepared.info.length;
-        for (i, row) in summary.rows.iter().take(LOGOS).enumerate() {
-            let mut targets: Vec<(degu_core::Part, &str)> = Vec::new();
-            for map in &summary.maps {
-                if !targets.contains(&(map.part, map.task.as_str())) {
-                    targets.push((map.part, &map.task));
-                }
-            }
-            for (part, task) in targets {
-                let of = |kind: ModelKind| -> Vec<&[f32]> {
-                    let own = summary
-                        .maps
-                        .iter()
-                        .filter(|m| m.kind == kind && m.part == part && m.task == task);
-                    own.filter_map(|m| maps.get(&m.tensor))
-                        .map(|(_, v)| &v[i * length * 4..(i + 1) * length * 4])
-                        .collect()
-                };
-                for kind in [ModelKind::Member, ModelKind::Student] {
-                    let maps = of(kind);
-                    if maps.is_empty() {
-                        continue;
-                    }
-                    let (heights, sd) = observed(&maps, prepared.examples.row(*row));
-                    logos.push(Logo {
-                        sequence: prepared.ids[*row].clone(),
-                        title: match (kind, maps.len()) {
-                            (ModelKind::Member, n) => format!("mean of {n} members"),
-                            (_, n) => format!("mean of {n} students"),
-                        },
-                        kind: if kind == ModelKind::Member {
-                            ModelKind::Ensemble
-                        } else {
-                            kind
-                        },
-                        method: summary.method.clone(),
-                        task: task.to_owned(),
-                        part: attribute::report_part(part),
-                        form: LogoForm::Observed,
-                        heights,
-                        sd: if maps.len() > 1 { sd } else { Vec::new() },
-                        spans: Vec::new(),
-                        upright_negative: false,
-                    });
-                }
-            }
-        }
-        logos
-    }
-
     /// Writes `predictions.tsv.gz`: every row, task by task, with intervals of the first calibrator.
     fn predictions(&self, study: &Study, path: &Path) -> Result<(), RunError> {
         let (Some(prepared), Some(model)) = (&self.prepared, self.best()) else {
@@ -655,14 +589,12 @@ impl Results {
         Ok(all)
     }
 
-    /// Writes `models/student-0` and so on, with their calibration and test metrics.
+    /// Writes `models/student-0`, `models/member-0` and so on, with their calibration and test metrics.
     fn models(&self, folder: &Path) -> Result<(), RunError> {
-        let wanted: Vec<&Model> = self.of_kind(ModelKind::Student).collect();
-        let wanted = if wanted.is_empty() {
-            self.of_kind(ModelKind::Member).collect()
-        } else {
-            wanted
-        };
+        // Members too: the spread of an effect or of a map is theirs.
+        let wanted = self
+            .of_kind(ModelKind::Student)
+            .chain(self.of_kind(ModelKind::Member));
         for model in wanted {
             let Some(saved) = &model.saved else { continue };
             let mut card = saved.card.clone();
@@ -709,23 +641,6 @@ impl Results {
         }
         Ok(())
     }
-}
-
-/// The mean map of the observed bases, and its standard deviation over models per position.
-fn observed(maps: &[&[f32]], codes: &[u8]) -> (Vec<[f64; 4]>, Vec<f64>) {
-    let mut heights = vec![[0.0; 4]; codes.len()];
-    let mut sd = vec![0.0; codes.len()];
-    for (l, code) in codes.iter().enumerate().filter(|(_, c)| **c < 4) {
-        let values: Vec<f64> = maps
-            .iter()
-            .map(|m| f64::from(m[l * 4 + *code as usize]))
-            .collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        heights[l][*code as usize] = mean;
-        sd[l] =
-            (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
-    }
-    (heights, sd)
 }
 
 fn learning(model: &Model) -> Option<LearningCurve> {
