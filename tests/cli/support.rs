@@ -69,6 +69,24 @@ pub(crate) const LENGTH: usize = 24;
 
 /// Writes a small untrained student with two tasks, flanks `AC` and `GT` and a fitted calibration `main`.
 pub(crate) fn model(folder: &Path) {
+    named_model(folder, "test student-0", 3);
+}
+
+/// Writes a run with three members and a student, without calibration of their own.
+pub(crate) fn run_folder(folder: &Path) {
+    for k in 0..3 {
+        let name = format!("member-{k}");
+        named_model(
+            &folder.join("models").join(&name),
+            &format!("test {name}"),
+            10 + k,
+        );
+    }
+    named_model(&folder.join("models/student-0"), "test student-0", 3);
+}
+
+/// The model of [`model`], with another name and other weights.
+fn named_model(folder: &Path, name: &str, seed: u64) {
     let plugin = |name: &str, params: serde_json::Value| PluginCard {
         plugin: name.to_owned(),
         revision: 1,
@@ -100,13 +118,13 @@ pub(crate) fn model(folder: &Path) {
         architecture.build().unwrap().as_ref(),
         bound,
         &io,
-        &Seed::root(3),
+        &Seed::root(seed),
         &candle_core::Device::Cpu,
     )
     .unwrap();
     let card = ModelCard {
         format: FORMAT,
-        name: "test student-0".to_owned(),
+        name: name.to_owned(),
         written_by: "tests".to_owned(),
         architecture: plugin("deepstarr", architecture.params.clone()),
         head: plugin("distilled", head.params.clone()),

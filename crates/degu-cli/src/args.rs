@@ -1,5 +1,6 @@
 //! The tree of commands.
 
+mod apply;
 mod model;
 mod store;
 
@@ -7,6 +8,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use apply::{
+    AblateArgs, AnchorArg, AttributeArgs, BackgroundArg, EdgeArg, MarginalizeArgs, MismatchArg,
+    ModelArgs, MotifArgs, ReplacementArg, SequenceArgs, VariantsArgs,
+};
 pub(crate) use model::{ImportCommand, KerasArgs, PredictArgs};
 pub(crate) use store::{GcArgs, LsArgs, ShowArgs, StatusArgs, VerifyArgs};
 
@@ -66,6 +71,14 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Predict sequences with a model folder: means, spreads, calibrated intervals.
     Predict(PredictArgs),
+    /// Draw attribution maps of new sequences: what each base adds to a prediction, with the spread between members.
+    Attribute(AttributeArgs),
+    /// Predict effects of variants, with their uncertainty; score them against saturation mutagenesis.
+    Variants(VariantsArgs),
+    /// Put motifs into background sequences: what each adds by itself.
+    Marginalize(MarginalizeArgs),
+    /// Take motifs out of the sequences where they occur: what each adds there.
+    Ablate(AblateArgs),
     /// Turn weights of other frameworks into a model folder.
     Import {
         #[command(subcommand)]

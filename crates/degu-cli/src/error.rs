@@ -5,8 +5,8 @@ use std::{io, path::PathBuf};
 use degu_core::Slot;
 use degu_genome::GenomeError;
 use degu_study::{
-    config::ConfigErrors, data::fetch::FetchError, gc::GcError, import::ImportError,
-    journal::JournalError, run::RunError, store::StoreError, why::WhyError,
+    apply::ApplyError, config::ConfigErrors, data::fetch::FetchError, gc::GcError,
+    import::ImportError, journal::JournalError, run::RunError, store::StoreError, why::WhyError,
 };
 use degu_train::TrainError;
 
@@ -28,6 +28,10 @@ pub enum CliError {
     /// Files with sequences.
     #[error(transparent)]
     Genome(#[from] GenomeError),
+
+    /// Finished models at work.
+    #[error(transparent)]
+    Apply(Box<ApplyError>),
 
     /// An experiment file with everything that is wrong with it.
     #[error("{0}")]
@@ -159,19 +163,6 @@ pub enum CliError {
         files: Vec<String>,
     },
 
-    /// A sequence that a model cannot take.
-    #[error("{}: {what} `{id}`: {problem}", path.display())]
-    Sequence {
-        /// File.
-        path: PathBuf,
-        /// Record or row, with its line.
-        what: String,
-        /// Name of the sequence.
-        id: String,
-        /// What was expected and what was found.
-        problem: String,
-    },
-
     /// A model that cannot do what is asked of it.
     #[error("{}: {problem}", path.display())]
     Model {
@@ -239,6 +230,20 @@ impl CliError {
 /// For `map_err`: the errors of an experiment file.
 pub(crate) fn configuration(errors: ConfigErrors) -> CliError {
     CliError::Configuration(Box::new(errors))
+}
+
+impl From<ApplyError> for CliError {
+    /// Errors of libraries keep their own form, whoever passed them on.
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Core(error) => Self::Core(error),
+            ApplyError::Train(error) => Self::Train(error),
+            ApplyError::Genome(error) => Self::Genome(error),
+            ApplyError::Io(error) => Self::Io(error),
+            ApplyError::Json(error) => Self::Json(error),
+            other => Self::Apply(Box::new(other)),
+        }
+    }
 }
 
 impl From<FetchError> for CliError {

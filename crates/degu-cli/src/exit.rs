@@ -1,7 +1,7 @@
 //! From an error to an exit code: the one place that decides.
 
 use degu_genome::GenomeError;
-use degu_study::{import::ImportError, journal::JournalError, why::WhyError};
+use degu_study::{apply::ApplyError, import::ImportError, journal::JournalError, why::WhyError};
 use degu_train::TrainError;
 
 use crate::CliError;
@@ -37,8 +37,24 @@ pub fn code(error: &CliError) -> u8 {
         CliError::Fetch(_) => Codes::DATA,
         CliError::Outcome { code, .. } => *code,
         CliError::ContractFailed { .. } | CliError::Stale { .. } => Codes::STAGE,
-        CliError::Sequence { .. } | CliError::Model { .. } | CliError::Io(_) => Codes::DATA,
+        CliError::Apply(e) => apply(e),
+        CliError::Model { .. } | CliError::Io(_) => Codes::DATA,
         CliError::Json(_) => Codes::BUG,
+    }
+}
+
+fn apply(error: &ApplyError) -> u8 {
+    match error {
+        ApplyError::Core(e) => core(e),
+        ApplyError::Train(e) => train(e),
+        ApplyError::Genome(e) => genome(e),
+        ApplyError::Argument { .. } => Codes::USAGE,
+        ApplyError::Interrupted { .. } => Codes::INTERRUPTED,
+        ApplyError::Tensor(_) | ApplyError::Stats(_) | ApplyError::Incomplete { .. } => {
+            Codes::STAGE
+        }
+        ApplyError::Json(_) => Codes::BUG,
+        _ => Codes::DATA,
     }
 }
 

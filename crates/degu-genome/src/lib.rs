@@ -37,13 +37,16 @@
 //! | sequences | `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random numbers) |
 //! | sets of sequences | `split`, `cluster` (near-duplicates, leakage), `inspect` |
 //! | tables | `table` and `row` (TSV, CSV), `assay` (replicates and barcodes), `xlsx`, `hdf5` |
-//! | genomes | `fasta`, `interval` (blacklists, windows), `bed` (BED, narrowPeak, bedGraph), `fragments` (Tn5 cut sites), `vcf` |
-//! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `npy` and `modisco` (export) |
+//! | genomes | `fasta`, `indexed` and `bases` (windows of a genome), `interval` (blacklists, windows), `locus`, `bed` (BED, narrowPeak, bedGraph), `bigwig`, `fragments` (Tn5 cut sites), `vcf`, `alleles` |
+//! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `modisco_seqlet`, `npy`, `npz_stream` and `modisco` (export) |
 //! | plumbing | `text` (lines, gzip), `kmers`, `kmer_shares`, `union`, `error` |
 
+mod alleles;
 mod alphabet;
 mod assay;
+mod bases;
 mod bed;
+mod bigwig;
 mod cluster;
 mod draws;
 mod error;
@@ -51,14 +54,19 @@ mod ersatz;
 mod fasta;
 mod fragments;
 mod hdf5;
+mod hdf5_write;
+mod indexed;
 mod inspect;
 mod interval;
 mod kmer_shares;
 mod kmers;
+mod locus;
 mod meme;
 mod modisco;
+mod modisco_seqlet;
 mod motif;
 mod npy;
+mod npz_stream;
 mod one_hot;
 mod row;
 mod scan;
@@ -71,12 +79,15 @@ mod union;
 mod vcf;
 mod xlsx;
 
+pub use alleles::{AlleleWindow, Anchor, Edge};
 pub use alphabet::{
     COMPLEMENT, Encoded, LETTERS, N, canonical, complement, decode, encode, encode_into,
     gc_content, is_canonical, reverse_complement, reverse_complement_in_place,
 };
 pub use assay::{Measured, TaskColumns};
+pub use bases::{Bases, GenomeAccess, open_genome};
 pub use bed::{BedGraphWriter, BedKind, BedReader, BedRecord, read_bed, read_regions};
+pub use bigwig::BigWigWriter;
 pub use cluster::{Leakage, NearDuplicates, is_reverse_complement, strand_groups};
 pub use draws::Draws;
 pub use error::{GenomeError, Place, Result, nearest};
@@ -87,15 +98,20 @@ pub use ersatz::{
 pub use fasta::{DuplicateId, Fasta, FastaReader, FastaRecord, Genome};
 pub use fragments::{CutCounts, CutReport, FragmentReader, cut_sites};
 pub use hdf5::{DatasetInfo, Hdf5File, Rows};
+pub use hdf5_write::{Hdf5Dataset, Hdf5Type, Hdf5Writer};
+pub use indexed::IndexedGenome;
 pub use inspect::{
     GC_BINS, ReplicateAgreement, SequenceSummary, duplicate_ids, replicate_agreement,
 };
 pub use interval::{Interval, IntervalSet, centered_window};
 pub use kmer_shares::kmer_shares;
+pub use locus::Locus;
 pub use meme::{MemeFile, write_meme};
-pub use modisco::{ModiscoExport, export_modisco};
+pub use modisco::{ModiscoExport, export_modisco, modisco_script, modisco_window};
+pub use modisco_seqlet::{LaplaceCaller, LaplaceCalls, LaplaceNull};
 pub use motif::{Background, LogOdds, Motif, UNIFORM};
 pub use npy::{NpyArray, NpyValues, read_npy, read_npz, write_npy, write_npz};
+pub use npz_stream::{NpzStream, NpzType};
 pub use one_hot::{
     BaseAxis, BaseOrder, ONE_HOT_TOLERANCE, codes_from_one_hot, one_hot, one_hot_in,
 };

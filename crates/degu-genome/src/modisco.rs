@@ -78,7 +78,7 @@ pub fn export_modisco(
         }
     }
     let folder = folder.as_ref();
-    let window = length / 2 * 2;
+    let window = modisco_window(length);
     let export = ModiscoExport {
         sequences: folder.join("ohe.npz"),
         attributions: folder.join("attr.npz"),
@@ -89,13 +89,24 @@ pub fn export_modisco(
     let attributions = NpyArray::new(shape, NpyValues::F32(transposed))?;
     write_npz(&export.sequences, &[("arr_0", &sequences)])?;
     write_npz(&export.attributions, &[("arr_0", &attributions)])?;
-    let script = format!(
-        "#!/bin/sh\n# pip install modisco-lite; {rows} sequences of {length} bp, window {window}\n\
-         cd \"$(dirname \"$0\")\" || exit 1\n\
-         modisco motifs -s ohe.npz -a attr.npz -n 2000 -w {window} -o modisco_results.h5\n"
-    );
+    let script = modisco_script("ohe.npz", "attr.npz", rows, length);
     write_atomically(&export.script, script.as_bytes())?;
     Ok(export)
+}
+
+/// The largest window that `modisco motifs -w` takes of sequences of `length` bp: even, and not longer than they are.
+pub fn modisco_window(length: usize) -> usize {
+    length / 2 * 2
+}
+
+/// The shell script that runs `modisco motifs` on two files beside it.
+pub fn modisco_script(sequences: &str, attributions: &str, rows: usize, length: usize) -> String {
+    let window = modisco_window(length);
+    format!(
+        "#!/bin/sh\n# pip install modisco-lite; {rows} sequences of {length} bp, window {window}\n\
+         cd \"$(dirname \"$0\")\" || exit 1\n\
+         modisco motifs -s '{sequences}' -a '{attributions}' -n 2000 -w {window} -o modisco_results.h5\n"
+    )
 }
 
 #[cfg(test)]

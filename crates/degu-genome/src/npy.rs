@@ -83,27 +83,7 @@ impl NpyArray {
 
     /// The bytes of an `.npy` file (format 1.0, little-endian, C order).
     pub fn to_bytes(&self) -> Vec<u8> {
-        let shape = match self.shape.as_slice() {
-            [one] => format!("({one},)"),
-            many => format!(
-                "({})",
-                many.iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-        };
-        let mut header = format!(
-            "{{'descr': '{}', 'fortran_order': False, 'shape': {shape}, }}",
-            self.values.descriptor()
-        );
-        // Magic, version, length and header together are a multiple of 64 and end with a line feed.
-        let padding = 63 - (10 + header.len()) % 64;
-        header.extend(std::iter::repeat_n(' ', padding));
-        header.push('\n');
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((header.len() as u16).to_le_bytes());
-        bytes.extend(header.as_bytes());
+        let mut bytes = npy_header(self.values.descriptor(), &self.shape);
         match &self.values {
             NpyValues::F32(values) => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
             NpyValues::F64(values) => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
@@ -193,6 +173,30 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 /// [`GenomeError::Io`].
 pub fn write_npy(path: impl AsRef<Path>, array: &NpyArray) -> Result<()> {
     write_atomically(path.as_ref(), &array.to_bytes())
+}
+
+/// The header of an `.npy` file, format 1.0, C order, with its magic bytes.
+pub(crate) fn npy_header(descriptor: &str, shape: &[usize]) -> Vec<u8> {
+    let shape = match shape {
+        [one] => format!("({one},)"),
+        many => format!(
+            "({})",
+            many.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    };
+    let mut header =
+        format!("{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {shape}, }}");
+    // Magic, version, length and header together are a multiple of 64 and end with a line feed.
+    let padding = 63 - (10 + header.len()) % 64;
+    header.extend(std::iter::repeat_n(' ', padding));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes
 }
 
 /// Writes named arrays to an `.npz` file, stored without compression, the same bytes for the same arrays.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::alleles::AlleleWindow;
 use crate::alphabet::{decode, encode};
+use crate::bases::Bases;
 use crate::bed::fields;
 use crate::error::{GenomeError, Result};
-use crate::fasta::Genome;
 use crate::text::LineReader;
 
 /// A variant with one alternate allele.
@@ -60,17 +61,17 @@ impl Variant {
     /// # Errors
     ///
     /// [`GenomeError::UnknownName`] for the chromosome, [`GenomeError::OutOfRange`] beyond its end.
-    pub fn check_reference(&self, genome: &Genome) -> Result<ReferenceCheck> {
+    pub fn check_reference(&self, genome: &(impl Bases + ?Sized)) -> Result<ReferenceCheck> {
         let at =
-            |length: usize| genome.window(&self.chromosome, self.start, self.start + length as u64);
+            |length: usize| genome.bases(&self.chromosome, self.start, self.start + length as u64);
         let equal = |allele: &[u8], found: &[u8]| {
             allele == found && allele.iter().all(|code| *code < crate::alphabet::N)
         };
         let found = at(self.reference.len())?;
-        if equal(&self.reference, found) {
+        if equal(&self.reference, &found) {
             return Ok(ReferenceCheck::Match);
         }
-        if at(self.alternate.len()).is_ok_and(|found| equal(&self.alternate, found)) {
+        if at(self.alternate.len()).is_ok_and(|found| equal(&self.alternate, &found)) {
             return Ok(ReferenceCheck::Swapped);
         }
         Ok(ReferenceCheck::Mismatch {
@@ -90,37 +91,15 @@ impl Variant {
     /// `offset < length`.
     pub fn windows(
         &self,
-        genome: &Genome,
+        genome: &(impl Bases + ?Sized),
         length: usize,
         offset: usize,
     ) -> Result<(Vec<u8>, Vec<u8>)> {
-        if offset >= length {
-            return Err(GenomeError::argument(
-                "offset",
-                "a base within the window",
-                offset,
-            ));
-        }
-        let chromosome = genome.chromosome(&self.chromosome)?;
-        let outside = || GenomeError::OutOfRange {
-            name: self.chromosome.clone(),
-            start: self.start.saturating_sub(offset as u64),
-            end: (self.start + length as u64).saturating_sub(offset as u64),
-            length: chromosome.len() as u64,
+        let window = AlleleWindow {
+            offset,
+            ..AlleleWindow::centered(length)
         };
-        let start = self.start.checked_sub(offset as u64).ok_or_else(outside)?;
-        let window = |allele: &[u8]| {
-            let left = genome.window(&self.chromosome, start, self.start)?;
-            let rest = (length - offset).saturating_sub(allele.len());
-            let after = self.start + self.reference.len() as u64;
-            let right = genome
-                .window(&self.chromosome, after, after + rest as u64)
-                .map_err(|_| outside())?;
-            let mut codes = [left, allele, right].concat();
-            codes.truncate(length);
-            Ok(codes)
-        };
-        Ok((window(&self.reference)?, window(&self.alternate)?))
+        window.of(self, genome)
     }
 }
 
@@ -255,7 +234,7 @@ impl VcfReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fasta::FastaReader;
+    use crate::fasta::{FastaReader, Genome};
 
     fn read(text: &str) -> (Result<Vec<Variant>>, BTreeMap<Skipped, u64>) {
         let text = text.as_bytes().to_vec();

@@ -5,11 +5,11 @@
 use std::path::PathBuf;
 
 use degu_report::{
-    Arm, CalibrationRow, Comparison, ConditionalRow, ConfigurationRow, ConsistencyRow, CurvePoint,
-    DatasetSummary, Epoch, Fact, GapClosed, Hole, HoleState, LearningCurve, Logo, LogoSpan,
-    MetricRow, ModelKind, NamedValue, Part, PluginNote, Point, Provenance, ReportData, Scatter,
-    ShiftCurve, SplitSummary, Sweep, SweepLine, Task, Tone, Transfer, write_figures, write_report,
-    write_tables,
+    Arm, CalibrationRow, Comparison, CompletenessRow, ConditionalRow, ConfigurationRow,
+    ConsistencyRow, CurvePoint, DatasetSummary, Epoch, Fact, GapClosed, Hole, HoleState,
+    LearningCurve, Logo, LogoSpan, MapAgreement, MetricRow, ModelKind, NamedValue, Part,
+    PluginNote, Point, Provenance, ReportData, Scatter, ShiftCurve, SplitSummary, Sweep, SweepLine,
+    Task, Tone, Transfer, write_figures, write_report, write_tables,
 };
 
 /// A small fixed stream of numbers (SplitMix64).
@@ -516,6 +516,15 @@ fn maps(data: &mut ReportData, stream: &mut Stream) {
             });
         }
     }
+    let turned = data.logos[0].reverse_complement();
+    data.logos.push(turned);
+    let gata = [2, 0, 3, 0, 0, 2].map(|base: usize| {
+        let mut row = [0.04; 4];
+        row[base] = 0.88;
+        row
+    });
+    data.logos.push(Logo::information("GATA1", &gata));
+    agreement(data, stream);
     for (metric, member, student) in [
         ("RMSE to the teacher's map", 0.0226, 0.0195),
         ("variability among networks", 0.694, 0.446),
@@ -536,6 +545,48 @@ fn maps(data: &mut ReportData, stream: &mut Stream) {
             }
         }
     }
+}
+
+fn agreement(data: &mut ReportData, stream: &mut Stream) {
+    for (metric, lower_is_better, level, gain) in [
+        ("RMSE to the teacher's map", true, 0.0226, -0.003),
+        ("correlation between networks", false, 0.72, 0.06),
+    ] {
+        let members: Vec<f64> = (0..600)
+            .map(|_| level * (1.0 + 0.12 * stream.normal()))
+            .collect();
+        let students: Vec<f64> = members
+            .iter()
+            .map(|m| m + gain + 0.4 * gain * stream.normal())
+            .collect();
+        data.map_agreement.push(MapAgreement {
+            method: "deepshap".into(),
+            task: "K562".into(),
+            metric: metric.into(),
+            lower_is_better,
+            sequences: (0..600).map(|i| format!("seq{i:04}")).collect(),
+            difference: gain,
+            ci_low: Some(gain - 0.0001),
+            ci_high: Some(gain + 0.0001),
+            better: 0.97,
+            wilcoxon_p: Some(3.1e-80),
+            sign_flip_p: Some(1e-5),
+            models_p: Some(0.004),
+            models: (5, 2),
+            members,
+            students,
+            ..MapAgreement::default()
+        });
+    }
+    data.completeness.push(CompletenessRow {
+        method: "deepshap".into(),
+        model: "student-0".into(),
+        task: "K562".into(),
+        part: Part::Mean,
+        sequences: 1000,
+        rho: 3.2e-5,
+        largest: 1.1e-4,
+    });
 }
 
 fn shifts(data: &mut ReportData) {

@@ -3,6 +3,7 @@
 //! Everything but the names is optional; an empty list leaves its section out. Uncertainties are standard deviations in
 //! the unit of their task. A missing number is NaN, an unbounded one infinite; both are drawn and printed as such.
 
+mod agreement;
 mod comparisons;
 mod intervals;
 mod maps;
@@ -13,6 +14,7 @@ mod uncertainty;
 
 use serde::{Deserialize, Serialize};
 
+pub use agreement::{CompletenessRow, MapAgreement};
 pub use comparisons::{Arm, Comparison, CurvePoint, ShiftCurve, Sweep, SweepLine};
 pub use intervals::{CalibrationRow, ConditionalRow};
 pub use maps::{ConsistencyRow, Logo, LogoForm, LogoSpan};
@@ -93,6 +95,12 @@ pub struct ReportData {
     /// Agreement of attribution maps among models.
     #[serde(default)]
     pub consistency: Vec<ConsistencyRow>,
+    /// Agreement of maps by sequence, members against students.
+    #[serde(default)]
+    pub map_agreement: Vec<MapAgreement>,
+    /// How well maps add up to what they explain.
+    #[serde(default)]
+    pub completeness: Vec<CompletenessRow>,
     /// Metrics by severity of a shift.
     #[serde(default)]
     pub shift: Vec<ShiftCurve>,

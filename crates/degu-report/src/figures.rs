@@ -1,6 +1,7 @@
 //! One file per figure. Each returns drawings with a caption in plain words; none when its data are absent.
 
 mod accuracy;
+mod agreement;
 mod bins;
 mod comparison;
 mod conditional;
@@ -92,7 +93,11 @@ pub(crate) fn all(data: &ReportData) -> BTreeMap<Section, Vec<Figure>> {
         (Section::Reliability, reliability::draw(data)),
         (Section::Kept, kept::draw(data)),
         (Section::Logos, logo::draw(data)),
-        (Section::Consistency, maps::draw(data)),
+        (Section::Consistency, {
+            let mut all = maps::draw(data);
+            all.extend(agreement::draw(data));
+            all
+        }),
         (Section::Shift, shift::draw(data)),
         (Section::Comparison, comparison::draw(data)),
         (Section::Sweep, shift::draw_sweeps(data)),

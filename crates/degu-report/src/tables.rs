@@ -1,8 +1,10 @@
 //! The tables of a study: long ones for CSV, arranged ones for the page.
 
+mod maps;
 mod page;
 mod trust;
 
+pub(crate) use maps::{completeness, map_agreement};
 pub(crate) use page::{arms, metrics_by_model, training};
 pub(crate) use trust::uncertainty;
 
@@ -31,6 +33,10 @@ pub fn tables(data: &ReportData) -> Result<Vec<(String, String)>> {
         trust::risk(data),
         trust::notes(data),
         consistency(data),
+        map_agreement(data),
+        maps::map_agreement_by_sequence(data),
+        completeness(data),
+        maps::logos(data),
         shift(data),
         comparisons(data),
         sweeps(data),

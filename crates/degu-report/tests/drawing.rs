@@ -10,8 +10,8 @@ mod common;
 use common::{elements, small};
 use degu_report::{
     Arm, Comparison, ConditionalRow, ConsistencyRow, CurvePoint, Epoch, LearningCurve, Logo,
-    MetricRow, ModelKind, Point, ReportData, Scatter, ShiftCurve, Sweep, SweepLine, Transfer,
-    figures, html,
+    MapAgreement, MetricRow, ModelKind, Point, ReportData, Scatter, ShiftCurve, Sweep, SweepLine,
+    Transfer, figures, html,
 };
 
 /// Checks markup and that no coordinate is a non-number.
@@ -114,6 +114,15 @@ fn everything(value: f64, n: usize) -> ReportData {
         heights: vec![[value; 4]; n],
         sd: vec![value; n],
         ..Logo::default()
+    });
+    data.map_agreement.push(MapAgreement {
+        sequences: vec![String::new(); n],
+        members: vec![value; n],
+        students: vec![value; n],
+        difference: value,
+        better: value,
+        wilcoxon_p: Some(value),
+        ..MapAgreement::default()
     });
     data.consistency.push(ConsistencyRow {
         value,

@@ -34,7 +34,7 @@
 //! | [`metrics`], [`moments`] | errors and correlations; moments over the members of an ensemble |
 //! | [`scoring`], [`calibration`] | proper scores; does the spread match the errors |
 //! | [`selective`], [`detection`] | risk–coverage; detection of shifted input |
-//! | [`bootstrap`], [`compare`] | intervals over test units; tests over replicates |
+//! | [`bootstrap`], [`compare`], [`two_sample`] | intervals over test units; tests over replicates; signed ranks, Welch's t |
 //! | [`order`], [`bins`], [`special`] | order statistics, bins, special functions |
 //!
 //! # Conventions
@@ -70,6 +70,7 @@ pub mod scoring;
 pub mod selective;
 pub mod special;
 mod sum;
+pub mod two_sample;
 
 pub use alpha::Alpha;
 pub use bins::{Binning, bin_of, histogram};

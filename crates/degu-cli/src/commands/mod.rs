@@ -1,10 +1,14 @@
 //! One file a command.
 
+pub(crate) mod ablate;
+mod applied;
+pub(crate) mod attribute;
 pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod help;
 pub(crate) mod import;
+pub(crate) mod marginalize;
 pub(crate) mod plan;
 pub(crate) mod plugins;
 pub(crate) mod predict;
@@ -12,6 +16,7 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod variants;
 
 /// 12345 as 12,345.
 pub(crate) fn thousands(n: usize) -> String {

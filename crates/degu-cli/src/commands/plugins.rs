@@ -1,6 +1,6 @@
 //! `degu-lab plugins`.
 
-mod check;
+pub(crate) mod check;
 mod docs;
 mod list;
 mod new;

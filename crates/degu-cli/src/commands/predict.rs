@@ -1,29 +1,19 @@
 //! `degu-lab predict`: sequences in, means, spreads and intervals out, in batches.
 
 mod intervals;
-mod sequences;
 mod writer;
 
 use std::io::{self, Write};
 
 use degu_core::registry;
+use degu_study::apply::{InputSpec, SequenceReader, Window};
 use degu_train::{Device, HostForecast, ModelCard, SavedModel};
 
 use super::thousands;
 use crate::{CliError, Result, args::PredictArgs, output::Output};
 
 use intervals::Interval;
-use sequences::{Reader, Window};
 use writer::Writer;
-
-/// Codes of a batch and the names of its rows.
-#[derive(Default)]
-pub(crate) struct Batch {
-    ids: Vec<String>,
-    codes: Vec<u8>,
-    /// Category of each row; empty without `--category-column`.
-    categories: Vec<String>,
-}
 
 pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
     registry::validate()?;
@@ -36,7 +26,16 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
     let mut backend = model.open(&device.open()?, args.threads.max(1))?;
     tracing::info!(backend = %backend.describe(), model = %model.card.name, "predicting");
     let window = Window::of(&model.card)?;
-    let mut reader = Reader::open(args, window)?;
+    let input = InputSpec {
+        fasta: args.fasta.clone(),
+        table: args.table.clone(),
+        sequence_column: args.sequence_column.clone(),
+        id_column: args.id_column.clone(),
+        category_column: args.category_column.clone(),
+        skip_invalid: args.skip_invalid,
+        ..InputSpec::default()
+    };
+    let mut reader = SequenceReader::open(&input, window)?;
     let mut writer = Writer::open(args, &model.card, output.is_json())?;
     let mut rows = 0usize;
     while let Some(batch) = reader.next_batch(args.batch.max(1))? {

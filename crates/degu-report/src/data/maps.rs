@@ -14,6 +14,8 @@ pub enum LogoForm {
     Observed,
     /// A value for each of the four bases.
     Hypothetical,
+    /// Probabilities of the four bases times the information of the position, in bits: a motif.
+    Information,
 }
 
 /// A named stretch of a sequence, such as a motif instance.
@@ -65,6 +67,50 @@ pub struct Logo {
     pub upright_negative: bool,
 }
 
+impl Logo {
+    /// The information logo of a motif, given its probabilities `[W, 4]` in the order A C G T, against uniform bases: each
+    /// position is `2 - entropy` bits high, and each letter its share of it.
+    pub fn information(name: impl Into<String>, probabilities: &[[f64; 4]]) -> Self {
+        let name = name.into();
+        let heights = probabilities
+            .iter()
+            .map(|row| {
+                let bits: f64 = row
+                    .iter()
+                    .filter(|p| **p > 0.0)
+                    .map(|p| p * (4.0 * p).log2())
+                    .sum();
+                row.map(|p| p * bits)
+            })
+            .collect();
+        Self {
+            sequence: name.clone(),
+            title: name,
+            form: LogoForm::Information,
+            heights,
+            ..Self::default()
+        }
+    }
+
+    /// The same map read along the other strand: positions turned around, A with T and C with G exchanged.
+    pub fn reverse_complement(&self) -> Self {
+        let length = self.heights.len();
+        let heights = self.heights.iter().rev();
+        let turned = |span: &LogoSpan| LogoSpan {
+            start: length.saturating_sub(span.end),
+            end: length.saturating_sub(span.start),
+            label: span.label.clone(),
+        };
+        Self {
+            sequence: format!("{} (reverse complement)", self.sequence),
+            heights: heights.map(|[a, c, g, t]| [*t, *g, *c, *a]).collect(),
+            sd: self.sd.iter().rev().copied().collect(),
+            spans: self.spans.iter().rev().map(turned).collect(),
+            ..self.clone()
+        }
+    }
+}
+
 /// One number on the agreement of maps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,4 +138,41 @@ pub struct ConsistencyRow {
     /// Sequences.
     #[serde(default)]
     pub n: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn information_is_shared_among_letters() {
+        let logo = Logo::information(
+            "m",
+            &[[1.0, 0.0, 0.0, 0.0], [0.25; 4], [0.0, 0.5, 0.5, 0.0]],
+        );
+        assert_eq!(logo.heights[0], [2.0, 0.0, 0.0, 0.0]);
+        assert_eq!(logo.heights[1], [0.0; 4]);
+        assert_eq!(logo.heights[2], [0.0, 0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn turning_twice_changes_nothing_but_the_name() {
+        let logo = Logo {
+            sequence: "s".to_owned(),
+            heights: vec![[1.0, 2.0, 3.0, 4.0], [0.0, 0.5, 0.0, 0.0]],
+            sd: vec![0.1, 0.2],
+            spans: vec![LogoSpan {
+                start: 0,
+                end: 1,
+                label: "GATA1".to_owned(),
+            }],
+            ..Logo::default()
+        };
+        let turned = logo.reverse_complement();
+        assert_eq!(turned.heights[1], [4.0, 3.0, 2.0, 1.0]);
+        assert_eq!((turned.spans[0].start, turned.spans[0].end), (1, 2));
+        let back = turned.reverse_complement();
+        assert_eq!(back.heights, logo.heights);
+        assert_eq!((back.sd, back.spans), (logo.sd, logo.spans));
+    }
 }

@@ -106,6 +106,9 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
     )
     .words("position in the sequence (bp)");
     svg.set_height(top);
+    if first.form == LogoForm::Information {
+        return motif(first, file, svg.finish());
+    }
     let what = match first.part {
         Part::Mean => "predicted activity",
         Part::Epistemic => "predicted epistemic uncertainty",
@@ -135,6 +138,20 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
                 "Taller letters matter more ({scale}); letters above the line raise the prediction, those below lower it. All maps share one scale.{zoomed}{bars}"
             ),
             "The same short runs of tall letters (binding motifs) appear in every map. Scattered letters that change from network to network are noise.",
+        ),
+    }
+}
+
+/// A motif: letters by probability and information.
+fn motif(map: &Logo, file: String, svg: String) -> Figure {
+    Figure {
+        name: file,
+        tab: map.sequence.clone(),
+        svg,
+        caption: Caption::new(
+            format!("The motif {} as an information logo.", map.sequence),
+            "The height of a position is its information in bits (2 for one certain base, 0 for none), shared among the letters by probability.",
+            "The letters of a map that is named after the motif spell its tall positions.",
         ),
     }
 }

@@ -101,7 +101,9 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
                 if !consistency.is_empty() {
                     body.push_str("<h3>Agreement among networks</h3>\n");
                 }
-                body + &switch("consistency", &consistency) + &table(&tables::consistency(data), "")
+                body + &switch("consistency", &consistency)
+                    + &table(&tables::consistency(data), "")
+                    + &agreement_tables(data)
             },
         ),
         part(
@@ -150,6 +152,21 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
         .filter(|part| !part.body.is_empty()),
     );
     parts
+}
+
+/// Paired tests of the maps, and how well maps add up.
+fn agreement_tables(data: &ReportData) -> String {
+    let mut out = String::new();
+    let tests = tables::map_agreement(data);
+    if !tests.rows.is_empty() {
+        out.push_str(&tests.html("Students less members, paired by sequence. Wilcoxon and sign flips take sequences as replicates; Welch takes networks, and is the claim about training."));
+    }
+    let completeness = tables::completeness(data);
+    if !completeness.rows.is_empty() {
+        out.push_str("<h3>Do maps add up?</h3>\n");
+        out.push_str(&completeness.html("Error of the sum of a map against the difference in prediction that it explains; 1e-3 is usual in single precision"));
+    }
+    out
 }
 
 /// A table, or nothing without rows.

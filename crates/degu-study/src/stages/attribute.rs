@@ -1,24 +1,35 @@
 //! Attribution maps of the models, and how well they agree.
 
-use candle_core::{Device, Tensor};
-use degu_core::{Form, Target};
-use degu_report::{ConsistencyRow, ModelKind, Part as ReportPart};
-use degu_train::backend::Weights;
+mod agreement;
+mod explain;
+
+use candle_core::Device;
+use degu_core::{Form, Part, Predictor, Target};
+use degu_report::{CompletenessRow, ConsistencyRow, MapAgreement, ModelKind, Part as ReportPart};
+use degu_train::{
+    backend::{Autograd, Weights},
+    model_file,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{PreparedData, Result, StageError, network, plan::Assigned};
 use crate::{
-    config::{AttributeKeys, SequenceOrder},
+    apply::{joint::Joint, maps::COMPLETENESS},
+    config::{AttributeKeys, AttributeModels, SequenceOrder},
     execute::{TaskContext, TaskError},
+    journal::Level,
     store::Artifact,
 };
+use explain::{Explainer, Maps, observed};
+
+/// Raised when the code of this stage gives other numbers.
+pub(crate) const REVISION: u32 = 2;
 
 /// Files of the artifact.
 pub(crate) const SUMMARY: &str = "attribution.json";
 pub(crate) const MAPS: &str = "maps.safetensors";
-
-/// Sequences that pass through a network at once.
-const BATCH: usize = 64;
+/// Observed maps, where they were asked for.
+pub(crate) const OBSERVED: &str = "observed.safetensors";
 
 /// What `attribute` writes beside the maps.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -35,6 +46,12 @@ pub struct AttributionSummary {
     pub maps: Vec<MapFile>,
     /// Agreement of the maps.
     pub consistency: Vec<ConsistencyRow>,
+    /// Agreement by sequence, with tests.
+    #[serde(default)]
+    pub agreement: Vec<MapAgreement>,
+    /// How well maps add up, for methods that promise it.
+    #[serde(default)]
+    pub completeness: Vec<CompletenessRow>,
 }
 
 /// One tensor of maps, `[N, L, 4]`.
@@ -60,13 +77,17 @@ pub(crate) fn attribute(
 ) -> Result<(), TaskError> {
     let data = PreparedData::of(context)?;
     let result = compute(assigned, name, &data, context);
-    let (summary, maps) = result.map_err(|error| match error {
+    let (summary, maps, observed) = result.map_err(|error| match error {
         StageError::Train(degu_train::TrainError::Interrupted { .. }) => TaskError::Interrupted,
         other => other.into_task(),
     })?;
-    let bytes = degu_train::model_file::weights_to_bytes(&maps)
-        .map_err(|e| StageError::from(e).into_task())?;
-    context.output().write_bytes(MAPS, &bytes)?;
+    let bytes = |maps: &Weights| {
+        model_file::weights_to_bytes(maps).map_err(|e| StageError::from(e).into_task())
+    };
+    context.output().write_bytes(MAPS, &bytes(&maps)?)?;
+    if !observed.is_empty() {
+        context.output().write_bytes(OBSERVED, &bytes(&observed)?)?;
+    }
     context.output().write_json(SUMMARY, &summary)?;
     Ok(())
 }
@@ -116,12 +137,56 @@ fn chosen(data: &PreparedData, keys: &AttributeKeys) -> Result<Vec<usize>> {
     Ok(rows)
 }
 
+/// A network of the study, on candle's autograd.
+struct Explained {
+    kind: ModelKind,
+    name: String,
+    network: Autograd,
+    epistemic: bool,
+    aleatoric: bool,
+}
+
+fn networks(context: &TaskContext<'_>) -> Result<Vec<Explained>> {
+    let artifacts: Vec<&Artifact<'_>> = context
+        .inputs_of("train")
+        .chain(context.inputs_of("distill"))
+        .collect();
+    let mut all = Vec::new();
+    for artifact in artifacts {
+        let saved = network::saved(artifact).map_err(|e| StageError::Study {
+            what: e.to_string(),
+            help: "see `degu-lab verify`",
+        })?;
+        let name = saved
+            .card
+            .name
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let kind = if name.starts_with("member") {
+            ModelKind::Member
+        } else {
+            ModelKind::Student
+        };
+        let gives = saved.gives();
+        all.push(Explained {
+            kind,
+            name,
+            network: saved.differentiable(&Device::Cpu)?,
+            epistemic: gives.epistemic,
+            aleatoric: gives.aleatoric,
+        });
+    }
+    Ok(all)
+}
+
 fn compute(
     assigned: &Assigned,
     name: &str,
     data: &PreparedData,
     context: &TaskContext<'_>,
-) -> Result<(AttributionSummary, Weights)> {
+) -> Result<(AttributionSummary, Weights, Weights)> {
     let study = &assigned.study;
     let Some(block) = study.attribute.get(name) else {
         return Err(StageError::Study {
@@ -129,7 +194,6 @@ fn compute(
             help: "this is a defect of the planner",
         });
     };
-    let attributor = block.plugin.build()?;
     let rows = chosen(data, &block.keys)?;
     if rows.is_empty() {
         return Err(StageError::Study {
@@ -137,8 +201,19 @@ fn compute(
             help: "see `sequences.split` and `sequences.top_n`",
         });
     }
+    // A function of the study's seed and the bases: every model and method sees the same references for a sequence.
     let root = network::replicate(study, assigned.replicate).child("references");
-    let seeds: Vec<degu_core::Seed> = rows.iter().map(|r| root.child(&data.ids[*r])).collect();
+    let seeds = rows
+        .iter()
+        .map(|r| root.child(blake3::hash(data.examples.row(*r)).to_hex().as_str()))
+        .collect();
+    let explainer = Explainer {
+        attributor: block.plugin.build()?,
+        data,
+        rows: &rows,
+        seeds,
+        context,
+    };
     let mut summary = AttributionSummary {
         method: block.plugin.name.to_owned(),
         ids: rows.iter().map(|r| data.ids[*r].clone()).collect(),
@@ -146,190 +221,181 @@ fn compute(
         ..AttributionSummary::default()
     };
     let mut maps = Weights::new();
-    let models: Vec<&Artifact<'_>> = context
-        .inputs_of("train")
-        .chain(context.inputs_of("distill"))
+    let models = networks(context)?;
+    let members: Vec<&Explained> = models
+        .iter()
+        .filter(|m| m.kind == ModelKind::Member)
         .collect();
-    for artifact in models {
-        let saved = network::saved(artifact).map_err(|e| StageError::Study {
-            what: e.to_string(),
-            help: "see `degu-lab verify`",
-        })?;
-        let model_name = saved
-            .card
-            .name
-            .rsplit(' ')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let kind = if model_name.starts_with("member") {
-            ModelKind::Member
-        } else {
-            ModelKind::Student
-        };
-        let model = saved.differentiable(&Device::Cpu)?;
-        let gives = saved.gives();
-        for target in &block.keys.targets {
-            let missing = match target.part {
-                degu_core::Part::Mean => false,
-                degu_core::Part::Epistemic => !gives.epistemic,
-                degu_core::Part::Aleatoric => !gives.aleatoric,
-            };
-            if missing {
+    let mut number = 0;
+    let mut keep = |kind: ModelKind, model: &str, target: Target, found: Maps| {
+        let task = &data.info.tasks[target.task];
+        let tensor = format!("{model}/{}/{task}", target.part.name());
+        if let Some((sequences, rho, largest)) = explainer.completeness(&found) {
+            if rho > COMPLETENESS.0 {
+                context.message(
+                    Level::Warning,
+                    format!("maps of {tensor} miss what they explain by {rho:.1e} of its size"),
+                );
+            }
+            summary.completeness.push(CompletenessRow {
+                method: block.plugin.name.to_owned(),
+                model: model.to_owned(),
+                task: task.clone(),
+                part: report_part(target.part),
+                sequences,
+                rho,
+                largest,
+            });
+        }
+        summary.form = Some(found.2);
+        maps.insert(
+            tensor.clone(),
+            (vec![rows.len(), data.info.length, 4], found.0),
+        );
+        summary.maps.push(MapFile {
+            tensor,
+            kind,
+            model: model.to_owned(),
+            part: target.part,
+            task: task.clone(),
+        });
+    };
+    for wanted in &block.keys.targets {
+        for (task, task_name) in data.info.tasks.iter().enumerate() {
+            if wanted.task.as_ref().is_some_and(|t| t != task_name) {
                 continue;
             }
-            for (task, task_name) in data.info.tasks.iter().enumerate() {
-                if target.task.as_ref().is_some_and(|t| t != task_name) {
-                    continue;
-                }
-                let wanted = Target {
-                    task,
-                    part: target.part,
+            let target = Target {
+                task,
+                part: wanted.part,
+            };
+            for model in &models {
+                let gives = match target.part {
+                    Part::Mean => true,
+                    Part::Epistemic => model.epistemic,
+                    Part::Aleatoric => model.aleatoric,
                 };
-                let mut values = Vec::with_capacity(rows.len() * data.info.length * 4);
-                for (batch, seeds) in rows.chunks(BATCH).zip(seeds.chunks(BATCH)) {
-                    if context.interrupted() {
-                        return Err(StageError::Train(degu_train::TrainError::Interrupted {
-                            epoch: 0,
-                        }));
-                    }
-                    let mut codes = Vec::new();
-                    data.examples.gather(batch, &mut codes);
-                    let codes =
-                        Tensor::from_vec(codes, (batch.len(), data.info.length), &Device::Cpu)?;
-                    let map = attributor.attribute(&model, &codes, wanted, seeds)?;
-                    summary.form = Some(map.form);
-                    values.extend(map.values.flatten_all()?.to_vec1::<f32>()?);
+                if gives {
+                    let found = explainer.explain(&model.network, target, number)?;
+                    number += 1;
+                    keep(model.kind, &model.name, target, found);
                 }
-                let tensor = format!("{model_name}/{}/{task_name}", target.part.name());
-                maps.insert(
-                    tensor.clone(),
-                    (vec![rows.len(), data.info.length, 4], values),
+            }
+            // The mean map of an ensemble is the mean of its members' maps; its spread is explained through all of them at once.
+            let teacher = block.keys.models.contains(&AttributeModels::Teacher)
+                && members.len() > 1
+                && (target.part == Part::Epistemic
+                    || (target.part == Part::Aleatoric && members.iter().all(|m| m.aleatoric)));
+            if teacher {
+                let joint = Joint::new(
+                    members
+                        .iter()
+                        .map(|m| &m.network as &dyn Predictor)
+                        .collect(),
                 );
-                summary.maps.push(MapFile {
-                    tensor,
-                    kind,
-                    model: model_name.clone(),
-                    part: target.part,
-                    task: task_name.clone(),
-                });
+                let found = explainer.explain(&joint, target, number)?;
+                number += 1;
+                keep(ModelKind::Ensemble, "ensemble", target, found);
             }
         }
     }
-    summary.consistency = consistency(&summary, &maps, rows.len());
-    Ok((summary, maps))
+    judge(&summary)?;
+    compare(&mut summary, &maps)?;
+    let observed = observed_maps(&summary, &block.keys, &maps, data)?;
+    Ok((summary, maps, observed))
 }
 
-/// RMSE of each map to the mean map of the members, and the spread of the maps of a kind, per sequence.
-///
-/// A member is part of the average it is compared with, so each is compared with the mean of the *other* members as well.
-fn consistency(summary: &AttributionSummary, maps: &Weights, n: usize) -> Vec<ConsistencyRow> {
-    let mut rows = Vec::new();
-    let mut seen: Vec<(degu_core::Part, &str)> = Vec::new();
+/// Maps that do not add up are a failure of the stage, not a figure of the report.
+fn judge(summary: &AttributionSummary) -> Result<()> {
+    let worst = summary
+        .completeness
+        .iter()
+        .max_by(|a, b| a.rho.total_cmp(&b.rho));
+    match worst {
+        Some(row) if row.rho > COMPLETENESS.1 => Err(StageError::Study {
+            what: format!(
+                "the maps of `{}` ({}, {}) miss what they explain by {:.1e} of its size, more than {:.0e}",
+                row.model,
+                row.task,
+                row.part.label(),
+                row.rho,
+                COMPLETENESS.1
+            ),
+            help: "an operation of the network has no exact rule; use another `[attribute]` plugin",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Agreement of the maps of each target.
+fn compare(summary: &mut AttributionSummary, maps: &Weights) -> Result<()> {
+    let mut seen: Vec<(Part, String)> = Vec::new();
     for map in &summary.maps {
-        if !seen.contains(&(map.part, map.task.as_str())) {
-            seen.push((map.part, &map.task));
+        if !seen
+            .iter()
+            .any(|(part, task)| (*part, task) == (map.part, &map.task))
+        {
+            seen.push((map.part, map.task.clone()));
         }
     }
-    for (part, task) in seen {
-        let of = |kind: ModelKind| -> Vec<&Vec<f32>> {
-            let own = summary
+    let (mut rows, mut tests) = (Vec::new(), Vec::new());
+    for (part, task) in &seen {
+        let of = |kind: ModelKind| -> Vec<&[f32]> {
+            summary
                 .maps
                 .iter()
-                .filter(|m| m.kind == kind && m.part == part && m.task == task);
-            own.filter_map(|m| maps.get(&m.tensor).map(|(_, v)| v))
+                .filter(|m| m.kind == kind && m.part == *part && m.task == *task)
+                .filter_map(|m| maps.get(&m.tensor).map(|(_, v)| v.as_slice()))
                 .collect()
         };
-        let (members, students) = (of(ModelKind::Member), of(ModelKind::Student));
-        let size = members.first().or(students.first()).map_or(0, |v| v.len());
-        if size == 0 {
-            continue;
-        }
-        let per = size / n;
-        let mut push = |kind, metric: &str, values: &[f64]| {
-            if values.is_empty() {
-                return;
-            }
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            rows.push(ConsistencyRow {
-                method: summary.method.clone(),
-                task: task.to_owned(),
-                part: report_part(part),
-                kind,
-                metric: metric.to_owned(),
-                value: mean,
-                ci_low: None,
-                ci_high: None,
-                n,
+        let target = agreement::Target {
+            part: *part,
+            task,
+            members: of(ModelKind::Member),
+            students: of(ModelKind::Student),
+        };
+        let (more, found) = agreement::agreement(summary, &target, summary.rows.len())?;
+        rows.extend(more);
+        tests.extend(found);
+    }
+    summary.consistency = rows;
+    summary.agreement = tests;
+    Ok(())
+}
+
+/// The forms beside the method's own.
+fn observed_maps(
+    summary: &AttributionSummary,
+    keys: &AttributeKeys,
+    maps: &Weights,
+    data: &PreparedData,
+) -> Result<Weights> {
+    let own = summary.form.unwrap_or(Form::Hypothetical);
+    let mut all = Weights::new();
+    for form in keys.forms.iter().filter(|form| **form != own) {
+        if *form != Form::Observed {
+            return Err(StageError::Study {
+                what: format!(
+                    "`forms` asks for {form:?} maps, and `{}` makes {own:?} ones",
+                    summary.method
+                ),
+                help: "observed maps can be made of every form; others only by a method that gives them",
             });
-        };
-        let average = |maps: &[&Vec<f32>]| -> Vec<f64> {
-            let mut sum = vec![0.0; size];
-            for map in maps {
-                for (s, v) in sum.iter_mut().zip(map.iter()) {
-                    *s += f64::from(*v) / maps.len() as f64;
-                }
-            }
-            sum
-        };
-        let rmse = |map: &[f32], to: &[f64]| -> Vec<f64> {
-            let squares = map.chunks(per).zip(to.chunks(per));
-            squares
-                .map(|(a, b)| {
-                    let sum: f64 = a
-                        .iter()
-                        .zip(b)
-                        .map(|(a, b)| (f64::from(*a) - b).powi(2))
-                        .sum();
-                    (sum / per as f64).sqrt()
-                })
-                .collect()
-        };
-        if members.len() > 1 {
-            let teacher = average(&members);
-            for (kind, maps) in [
-                (ModelKind::Member, &members),
-                (ModelKind::Student, &students),
-            ] {
-                let all: Vec<f64> = maps.iter().flat_map(|m| rmse(m, &teacher)).collect();
-                push(kind, "RMSE to the teacher's map", &all);
-            }
-            let others: Vec<f64> = (0..members.len())
-                .flat_map(|k| {
-                    let rest: Vec<&Vec<f32>> = members
-                        .iter()
-                        .enumerate()
-                        .filter(|(i, _)| *i != k)
-                        .map(|(_, m)| *m)
-                        .collect();
-                    rmse(members[k], &average(&rest))
+        }
+        let length = data.info.length;
+        for (name, (_, values)) in maps {
+            let flat: Vec<f32> = summary
+                .rows
+                .iter()
+                .zip(values.chunks(length * 4))
+                .flat_map(|(row, map)| {
+                    observed(own, map, data.examples.row(*row)).collect::<Vec<_>>()
                 })
                 .collect();
-            push(
-                ModelKind::Member,
-                "RMSE to the map of the other members",
-                &others,
-            );
-        }
-        for (kind, maps) in [
-            (ModelKind::Member, &members),
-            (ModelKind::Student, &students),
-        ] {
-            if maps.len() < 2 {
-                continue;
-            }
-            let mean = average(maps);
-            let mut variability = vec![0.0; n];
-            for map in maps {
-                for (i, (v, m)) in map.iter().zip(&mean).enumerate() {
-                    variability[i / per] += (f64::from(*v) - m).powi(2) / maps.len() as f64;
-                }
-            }
-            let variability: Vec<f64> = variability.into_iter().map(f64::sqrt).collect();
-            push(kind, "variability", &variability);
+            all.insert(name.clone(), (vec![summary.rows.len(), length], flat));
         }
     }
-    rows
+    Ok(all)
 }
 
 /// The report's name of a part.

@@ -11,6 +11,7 @@ mod compare;
 mod error;
 mod evaluate;
 mod hold_out;
+mod map_figures;
 mod models;
 mod network;
 mod options;

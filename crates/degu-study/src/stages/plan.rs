@@ -165,7 +165,7 @@ impl Planner<'_> {
                 plugins: json!({ "plugin": of(&block.plugin) }),
                 settings: value(&block.keys)?,
                 seed: self.seed(&study, "references"),
-                ..KeyFields::new("attribute", REVISION)
+                ..KeyFields::new("attribute", super::attribute::REVISION)
             };
             let mut inputs = vec![prepare.clone()];
             let wanted = &block.keys.models;

@@ -5,11 +5,9 @@
 //! | `results` | what the base point has produced so far |
 //! | `page` | the report: headline, order of the sections |
 //! | `points` | scatter plots: measured against predicted, teacher against student |
-//! | `logos` | attribution maps of a few sequences |
 //! | `record` | dataset, provenance, holes, notes of plugins |
 //! | `outputs` | predictions, model folders and further tables beside the report |
 
-mod logos;
 mod outputs;
 mod page;
 mod points;

@@ -2,9 +2,9 @@
 
 use degu_core::{Calibration, Calibrator, Forecast, Intervals, calibration::Covariate, registry};
 use degu_stats::Alpha;
+use degu_study::apply::Sequences;
 use degu_train::{HostForecast, ModelCard};
 
-use super::Batch;
 use crate::{CliError, Result, args::PredictArgs};
 
 /// A fitted calibrator and the level asked for.
@@ -87,16 +87,15 @@ impl Interval {
     }
 
     /// Bounds, in the layout of the means.
-    pub(super) fn of_forecast(&self, forecast: &HostForecast, batch: &Batch) -> Result<Intervals> {
+    pub(super) fn of_forecast(&self, forecast: &HostForecast, batch: &Sequences) -> Result<Intervals> {
         let features = degu_study::covariates(&batch.codes, self.length, &self.covariates);
         let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
         let mean = wide(&forecast.mean);
         let epistemic = forecast.epistemic.as_deref().map(wide);
         let aleatoric = forecast.aleatoric.as_deref().map(wide);
         let quantiles = forecast
-            .quantiles
-            .as_ref()
-            .map(|(levels, values)| (wide(values), wide(levels)));
+            .wide_quantiles()
+            .map(|(levels, values)| (values, levels));
         let forecast = Forecast {
             epistemic: epistemic.as_deref(),
             aleatoric: aleatoric.as_deref(),

@@ -1,5 +1,6 @@
 //! `[report]` and `[track]`: what is written, and where it is shown. Neither enters a key.
 
+use degu_core::FileRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,11 @@ pub struct Report {
     /// What tables and curves are grouped by: "arm", or paths of sweep axes.
     #[schemars(extend("uniqueItems" = true))]
     pub compare_by: Vec<String>,
+    /// Motifs in MEME format, to name stretches of the maps by, as in `{ path = "motifs.meme" }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub motifs: Option<FileRef>,
+    /// Draw each map along the other strand as well.
+    pub reverse_complement: bool,
     /// Title of the page; the study's if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -42,6 +48,8 @@ impl Default for Report {
         Self {
             formats: vec![ReportFormat::Html, ReportFormat::Csv],
             compare_by: Vec::new(),
+            motifs: None,
+            reverse_complement: false,
             title: None,
             intervals: None,
         }

@@ -82,22 +82,21 @@ impl Results {
         Ok(all)
     }
 
-    /// Writes `models/student-0` and so on, with their calibration and test metrics.
+    /// Writes `models/student-0`, `models/member-0` and so on, with their calibration and test metrics.
     pub(super) fn models(&self, study: &Study, folder: &Path) -> Result<(), RunError> {
-        let wanted: Vec<&Model> = self.of_kind(ModelKind::Student).collect();
-        let wanted = if wanted.is_empty() {
-            self.of_kind(ModelKind::Member).collect()
-        } else {
-            wanted
-        };
-        let single = wanted.len() == 1 && wanted[0].kind == ModelKind::Member;
+        // Members too: the spread of an effect or of a map is theirs.
+        let wanted: Vec<&Model> = self
+            .of_kind(ModelKind::Student)
+            .chain(self.of_kind(ModelKind::Member))
+            .collect();
+        let single = self.of_kind(ModelKind::Member).count() == 1;
         for model in wanted {
             let Some(saved) = &model.saved else { continue };
             let mut card = saved.card.clone();
             // Results are shared between studies, and so is what their cards say; the folder of a run names the study.
             card.name = format!("{} {}", study.identity.name, model.name);
             // An ensemble of one is that member: what calibrates the one calibrates the other.
-            let calibrated = if single {
+            let calibrated = if single && model.kind == ModelKind::Member {
                 "ensemble"
             } else {
                 model.name.as_str()

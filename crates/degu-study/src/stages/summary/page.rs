@@ -4,7 +4,7 @@ use degu_core::Split;
 use degu_report::{ConfigurationRow, Fact, ModelKind, ReportData, Task as ReportTask, Tone};
 
 use super::{
-    super::{Result, plan::StudyPlan, trust},
+    super::{Result, map_figures, plan::StudyPlan, trust},
     record,
     results::Results,
 };
@@ -53,10 +53,7 @@ impl Results {
             data.conditional.extend(result.conditional.iter().cloned());
         }
         data.uncertainty = trust::gather(&self.evaluation, &self.calibration, &self.uncertainty);
-        for (_, summary, maps) in &self.attribution {
-            data.consistency.extend(summary.consistency.iter().cloned());
-            data.logos.extend(self.logos(summary, maps));
-        }
+        map_figures::extend(&mut data, study, self.prepared.as_ref(), &self.attribution)?;
         data.shift.clone_from(&self.shift);
         data.comparisons.clone_from(&self.comparisons);
         data.sweeps.clone_from(&self.sweeps);

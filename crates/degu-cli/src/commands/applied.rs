@@ -1,0 +1,178 @@
+//! What the commands on finished models share.
+
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use degu_study::apply::{InputSpec, ModelSet, Scorer, SequenceReader, Window};
+use degu_train::Device;
+use flate2::{Compression, write::GzEncoder};
+use fs_err::File;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::thousands;
+use crate::{
+    CliError, Result,
+    args::{ModelArgs, ProgressMode, SequenceArgs},
+    output::Output,
+};
+
+/// Opens the models of a command.
+pub(super) fn models(args: &ModelArgs) -> Result<ModelSet> {
+    degu_core::registry::validate()?;
+    Ok(ModelSet::open(&args.model, &args.only)?)
+}
+
+/// The device of a command.
+pub(super) fn device(command: &'static str, args: &ModelArgs) -> Result<Device> {
+    Device::try_from(args.device.clone()).map_err(|problem| CliError::Usage { command, problem })
+}
+
+/// Opens the models for predictions.
+pub(super) fn scorer(
+    command: &'static str,
+    args: &ModelArgs,
+    models: &ModelSet,
+    strands: bool,
+) -> Result<Scorer> {
+    let device = device(command, args)?;
+    Ok(Scorer::open(models, &device, args.threads, strands, 1024)?)
+}
+
+/// A level strictly between 0 and 1.
+pub(super) fn level(command: &'static str, level: f64) -> Result<f64> {
+    if level > 0.0 && level < 1.0 {
+        return Ok(level);
+    }
+    Err(CliError::Usage {
+        command,
+        problem: format!("`--level` is a number between 0 and 1, as in 0.95, found {level}"),
+    })
+}
+
+/// Opens the sequences of a command.
+pub(super) fn sequences(args: &SequenceArgs, window: Window) -> Result<SequenceReader> {
+    Ok(SequenceReader::open(&input(args), window)?)
+}
+
+pub(super) fn input(args: &SequenceArgs) -> InputSpec {
+    InputSpec {
+        fasta: args.fasta.clone(),
+        table: args.table.clone(),
+        sequence_column: args.sequence_column.clone(),
+        id_column: args.id_column.clone(),
+        skip_invalid: args.skip_invalid,
+        ..InputSpec::default()
+    }
+}
+
+/// What belongs beside the results, not among them.
+pub(super) fn say(line: &str) {
+    let _closed = writeln!(io::stderr(), "{line}");
+}
+
+/// Counts what is done, on stderr.
+pub(super) struct Counter {
+    mode: ProgressMode,
+    what: &'static str,
+    bar: Option<ProgressBar>,
+    said: usize,
+}
+
+impl Counter {
+    pub(super) fn new(mode: ProgressMode, what: &'static str) -> Self {
+        let bar = (mode == ProgressMode::Auto && io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({per_sec})") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self {
+            mode,
+            what,
+            bar,
+            said: 0,
+        }
+    }
+
+    /// `done` are done.
+    pub(super) fn at(&mut self, done: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+            bar.set_message(format!("{} {}", thousands(done), self.what));
+            return;
+        }
+        // Lines: at every doubling, so that long work stays short to read.
+        if done < 1.max(self.said * 2) {
+            return;
+        }
+        match self.mode {
+            ProgressMode::Plain => say(&format!("{} {}", thousands(done), self.what)),
+            ProgressMode::Json => say(&serde_json::json!({ "done": done }).to_string()),
+            ProgressMode::Auto | ProgressMode::None => {}
+        }
+        self.said = done;
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A table on its way to stdout or to a file that appears whole or not at all.
+pub(super) enum TableSink {
+    Stdout,
+    Plain(BufWriter<File>, PathBuf),
+    Gzip(GzEncoder<BufWriter<File>>, PathBuf),
+}
+
+impl TableSink {
+    pub(super) fn open(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self::Stdout);
+        };
+        let writer = BufWriter::new(File::create(path.with_added_extension("partial"))?);
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            let writer = GzEncoder::new(writer, Compression::default());
+            return Ok(Self::Gzip(writer, path.to_owned()));
+        }
+        Ok(Self::Plain(writer, path.to_owned()))
+    }
+
+    /// Writes lines, each with its end.
+    pub(super) fn write(&mut self, text: &str, output: &mut Output) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        match self {
+            Self::Stdout => output.text(text)?,
+            Self::Plain(writer, _) => writer.write_all(text.as_bytes())?,
+            Self::Gzip(writer, _) => writer.write_all(text.as_bytes())?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        let (mut writer, path) = match self {
+            Self::Stdout => return Ok(()),
+            Self::Plain(writer, path) => (writer, path),
+            Self::Gzip(writer, path) => (writer.finish()?, path),
+        };
+        writer.flush()?;
+        Ok(fs_err::rename(path.with_added_extension("partial"), path)?)
+    }
+}
+
+/// A number as a field: empty if there is none.
+pub(super) fn field(value: Option<f64>) -> String {
+    // Predictions are single precision: more digits would promise more than there is.
+    value.map_or_else(String::new, |v| (v as f32).to_string())
+}
