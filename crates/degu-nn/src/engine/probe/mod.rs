@@ -6,6 +6,7 @@
 //! Everything works on the rayon pool that the caller is in. Buffers belong to tiles, not to threads, and every number is one chain of
 //! operations whatever its tile: results have the same bits for any number of threads and any cut of the work.
 
+mod back;
 mod edits;
 mod pairs;
 
@@ -14,10 +15,10 @@ use super::pass::{Mode, Pass};
 use super::plan::Linear;
 use super::predict::{TILE, predict_share};
 use super::{Engine, EngineError, Result};
+use back::PairBuffers;
 use degu_kernels::Packed;
 pub use edits::Edit;
 use edits::EditBuffers;
-use pairs::PairBuffers;
 pub use pairs::{PairMultipliers, Slopes};
 use std::sync::{Mutex, PoisonError};
 
