@@ -14,6 +14,7 @@
 //! | [`data`], [`augment`] | data sets, augmentations, shifts |
 //! | [`graph`], [`model`], [`ctx`], [`sequences`] | networks, heads, predictions, modes of a forward pass |
 //! | [`attribution`], [`calibration`], [`metric`] | the remaining slots |
+//! | [`predictor`], [`explain`] | what predicts, and what attribution methods ask it |
 //! | [`seed`], [`error`], [`check`] | randomness, errors, parameter ranges |
 //!
 //! ```
@@ -30,19 +31,21 @@ pub mod ctx;
 pub mod data;
 pub mod docs;
 pub mod error;
+pub mod explain;
 pub mod graph;
 pub mod memory;
 pub mod metric;
 pub mod model;
 pub mod params;
 pub mod plugin;
+pub mod predictor;
 pub mod registry;
 pub mod seed;
 pub mod sequences;
 pub mod slots;
 pub mod suggest;
 
-pub use attribution::{Attribution, Attributor, Form, Part, Target};
+pub use attribution::{Attribution, Attributor, Form, Part, Target, Wanted};
 pub use augment::{Augmentation, SequenceBatch, Shift};
 pub use calibration::{Calibration, CalibrationSet, Calibrator, Forecast, Intervals};
 pub use ctx::{BatchStatistics, Ctx, Mode, Tap};
@@ -51,11 +54,12 @@ pub use error::{Error, Result};
 pub use memory::{InMemory, ReadColumn};
 pub use metric::{Metric, TaskForecast};
 pub use model::{
-    Architecture, Head, LabelInfo, LabelNeeds, LabelWeights, Masked, ModelIo, Network, Params,
-    Prediction, Predictor, Quantiles, Spread, Targets, UncertaintyHead,
+    Architecture, Head, LabelInfo, LabelNeeds, LabelWeights, Masked, ModelIo, Network, Params, Prediction,
+    Quantiles, Spread, Targets, UncertaintyHead,
 };
 pub use params::ParamSource;
 pub use plugin::{Build, Invalid, Origin, Plugin, PluginConfig, Resolved};
+pub use predictor::{Multipliers, Predictor, Substitution};
 pub use registry::{find, plugins};
 pub use seed::Seed;
 pub use sequences::Sequences;

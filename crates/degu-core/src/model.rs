@@ -272,14 +272,3 @@ pub trait Head: Send + Sync {
         0
     }
 }
-
-/// A member, a student or a whole ensemble.
-pub trait Predictor: Send + Sync {
-    /// Forward pass that keeps the graph, for gradients with respect to a one-hot input.
-    fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> Result<Prediction>;
-
-    /// Prediction in evaluation mode.
-    fn predict(&self, x: &Sequences) -> Result<Prediction> {
-        self.forward(x, &mut Ctx::eval())
-    }
-}

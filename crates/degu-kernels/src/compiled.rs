@@ -88,6 +88,23 @@ compiled! {
         into: Option<RowsMut<'_, T>> => Option<RowsMut<'_, Self>>,
     );
 
+    /// The gradient at the linear layer's output by the DeepLIFT rescale rule: `y` (and `skip`) hold the rows of the sequence, then of
+    /// its reference, and `gradient` is the multiplier of the pooled result. Without dropout.
+    ///
+    /// # Panics
+    ///
+    /// As [`tail_forward`].
+    tail::tail_rescale(
+        isa: Isa => Isa,
+        tail: &Tail<'_, T> => &Tail<'_, Self>,
+        shape: Shape => Shape,
+        y: [Rows<'_, T>; 2] => [Rows<'_, Self>; 2],
+        skip: Option<[Rows<'_, T>; 2]> => Option<[Rows<'_, Self>; 2]>,
+        gradient: Rows<'_, T> => Rows<'_, Self>,
+        skip_gradient: Option<RowsMut<'_, T>> => Option<RowsMut<'_, Self>>,
+        out: RowsMut<'_, T> => RowsMut<'_, Self>,
+    );
+
     /// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row stride of `y` is `y_pitch`.
     ///
     /// # Panics

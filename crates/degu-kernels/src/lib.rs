@@ -24,7 +24,7 @@
 //! | `isa`, `simd`, `element` | instruction sets, vectors, f32 and f64 |
 //! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers |
 //! | `lookup` | the first layer on base codes |
-//! | `tail` | batch norm, skip, activation, dropout, pooling: forward and backward |
+//! | `tail` | batch norm, skip, activation, dropout, pooling: forward, backward, rescale rule |
 //! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
 //! | `activation`, `math`, `dropout`, `adam` | what their names say |
 #![expect(
@@ -56,7 +56,7 @@ pub use columns::Moments;
 pub use compiled::{
     adam, add_moments, add_part, add_rows, apply_activation, apply_dropout, column_sums,
     conv_forward, conv_weight_gradient, lookup_forward, lookup_weight_gradient, tail_backward,
-    tail_forward, tail_sums,
+    tail_forward, tail_rescale, tail_sums,
 };
 pub use conv::{Start, Window};
 pub use dropout::DropoutMask;

@@ -11,13 +11,16 @@
 //! | [`store`], [`init`], [`mod@array`] | parameters by name, their initial values, their files |
 //! | [`loss`], [`columns`] | losses with masks; raw outputs as columns of tasks |
 //! | [`optim`], [`schedule`], [`clip`] | Adam, AdamW, SGD; learning rates; norm clipping |
+//! | [`explain`], [`ensemble`] | attribution by the fused engine; several networks as one predictor |
 //! | [`gradcheck`] | finite differences for tests |
 
 pub mod array;
 pub mod clip;
 pub mod columns;
 pub mod engine;
+pub mod ensemble;
 pub mod error;
+pub mod explain;
 pub mod gradcheck;
 pub mod init;
 pub mod loss;
@@ -29,7 +32,9 @@ pub mod schedule;
 pub mod store;
 
 pub use array::{Array, Values};
+pub use ensemble::Ensemble;
 pub use error::{Differences, Error, Result};
+pub use explain::Explainer;
 pub use model::Model;
 pub use network::GraphNetwork;
 pub use store::ParamStore;

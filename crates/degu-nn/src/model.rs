@@ -1,6 +1,6 @@
 //! A network with its last dense layer and its head.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use degu_core::{
     Architecture, Ctx, Error, Head, Mode, ModelIo, Network, Params, Prediction, Predictor, Result,
     Seed, Sequences,
@@ -20,6 +20,8 @@ pub struct Model {
     head: Box<dyn Head>,
     graph: Option<Graph>,
     samples: Seed,
+    length: usize,
+    dtype: DType,
 }
 
 impl std::fmt::Debug for Model {
@@ -77,6 +79,8 @@ impl Model {
             head,
             graph,
             samples: Seed::root(0).child("samples"),
+            length: io.length,
+            dtype: params.dtype(),
         })
     }
 
@@ -177,5 +181,13 @@ impl Predictor for Model {
         }
         let raw = self.raw(x, ctx)?;
         self.head.predict(&raw, ctx)
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn length(&self) -> Option<usize> {
+        Some(self.length)
     }
 }

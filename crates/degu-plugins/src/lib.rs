@@ -10,6 +10,8 @@ use degu_arch_residualbind as _;
 
 // Attribution.
 use degu_attr_gradient as _;
+use degu_attr_perturbation as _;
+use degu_attr_reference as _;
 
 // Augmentations and shifts.
 use degu_aug_evoaug as _;

@@ -318,3 +318,5 @@ degu_core::register!(Calibrator "cqr", CqrConfig, revision = 1,
 
 #[cfg(test)]
 mod tests;
+
+degu_core::document!("lib.rs");

@@ -258,3 +258,5 @@ mod tests {
         assert!(error.to_string().contains("folds"), "{error}");
     }
 }
+
+degu_core::document!("lib.rs");

@@ -315,3 +315,5 @@ impl Calibration for Fitted {
 degu_core::register!(Calibrator "mondrian", MondrianConfig, revision = 1,
     "conformal intervals that hold within groups of activity, GC content or category",
     cite = "doi:10.1007/b106715");
+
+degu_core::document!("lib.rs");

@@ -33,3 +33,5 @@ mod source;
 pub use isotonic::IsotonicConfig;
 pub use scaling::{Factors, VarianceScalingConfig};
 pub use source::Source;
+
+degu_core::document!("lib.rs");

@@ -99,3 +99,5 @@ impl Calibrator for WeightedConfig {
 degu_core::register!(Calibrator "weighted-conformal", WeightedConfig, revision = 1,
     "conformal intervals for sequences that differ from the calibration set, by estimated density ratios",
     cite = "arXiv:1904.06019");
+
+degu_core::document!("lib.rs");

@@ -158,3 +158,5 @@ impl Head for Bound {
 degu_core::register!(UncertaintyHead "evidential", Evidential, revision = 1,
     "mean, epistemic and aleatoric spread by the evidence of a normal-inverse-gamma law",
     cite = "arXiv:1910.02600");
+
+degu_core::document!("lib.rs");

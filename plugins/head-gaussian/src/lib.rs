@@ -40,3 +40,5 @@ mod normal;
 pub use gaussian::Gaussian;
 pub use mc_dropout::{Aleatoric, McDropout};
 pub use normal::Output;
+
+degu_core::document!("lib.rs");

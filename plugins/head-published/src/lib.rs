@@ -32,3 +32,5 @@ mod min1;
 
 pub use broadcast::HeteroscedasticBroadcast;
 pub use min1::GaussianLogvarMin1;
+
+degu_core::document!("lib.rs");

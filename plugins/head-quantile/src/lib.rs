@@ -32,3 +32,5 @@ pub use config::{Aleatoric, Crossing, Quantile};
 degu_core::register!(UncertaintyHead "quantile", Quantile, revision = 1,
     "quantiles by the pinball loss, which do not cross",
     cite = "arXiv:1905.03222");
+
+degu_core::document!("lib.rs");

@@ -214,3 +214,5 @@ impl Head for Bound {
 degu_core::register!(UncertaintyHead "replicate", Replicate, revision = 1,
     "mean and standard deviation between replicates, masked where one is missing",
     cite = "doi:10.1101/2024.11.13.623485");
+
+degu_core::document!("lib.rs");

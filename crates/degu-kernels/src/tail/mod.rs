@@ -1,5 +1,5 @@
 //! What follows a linear layer, in one pass: batch norm as scale and shift, a skip connection, activation, dropout, pooling and
-//! a second dropout; and the two backward passes of the same.
+//! a second dropout; the two backward passes of the same; and that of the rescale rule.
 //!
 //! Nothing between the linear layer's output and the pooled result is stored: the backward passes compute it again. The winner
 //! of a maximum is decided by the same arithmetic each time, and the first of tied rows gets the gradient.
@@ -7,11 +7,13 @@
 mod backward;
 mod common;
 mod forward;
+mod rescale;
 mod sums;
 
 pub(crate) use backward::tail_backward;
 pub(crate) use common::by_channels;
 pub(crate) use forward::tail_forward;
+pub(crate) use rescale::tail_rescale;
 pub(crate) use sums::tail_sums;
 
 use crate::activation::Activation;

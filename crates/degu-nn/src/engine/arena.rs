@@ -152,6 +152,15 @@ pub(super) struct Partials {
 }
 
 impl Partials {
+    /// Of a plan whose tensors get no gradients.
+    pub(super) fn none(plan: &Plan) -> Self {
+        Self {
+            weight: vec![None; plan.blocks.len()],
+            bias: vec![None; plan.blocks.len()],
+            ..Self::default()
+        }
+    }
+
     pub(super) fn new(plan: &Plan) -> Self {
         let mut all = Self::default();
         for block in &plan.blocks {

@@ -51,7 +51,7 @@ impl Pass<'_> {
     }
 
     /// The gradient of a block's result from the row on that linear row `first` is pooled into.
-    fn output_gradient<'b>(
+    pub(super) fn output_gradient<'b>(
         &self,
         arena: &'b Arena,
         b: usize,

@@ -82,10 +82,10 @@ pub(super) fn run(pass: &Pass<'_>, arena: &mut Arena, ops: &[Op]) {
     }
 }
 
-/// Predicts on one chunk: every block in turn, the linear outputs in scratch only.
-pub(super) fn infer(pass: &Pass<'_>, arena: &mut Arena) {
-    let blocks = &pass.plan.blocks;
-    let mut b = 0;
+/// Predicts on one chunk: every block of `range` in turn, the linear outputs in scratch only.
+pub(super) fn infer(pass: &Pass<'_>, arena: &mut Arena, range: std::ops::Range<usize>) {
+    let blocks = &pass.plan.blocks[..range.end];
+    let mut b = range.start;
     while b < blocks.len() {
         if blocks[b].stacked() {
             let mut scratch = take(&mut arena.scratch);
@@ -158,7 +158,7 @@ impl Pass<'_> {
     }
 
     /// Rows `first .. first + rows` of the linear output to the block's result.
-    fn finish(
+    pub(super) fn finish(
         &self,
         arena: &mut Arena,
         b: usize,

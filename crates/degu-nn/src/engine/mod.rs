@@ -40,6 +40,7 @@ mod optimizer;
 mod pass;
 mod plan;
 mod predict;
+mod probe;
 mod saliency;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ mod train;
 pub use degu_kernels::{AdamStep, Isa};
 pub use error::EngineError;
 pub use layout::TensorSpec;
+pub use probe::{Edit, PairMultipliers, Probe, Slopes};
 
 use arena::{Arena, Partials};
 use degu_core::graph::Graph;

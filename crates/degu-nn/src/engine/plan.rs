@@ -144,6 +144,12 @@ impl Block {
         (self.front + self.rows + self.back) * self.channels
     }
 
+    /// First value of sequence `n` after the halo: in a buffer of all sequences if the block is stacked, of one if it is not.
+    pub(super) fn halo(&self, n: usize) -> usize {
+        let n = if self.stacked() { n } else { 0 };
+        n * self.stride() + self.front * self.channels
+    }
+
     /// Rows of a band of a look-up layer that stays in the first-level cache: whole pooling windows.
     pub(super) fn band(&self) -> usize {
         const VALUES: usize = 6144;

@@ -7,7 +7,7 @@ use super::{Engine, EngineError, Result};
 use std::mem::take;
 
 /// Sequences that one worker predicts at a time.
-const TILE: usize = 32;
+pub(super) const TILE: usize = 32;
 
 impl Engine {
     /// Predicts any number of sequences.
@@ -108,7 +108,7 @@ impl Engine {
 }
 
 /// Predicts one worker's sequences, tile by tile.
-fn predict_share(
+pub(super) fn predict_share(
     pass: Pass<'_>,
     arena: &mut Arena,
     codes: &[u8],
@@ -126,7 +126,7 @@ fn predict_share(
             masks,
             ..pass
         };
-        forward::infer(&pass, arena);
+        forward::infer(&pass, arena, 0..pass.plan.blocks.len());
         pass.outputs(arena, out);
     }
 }

@@ -70,7 +70,7 @@ impl Engine {
 }
 
 /// The forward pass without statistics.
-fn evaluation(plan: &super::plan::Plan) -> Vec<Op> {
+pub(super) fn evaluation(plan: &super::plan::Plan) -> Vec<Op> {
     let all = forward::phases(plan).into_iter().flat_map(|(ops, _)| ops);
     all.filter(|op| !matches!(op, Op::Moments(_))).collect()
 }

@@ -8,73 +8,16 @@ use std::{
 use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{
     Ctx, Mode, ModelIo, Network, OutputKind, Seed, Sequences,
-    graph::{Activation, Graph, InitRule, Layer, NormStyle, Padding, Pool},
+    graph::{Graph, Layer, NormStyle, Pool},
 };
 use degu_nn::{GraphNetwork, ParamStore};
 use serde_json::Value;
 
 use crate::common::{difference, largest};
+use crate::golden_model::layers;
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
-}
-
-/// The layers of a node list; a sum with an earlier node closes a residual block.
-fn layers(nodes: &[Value], shapes: &Value) -> Vec<Layer> {
-    let text = |v: &Value| v.as_str().unwrap().to_owned();
-    let mut done: Vec<(String, Layer)> = Vec::new();
-    for node in nodes {
-        let (name, op, p) = (text(&node["name"]), text(&node["op"]), &node["params"]);
-        let size = |key: &str| p[key].as_u64().unwrap() as usize;
-        let width = || {
-            shapes[&name]
-                .as_array()
-                .unwrap()
-                .last()
-                .unwrap()
-                .as_u64()
-                .unwrap() as usize
-        };
-        let pool = || Pool {
-            size: size("size"),
-            stride: size("stride"),
-        };
-        let graph = Graph::new(NormStyle::Keras);
-        let graph = match op.as_str() {
-            "conv" => graph.conv_with(&name, width(), size("kernel"), |c| {
-                c.dilation = size("dilation");
-                c.bias = p["bias"].as_bool().unwrap();
-                c.padding = if p["padding"] == "same" {
-                    Padding::Same
-                } else {
-                    Padding::Valid
-                };
-                c.init = InitRule::GlorotUniform;
-            }),
-            "dense" => graph.dense(&name, width()),
-            "batch_norm" => {
-                assert!((p["eps"].as_f64().unwrap() - 1e-3).abs() < 1e-15);
-                graph.batch_norm(&name)
-            }
-            "relu" => graph.relu(),
-            "silu" => graph.silu(),
-            "sigmoid" => graph.activation(Activation::Sigmoid),
-            "softmax_channels" => graph.activation(Activation::Softmax),
-            "max_pool" => graph.layer(Layer::MaxPool(pool())),
-            "avg_pool" => graph.layer(Layer::AvgPool(pool())),
-            "flatten" => graph.flatten(),
-            "global_mean" => graph.global_mean(),
-            "add" => {
-                let from = text(&node["inputs"][0]);
-                let at = done.iter().position(|(n, _)| *n == from).unwrap();
-                let body = done.split_off(at + 1).into_iter().map(|(_, l)| l).collect();
-                graph.layer(Layer::Residual(body))
-            }
-            other => panic!("unknown operation {other}"),
-        };
-        done.extend(graph.layers.into_iter().map(|l| (name.clone(), l)));
-    }
-    done.into_iter().map(|(_, l)| l).collect()
 }
 
 fn network(
@@ -145,7 +88,17 @@ fn check(folder: &Path, name: &str, tolerance: f64) {
     };
     let (codes, references) = (array("sequences"), array("references"));
     let (n, k, length) = references.dims3().unwrap();
-    let layers = layers(file["nodes"].as_array().unwrap(), &file["node_shapes"]);
+    let shapes = &file["node_shapes"];
+    let width = |name: &str| {
+        shapes[name]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()
+            .as_u64()
+            .unwrap() as usize
+    };
+    let layers = layers(file["nodes"].as_array().unwrap(), &width);
     let network = network(layers, length, |layer, part| {
         let part = match part {
             "weight" if arrays.contains_key(&format!("w.{layer}.gamma")) => "gamma",
@@ -193,19 +146,10 @@ fn check(folder: &Path, name: &str, tolerance: f64) {
 }
 
 #[test]
-fn channel_softmax() {
+fn small_networks() {
     check(&data(), "channel_softmax", 1e-7);
-}
-
-#[test]
-fn shared_networks() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/attribution");
-    if !folder.exists() {
-        println!("skipped: {} is not there", folder.display());
-        return;
-    }
-    check(&folder, "deepstarr_small", 1e-9);
-    check(&folder, "residual_silu", 1e-9);
+    check(&data(), "deepstarr_small", 1e-9);
+    check(&data(), "residual_silu", 1e-9);
 }
 
 #[test]

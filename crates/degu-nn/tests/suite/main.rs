@@ -4,6 +4,8 @@
 mod candle_defects;
 mod common;
 mod engines;
+#[expect(dead_code, reason = "models are for the tests of the bundle")]
+mod golden_model;
 mod goldens;
 mod gradients;
 mod loss_gradients;
@@ -11,6 +13,7 @@ mod losses;
 mod models;
 mod networks;
 mod optimizers;
+mod probe;
 mod rescale;
 mod rules;
 mod samples;

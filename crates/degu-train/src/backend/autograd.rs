@@ -1,14 +1,17 @@
 //! Training with candle's autograd: any network, any device.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Architecture, Ctx, Head, Mode, ModelIo, Prediction, Predictor, Seed, Sequences, Targets,
-    graph::Graph,
+    Architecture, Ctx, Head, Mode, ModelIo, Multipliers, Prediction, Predictor, Seed, Sequences,
+    Substitution, Target, Targets, explain, graph::Graph,
 };
 use degu_nn::{
-    Model, ParamStore,
+    Explainer, Model, ParamStore,
     clip::clip_global_norm,
     optim::{Optimizer, OptimizerState, gradients},
 };
@@ -27,6 +30,9 @@ pub struct Autograd {
     restored: OptimizerState,
     length: usize,
     device: Device,
+    /// The network as the fused engine explains it, made of the weights of the moment when it is first asked; `None` where it does
+    /// not cover the network.
+    explainer: OnceLock<Option<Explainer>>,
 }
 
 impl Autograd {
@@ -51,7 +57,24 @@ impl Autograd {
             restored: OptimizerState::default(),
             length: io.length,
             device: device.clone(),
+            explainer: OnceLock::new(),
         })
+    }
+
+    /// The fused engine for attribution, where it covers the network: f32 on the CPU.
+    fn explainer(&self) -> Option<&Explainer> {
+        let make = || {
+            let graph = self.graph().filter(|_| self.device.is_cpu())?;
+            let tensors = self.store.values_f32().ok()?;
+            match Explainer::new(&graph, self.length, &tensors) {
+                Ok(explainer) => Some(explainer).filter(|e| e.serves(self.model.head())),
+                Err(error) => {
+                    tracing::info!(%error, "the fused engine does not cover this network; explaining it with autograd");
+                    None
+                }
+            }
+        };
+        self.explainer.get_or_init(make).as_ref()
     }
 
     /// The description of the whole network, head included.
@@ -105,6 +128,55 @@ impl Predictor for Autograd {
     fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> degu_core::Result<Prediction> {
         self.model.forward(x, ctx)
     }
+
+    fn length(&self) -> Option<usize> {
+        Some(self.length)
+    }
+
+    fn values(&self, codes: &Tensor, targets: &[Target]) -> degu_core::Result<Vec<Vec<f64>>> {
+        let Some(explainer) = self.explainer() else {
+            return explain::values(self, codes, targets);
+        };
+        let (n, _) = explain::check_codes(self, codes)?;
+        let codes = codes.flatten_all()?.to_vec1::<u8>()?;
+        explainer.values(self.model.head(), &codes, n, targets)
+    }
+
+    fn gradients(&self, x: &Sequences, targets: &[Target]) -> degu_core::Result<Vec<Tensor>> {
+        let (Some(explainer), Sequences::Codes(codes)) = (self.explainer(), x) else {
+            return explain::gradients(self, x, targets);
+        };
+        let (n, _) = explain::check_codes(self, codes)?;
+        let codes = codes.flatten_all()?.to_vec1::<u8>()?;
+        explainer.gradients(self.model.head(), &codes, n, targets)
+    }
+
+    fn rescale(
+        &self,
+        codes: &Tensor,
+        references: &Tensor,
+        targets: &[Target],
+    ) -> degu_core::Result<Vec<Multipliers>> {
+        let Some(explainer) = self.explainer() else {
+            return explain::rescale(self, codes, references, targets);
+        };
+        let (n, length) = explain::check_codes(self, codes)?;
+        let k = explain::check_references(references, n, length)?;
+        let codes = codes.flatten_all()?.to_vec1::<u8>()?;
+        let references = references.flatten_all()?.to_vec1::<u8>()?;
+        explainer.rescale(self.model.head(), &codes, n, (&references, k), targets)
+    }
+
+    fn substitutions(
+        &self,
+        codes: &[u8],
+        edits: &[Substitution],
+        targets: &[Target],
+    ) -> degu_core::Result<Option<Vec<Vec<f64>>>> {
+        self.explainer()
+            .map(|e| e.substitutions(self.model.head(), codes, edits, targets))
+            .transpose()
+    }
 }
 
 impl Backend for Autograd {
@@ -124,6 +196,7 @@ impl Backend for Autograd {
         step: u64,
         update: &Update,
     ) -> Result<f64> {
+        self.explainer.take();
         let x = self.sequences(batch)?;
         let mut ctx = Ctx::new(Mode::Train {
             dropout: *dropout,
@@ -190,6 +263,7 @@ impl Backend for Autograd {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
+        self.explainer.take();
         for (name, var) in self.store.tensors() {
             let (_, values) = weights.get(&name).ok_or_else(|| TrainError::File {
                 path: "weights".into(),

@@ -340,11 +340,7 @@ impl Attributor for WrongTask {
             Some(gradient) => gradient.detach(),
             None => one_hot.zeros_like()?,
         };
-        Ok(Attribution {
-            form: Form::Hypothetical,
-            values,
-            delta: None,
-        })
+        Ok(Attribution::new(Form::Hypothetical, values))
     }
 }
 degu_core::register!(Attributor "wrong-task", WrongTask, revision = 1, "gradients for tests");

@@ -1,0 +1,65 @@
+//! The gradient at the bases that the sequence has.
+
+use candle_core::Tensor;
+use degu_core::{
+    Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
+    Wanted, attribution, explain,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::corrected;
+
+/// Gradient of a predicted number times the sequence.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InputXGradient {
+    /// Subtract the mean over the four bases at each position.
+    pub gradient_correction: bool,
+}
+
+impl PluginConfig for InputXGradient {}
+
+impl Build<dyn Attributor> for InputXGradient {
+    fn build(self) -> Result<Box<dyn Attributor>> {
+        Ok(Box::new(self))
+    }
+}
+
+impl Attributor for InputXGradient {
+    fn attribute(
+        &self,
+        model: &dyn Predictor,
+        codes: &Tensor,
+        target: Target,
+        seeds: &[Seed],
+    ) -> Result<Attribution> {
+        let form = Form::Observed;
+        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
+    }
+
+    fn attribute_many(
+        &self,
+        model: &dyn Predictor,
+        codes: &Tensor,
+        wanted: &[Wanted],
+        _seeds: &[Seed],
+    ) -> Result<Vec<Attribution>> {
+        let targets = attribution::distinct_targets(wanted);
+        explain::check_codes(model, codes)?;
+        let mut maps = Vec::with_capacity(targets.len());
+        for values in model.gradients(&Sequences::codes(codes.clone())?, &targets)? {
+            let values = if self.gradient_correction {
+                corrected(&values)?
+            } else {
+                values
+            };
+            maps.push(Attribution::new(Form::Hypothetical, values));
+        }
+        attribution::arrange(wanted, &targets, &maps, codes)
+    }
+}
+
+degu_core::register!(Attributor "input-x-gradient", InputXGradient, revision = 1,
+    "gradient of a prediction times the sequence",
+    cite = "arXiv:1605.01713");
