@@ -1,15 +1,19 @@
 //! Batch norm between the passes: statistics of the batch, coefficients, gradients of gamma and beta, running statistics.
 
 use super::arena::Arena;
+use super::first;
 use super::pass::Coefficients;
 use super::plan::{Block, Norm};
-use degu_kernels::Moments;
+use degu_kernels::{CodeCounts, Moments};
 
 /// Statistics of the last training batch of one block, not yet part of the running ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch {
-    total: Moments,
+    pub(super) total: Moments,
     variance: Vec<f64>,
+    /// Counts under a first layer that works from them, and their product with its table.
+    pub(super) counts: CodeCounts,
+    pub(super) product: Vec<f64>,
 }
 
 impl Batch {
@@ -22,6 +26,8 @@ impl Batch {
         Self {
             total: Moments::new(channels),
             variance: vec![0.0; channels],
+            counts: first::counts(block),
+            product: vec![],
         }
     }
 }
@@ -57,19 +63,8 @@ impl Coefficients {
         self.shift[c] = (f64::from(beta) - mean * scale) as f32;
     }
 
-    /// From the statistics of the batch, merged in the order of chunks.
-    pub(super) fn set_batch(
-        &mut self,
-        b: usize,
-        norm: &Norm,
-        arenas: &[Arena],
-        parameters: &[f32],
-        batch: &mut Batch,
-    ) {
-        batch.total.clear();
-        for arena in arenas {
-            batch.total.merge(&arena.moments[b]);
-        }
+    /// From the statistics of the batch.
+    pub(super) fn set_batch(&mut self, norm: &Norm, parameters: &[f32], batch: &mut Batch) {
         let n = batch.total.count();
         for c in 0..self.mean.len() {
             batch.variance[c] = batch.total.m2()[c] / n;
@@ -133,6 +128,18 @@ impl Coefficients {
 }
 
 impl Batch {
+    /// Takes the statistics of the chunks, in their order.
+    pub(super) fn merge(&mut self, block: &Block, b: usize, arenas: &[Arena], parameters: &[f32]) {
+        if block.counted {
+            self.merge_counts(block, b, arenas, parameters);
+            return;
+        }
+        self.total.clear();
+        for arena in arenas {
+            self.total.merge(&arena.moments[b]);
+        }
+    }
+
     /// Rows of the batch.
     pub(super) fn count(&self) -> f64 {
         self.total.count()
