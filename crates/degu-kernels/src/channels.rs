@@ -79,7 +79,8 @@ impl<T: Element> Layer<T> {
         // SAFETY: promised by the caller.
         unsafe {
             let x = self.x.add(m * self.x_pitch);
-            let sum = row_sum!(s: S, channels, |c, PART, part| s.load_up_to::<PART>(x.add(c), part));
+            let sum =
+                row_sum!(s: S, channels, |c, PART, part| s.load_up_to::<PART>(x.add(c), part));
             let mean = s.splat(sum * share);
             let square = row_sum!(s: S, channels, |c, PART, part| {
                 let d = s.sub(s.load_up_to::<PART>(x.add(c), part), mean);

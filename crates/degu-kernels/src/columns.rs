@@ -3,7 +3,6 @@
 use crate::activation::Shape;
 use crate::element::Element;
 use crate::isa::{Isa, Kernel};
-use crate::pairs::CodeCounts;
 use crate::simd::Simd;
 use crate::tail::{Rows, RowsMut, by_channels};
 
@@ -65,22 +64,6 @@ impl Moments {
             }
             self.count = total;
         }
-    }
-
-    /// Replaces them by those of a first layer's output, from counts of base pairs.
-    ///
-    /// # Panics
-    ///
-    /// As [`CodeCounts::moments`].
-    pub fn set<T: Element>(
-        &mut self,
-        counts: &CodeCounts,
-        table: &[T],
-        bias: Option<&[T]>,
-        product: &[f64],
-    ) {
-        self.count = counts.rows() as f64;
-        counts.moments(table, bias, product, &mut self.mean, &mut self.m2);
     }
 
     /// Adds rows `[rows, channels]`. Sums are taken in the type of the values, relative to the first row.

@@ -187,7 +187,9 @@ impl CodeCounts {
     ) {
         let (c_out, n) = (mean.len(), self.rows as f64);
         assert!(
-            m2.len() == c_out && table.len() == 4 * self.taps * c_out && product.len() == table.len(),
+            m2.len() == c_out
+                && table.len() == 4 * self.taps * c_out
+                && product.len() == table.len(),
             "a mean and a sum of squares per channel"
         );
         mean.fill(0.0);

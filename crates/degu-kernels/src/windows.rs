@@ -9,7 +9,10 @@ use crate::tail::{Pool, Rows, RowsMut, by_channels};
 
 /// Windows over `rows`: as many as fit.
 fn count(rows: usize, size: usize, stride: usize) -> usize {
-    assert!(size > 0 && stride > 0, "windows of {size} rows, {stride} apart");
+    assert!(
+        size > 0 && stride > 0,
+        "windows of {size} rows, {stride} apart"
+    );
     if rows < size {
         0
     } else {

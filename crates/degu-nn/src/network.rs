@@ -67,7 +67,14 @@ impl Network for GraphNetwork {
     }
 
     fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> Result<Tensor> {
-        let (_, length) = x.dims()?;
+        let (n, length) = x.dims()?;
+        if n == 0 {
+            return Err(Error::Shape {
+                name: "sequences",
+                expected: "[N, L] or [N, L, 4] with N at least 1",
+                got: vec![n, length],
+            });
+        }
         if length != self.length {
             return Err(Error::Layer {
                 layer: "input".to_owned(),
@@ -310,7 +317,8 @@ impl Kind {
             Self::AvgPool(p) => ops::avg_pool(&x, *p),
             Self::Crop(c) => {
                 let length = x.dim(1)?;
-                Ok(x.narrow(1, c.left, length - c.left - c.right)?.contiguous()?)
+                Ok(x.narrow(1, c.left, length - c.left - c.right)?
+                    .contiguous()?)
             }
             Self::GlobalMean => ops::global_mean(&x),
             Self::GlobalMax => ops::global_max(&x, ctx),

@@ -131,10 +131,7 @@ pub(crate) fn lstm_forward<T: Element>(
             (z, gates.sequence),
             (cells.values, cells.sequence),
             [Some(t * cells.row), before.map(|b| b * cells.row)],
-            (
-                &mut hidden.values[t * hidden.row..],
-                hidden.sequence,
-            ),
+            (&mut hidden.values[t * hidden.row..], hidden.sequence),
         );
     }
 }
@@ -160,7 +157,10 @@ pub(crate) fn lstm_backward<T: Element>(
     if steps.sequences == 0 || steps.steps == 0 || units == 0 {
         return;
     }
-    assert_eq!(steps.steps, steps.length, "a backward pass is over all steps");
+    assert_eq!(
+        steps.steps, steps.length,
+        "a backward pass is over all steps"
+    );
     steps.check_all(units, gates, cells, hidden);
     assert!(
         carry.len() >= steps.sequences * units,
@@ -181,10 +181,7 @@ pub(crate) fn lstm_backward<T: Element>(
             (z, gates.sequence),
             (cells.values, cells.sequence),
             [Some(t * cells.row), before.map(|b| b * cells.row)],
-            (
-                &mut hidden.values[t * hidden.row..],
-                hidden.sequence,
-            ),
+            (&mut hidden.values[t * hidden.row..], hidden.sequence),
             carry,
         );
         if let Some(before) = before {

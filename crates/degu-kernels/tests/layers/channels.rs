@@ -74,12 +74,7 @@ fn norm_back<T: Element>(
 #[test]
 fn layer_norm_equals_its_definition_and_its_differences() {
     for [m, c] in SHAPES {
-        let (x, gamma, beta, dy) = (
-            noise(m * c, 1),
-            noise(c, 2),
-            noise(c, 3),
-            noise(m * c, 4),
-        );
+        let (x, gamma, beta, dy) = (noise(m * c, 1), noise(c, 2), noise(c, 3), noise(m * c, 4));
         let shape = Shape {
             rows: m,
             channels: c,

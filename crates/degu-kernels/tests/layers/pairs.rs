@@ -39,7 +39,16 @@ fn moments_and_products_equal_those_of_the_output() {
         for (n, codes) in codes.iter().enumerate() {
             if n == 1 { &mut other } else { &mut counts }.add(codes, window);
             let mut out = vec![0.0; rows * c_out];
-            lookup_forward(Isa::PORTABLE, &table, c_out, codes, window, None, &mut out, c_out);
+            lookup_forward(
+                Isa::PORTABLE,
+                &table,
+                c_out,
+                codes,
+                window,
+                None,
+                &mut out,
+                c_out,
+            );
             for m in 0..rows {
                 for t in 0..taps {
                     let at = (m * stride + t * dilation).checked_sub(left);
@@ -63,7 +72,12 @@ fn moments_and_products_equal_those_of_the_output() {
         let (mut mean, mut m2) = (vec![0.0; c_out], vec![0.0; c_out]);
         counts.moments(&table, Some(&bias), &product, &mut mean, &mut m2);
         for o in 0..c_out {
-            let values: Vec<f64> = y.iter().skip(o).step_by(c_out).map(|v| v + bias[o]).collect();
+            let values: Vec<f64> = y
+                .iter()
+                .skip(o)
+                .step_by(c_out)
+                .map(|v| v + bias[o])
+                .collect();
             let want = values.iter().sum::<f64>() / n as f64;
             let square: f64 = values.iter().map(|v| (v - want).powi(2)).sum();
             assert!((mean[o] - want).abs() < 1e-12, "mean {} {want}", mean[o]);

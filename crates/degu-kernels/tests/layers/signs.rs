@@ -7,9 +7,15 @@ use degu_kernels::{Isa, Rows, Shape, multiply_adds, pack_signs, sign_words, unpa
 fn signs_come_back() {
     for [rows, channels] in [[1, 1], [3, 4], [2, 15], [3, 16], [4, 17], [2, 40]] {
         let shape = Shape { rows, channels };
-        let mut x: Vec<f32> = noise(rows * channels, 1).iter().map(|v| *v as f32).collect();
+        let mut x: Vec<f32> = noise(rows * channels, 1)
+            .iter()
+            .map(|v| *v as f32)
+            .collect();
         x[0] = 0.0;
-        let skip: Vec<f32> = noise(rows * channels, 2).iter().map(|v| *v as f32).collect();
+        let skip: Vec<f32> = noise(rows * channels, 2)
+            .iter()
+            .map(|v| *v as f32)
+            .collect();
         let mut all: Vec<Vec<u16>> = vec![];
         for isa in Isa::available() {
             for with_skip in [false, true] {
@@ -37,7 +43,10 @@ fn signs_come_back() {
                 }
             }
         }
-        assert!(all.windows(2).all(|w| w[0] == w[1]), "one layout for every set");
+        assert!(
+            all.windows(2).all(|w| w[0] == w[1]),
+            "one layout for every set"
+        );
     }
 }
 

@@ -103,7 +103,10 @@ fn windows_equal_their_definition() {
                             accumulate,
                         },
                     );
-                    let want: Vec<f64> = dx.iter().map(|v| v + f64::from(u8::from(accumulate))).collect();
+                    let want: Vec<f64> = dx
+                        .iter()
+                        .map(|v| v + f64::from(u8::from(accumulate)))
+                        .collect();
                     close(&what, &got, &want, 1e-6);
                 }
             }
@@ -138,6 +141,9 @@ fn the_first_of_tied_rows_gets_the_gradient() {
                 accumulate: false,
             },
         );
-        assert_eq!(dx.map(f32::to_bits), [1.0f32, 0.0, 10.0, 0.0, 0.0].map(f32::to_bits));
+        assert_eq!(
+            dx.map(f32::to_bits),
+            [1.0f32, 0.0, 10.0, 0.0, 0.0].map(f32::to_bits)
+        );
     }
 }

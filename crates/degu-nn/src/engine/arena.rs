@@ -66,7 +66,11 @@ impl Arena {
                 .map(|b| vec![0.0; if b.kept() { b.stride() * capacity } else { 0 }])
                 .collect(),
             line: vec![0.0; plan.blocks.iter().map(Block::line).max().unwrap_or(0)],
-            signs: plan.blocks.iter().map(|b| vec![0; b.signs() * capacity]).collect(),
+            signs: plan
+                .blocks
+                .iter()
+                .map(|b| vec![0; b.signs() * capacity])
+                .collect(),
             special: plan
                 .blocks
                 .iter()

@@ -1,11 +1,11 @@
 //! From a graph to blocks.
 
 use super::error::EngineError;
-use super::layout::Layout;
+use super::first;
 use super::keep::{self, Keep};
+use super::layout::Layout;
 use super::plan::{Block, Drop, Linear, Norm, Plan, Root, Source, Value, Weights};
 use super::special::{BiLstm, Groups, Special};
-use super::first;
 use degu_core::graph::{self, Graph, Layer};
 use degu_kernels::{Activation, Pool};
 

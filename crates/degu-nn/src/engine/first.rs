@@ -11,7 +11,7 @@ use super::norm::Batch;
 use super::pass::{Coefficients, Pass};
 use super::plan::{Block, Linear, Plan, Weights};
 use degu_kernels::{
-    CodeCounts, RowsMut, Rows, Shape, column_sums, lookup_weight_gradient, tail_backward,
+    CodeCounts, Rows, RowsMut, Shape, column_sums, lookup_weight_gradient, tail_backward,
 };
 use std::mem::take;
 
@@ -127,7 +127,15 @@ impl Batch {
         let weights = &parameters[w.weight.clone()];
         let bias = w.bias.clone().map(|r| &parameters[r]);
         self.counts.product(weights, w.c_out, &mut self.product);
-        self.total.set(&self.counts, weights, bias, &self.product);
+        let Self {
+            counts,
+            product,
+            mean,
+            variance,
+            ..
+        } = self;
+        // Sums of squares, which the caller divides.
+        counts.moments(weights, bias, product, mean, variance);
     }
 }
 
@@ -151,7 +159,7 @@ pub(super) fn finish(
             .bias
             .clone()
             .map_or(0.0, |r| f64::from(parameters[r.start + o]));
-        let offset = bias - batch.total.mean()[o];
+        let offset = bias - batch.mean[o];
         let sum_g: f64 = arenas.iter().map(|a| f64::from(a.sums[b][0][o])).sum();
         let of = |r: usize| w.weight.start + r * w.c_out + o;
         let along: f64 = (0..rows)

@@ -145,7 +145,11 @@ impl Pass<'_> {
         n: usize,
     ) -> (&'b [f32], usize) {
         let block = &self.plan.blocks[b];
-        let buffer = if block.kept() { &arena.y[b] } else { &arena.line };
+        let buffer = if block.kept() {
+            &arena.y[b]
+        } else {
+            &arena.line
+        };
         (buffer, block.linear_at(n))
     }
 }

@@ -208,7 +208,15 @@ impl Engine {
         }
         for (b, block) in self.plan.blocks.iter().enumerate() {
             let (norm, batch) = (&self.norms[b], &self.batches[b]);
-            first::finish(block, b, arenas, &self.parameters, norm, batch, &mut gradients);
+            first::finish(
+                block,
+                b,
+                arenas,
+                &self.parameters,
+                norm,
+                batch,
+                &mut gradients,
+            );
         }
         self.gradients = gradients;
     }

@@ -136,14 +136,7 @@ impl Pass<'_> {
         }
     }
 
-    pub(super) fn groups_back(
-        &self,
-        arena: &mut Arena,
-        b: usize,
-        g: &Groups,
-        x: &Value,
-        n: usize,
-    ) {
+    pub(super) fn groups_back(&self, arena: &mut Arena, b: usize, g: &Groups, x: &Value, n: usize) {
         let block = &self.plan.blocks[b];
         let slot = self.plan.roots[x.root].slot;
         let mut target = take(&mut arena.gradients[slot]);

@@ -80,7 +80,10 @@ impl BiLstm {
         parameters: &[f32],
         [forward, backward]: [bool; 2],
     ) {
-        let ranges = self.directions.iter().flat_map(|d| [&d.weight, &d.recurrent]);
+        let ranges = self
+            .directions
+            .iter()
+            .flat_map(|d| [&d.weight, &d.recurrent]);
         let packed = weights.forward.iter_mut().zip(&mut weights.backward);
         for (range, (there, back)) in ranges.zip(packed) {
             let values = &parameters[range.clone()];
@@ -128,7 +131,11 @@ impl Pass<'_> {
         let mut buffers = take(&mut arena.special[b]);
         let weights = &self.weights[b].special.forward;
         // Rows of gates and cells are those of both directions, or of the one at hand.
-        let (sides, steps) = if keep { (2, length) } else { (1, STRETCH.min(length)) };
+        let (sides, steps) = if keep {
+            (2, length)
+        } else {
+            (1, STRETCH.min(length))
+        };
         let row = sides * 4 * units;
         for (side, direction) in l.directions.iter().enumerate() {
             let reversed = side == 1;

@@ -96,11 +96,13 @@ fn groups_of_every_kind() {
         .silu();
     let graph = grouped(graph, "pairs", 6, 4, 3).relu().conv("wide", 20, 1);
     // Two groups of ten: products of their own; then groups that widen, dilated and without padding.
-    let graph = grouped(graph, "halves", 20, 3, 2).relu().conv_with("fan", 8, 2, |c| {
-        c.groups = 4;
-        c.dilation = 3;
-        c.padding = Padding::Valid;
-    });
+    let graph = grouped(graph, "halves", 20, 3, 2)
+        .relu()
+        .conv_with("fan", 8, 2, |c| {
+            c.groups = 4;
+            c.dilation = 3;
+            c.padding = Padding::Valid;
+        });
     let graph = graph
         .residual(|g| grouped(g, "inner", 8, 5, 4).relu())
         .global_mean()
@@ -112,7 +114,8 @@ fn groups_of_every_kind() {
 fn pools_that_overlap_or_leave_gaps() {
     let pool = |size, stride| Pool { size, stride };
     let graph = torch()
-        .conv("a", 5, 3)
+        // Wide enough that no two rows of a window are equal: ties would be kinks of the input gradient.
+        .conv("a", 5, 9)
         .batch_norm("norm1")
         .relu()
         .layer(Layer::MaxPool(pool(3, 2)))
@@ -149,7 +152,12 @@ fn a_profile_and_its_total() {
 fn signs_of_a_sum_with_a_skip_connection() {
     let graph = torch()
         .conv("stem", 5, 3)
-        .residual(|g| g.conv("a", 7, 3).relu().dropout("drop1", 0.2).conv("b", 5, 5))
+        .residual(|g| {
+            g.conv("a", 7, 3)
+                .relu()
+                .dropout("drop1", 0.2)
+                .conv("b", 5, 5)
+        })
         .relu()
         .dropout("drop2", 0.3)
         .residual(|g| g.conv("c", 5, 3))

@@ -31,7 +31,10 @@ fn numbers_that_are_not_finite_are_named() {
         .load("head.weight", &[0.0, 1.0, f32::NAN, 2.0])
         .unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("`head.weight`") && text.contains("index 2"), "{text}");
+    assert!(
+        text.contains("`head.weight`") && text.contains("index 2"),
+        "{text}"
+    );
     engine.forward_train(&[0; 18], 2, DropoutSeed(0)).unwrap();
     let error = engine.backward(&[0.0, f32::INFINITY]).unwrap_err();
     assert!(
@@ -51,9 +54,19 @@ fn sequences_that_are_too_short_name_the_layer_and_the_rule() {
             c.padding = Padding::Valid;
         })
         .global_mean();
-    let cropped = Graph::new(NormStyle::Torch).conv("a", 4, 3).crop(6, 6).global_mean();
-    let pooled = Graph::new(NormStyle::Torch).conv("a", 4, 3).max_pool(13).global_mean();
-    for (graph, layer) in [(valid, "wide"), (cropped, "crop 6 6"), (pooled, "max_pool 13")] {
+    let cropped = Graph::new(NormStyle::Torch)
+        .conv("a", 4, 3)
+        .crop(6, 6)
+        .global_mean();
+    let pooled = Graph::new(NormStyle::Torch)
+        .conv("a", 4, 3)
+        .max_pool(13)
+        .global_mean();
+    for (graph, layer) in [
+        (valid, "wide"),
+        (cropped, "crop 6 6"),
+        (pooled, "max_pool 13"),
+    ] {
         let error = Engine::new(&graph, 12, 4, 1).unwrap_err();
         assert!(matches!(error, EngineError::Graph(_)), "{error}");
         let text = error.to_string();
@@ -110,15 +123,15 @@ fn training_stays_within_its_memory() {
     let size = bytes(&bpnet, 2114, 64) as f64 / 1e6;
     assert!(size < 440.0, "BPNet: {size:.0} MB");
 
-    let deepstarr = [(256, 7), (60, 3), (60, 5), (120, 3)].iter().enumerate().fold(
-        Graph::new(NormStyle::Keras),
-        |g, (i, (filters, width))| {
+    let deepstarr = [(256, 7), (60, 3), (60, 5), (120, 3)]
+        .iter()
+        .enumerate()
+        .fold(Graph::new(NormStyle::Keras), |g, (i, (filters, width))| {
             g.conv(&format!("conv{i}"), *filters, *width)
                 .batch_norm(&format!("norm{i}"))
                 .relu()
                 .max_pool(2)
-        },
-    );
+        });
     let deepstarr = deepstarr.flatten().dense("d1", 256).batch_norm("n5").relu();
     let size = bytes(&deepstarr.dense("head", 2), 249, 128) as f64 / 1e6;
     assert!(size < 100.0, "DeepSTARR: {size:.0} MB");
