@@ -12,40 +12,40 @@ struct Step<T> {
     sequences: usize,
     units: usize,
     gates: *mut T,
-    gates_step: usize,
+    gates_pitch: usize,
     cells: *mut T,
     before: *const T,
-    cells_step: usize,
+    cells_pitch: usize,
     hidden: *mut T,
-    hidden_step: usize,
+    hidden_pitch: usize,
 }
 
 impl<T: Element> Step<T> {
     /// The caller has checked that every buffer holds its rows ([`super::LstmSteps`]).
     fn new(
         [sequences, units]: [usize; 2],
-        (gates, gates_step): (&mut [T], usize),
-        (cells, cells_step): (&mut [T], usize),
+        (gates, gates_pitch): (&mut [T], usize),
+        (cells, cells_pitch): (&mut [T], usize),
         [at, before]: [Option<usize>; 2],
-        (hidden, hidden_step): (&mut [T], usize),
+        (hidden, hidden_pitch): (&mut [T], usize),
     ) -> Self {
         let reach = |step: usize, width: usize| (sequences - 1) * step + width;
-        assert!(gates.len() >= reach(gates_step, 4 * units), "gates");
-        assert!(hidden.len() >= reach(hidden_step, units), "hidden");
+        assert!(gates.len() >= reach(gates_pitch, 4 * units), "gates");
+        assert!(hidden.len() >= reach(hidden_pitch, units), "hidden");
         let at = at.unwrap_or(0);
         let most = at.max(before.unwrap_or(0));
-        assert!(cells.len() >= most + reach(cells_step, units), "cells");
+        assert!(cells.len() >= most + reach(cells_pitch, units), "cells");
         let base = cells.as_mut_ptr();
         Self {
             sequences,
             units,
             gates: gates.as_mut_ptr(),
-            gates_step,
+            gates_pitch,
             cells: base.wrapping_add(at),
             before: before.map_or(std::ptr::null(), |b| base.wrapping_add(b).cast_const()),
-            cells_step,
+            cells_pitch,
             hidden: hidden.as_mut_ptr(),
-            hidden_step,
+            hidden_pitch,
         }
     }
 }
@@ -73,7 +73,7 @@ impl<T: Element> Kernel<T> for Forward<T> {
             by_channels!(S, units, |c, PART, part| {
                 // SAFETY: the four gates, the states and the outputs of sequence n have the units from `c` on, as `Step::new` checked.
                 unsafe {
-                    let z = self.0.gates.add(n * self.0.gates_step + c);
+                    let z = self.0.gates.add(n * self.0.gates_pitch + c);
                     let gate = |k: usize| s.load_up_to::<PART>(z.add(k * units).cast_const(), part);
                     let i = math::sigmoid(s, gate(0));
                     let f = math::sigmoid(s, gate(1));
@@ -81,16 +81,16 @@ impl<T: Element> Kernel<T> for Forward<T> {
                     let o = math::sigmoid(s, gate(3));
                     let mut cell = s.mul(i, g);
                     if !self.0.before.is_null() {
-                        let at = self.0.before.add(n * self.0.cells_step + c);
+                        let at = self.0.before.add(n * self.0.cells_pitch + c);
                         cell = s.fma(f, s.load_up_to::<PART>(at, part), cell);
                     }
                     for (k, v) in [i, f, g, o].into_iter().enumerate() {
                         s.store_up_to::<PART>(z.add(k * units), part, v);
                     }
-                    let at = self.0.cells.add(n * self.0.cells_step + c);
+                    let at = self.0.cells.add(n * self.0.cells_pitch + c);
                     s.store_up_to::<PART>(at, part, cell);
                     let h = s.mul(o, math::tanh(s, cell));
-                    let at = self.0.hidden.add(n * self.0.hidden_step + c);
+                    let at = self.0.hidden.add(n * self.0.hidden_pitch + c);
                     s.store_up_to::<PART>(at, part, h);
                 }
             });
@@ -130,12 +130,12 @@ impl<T: Element> Kernel<T> for Backward<T> {
             by_channels!(S, units, |c, PART, part| {
                 // SAFETY: as in the forward pass; `carry` has a value per sequence and unit.
                 unsafe {
-                    let z = step.gates.add(n * step.gates_step + c);
+                    let z = step.gates.add(n * step.gates_pitch + c);
                     let gate = |k: usize| s.load_up_to::<PART>(z.add(k * units).cast_const(), part);
                     let (i, f, g, o) = (gate(0), gate(1), gate(2), gate(3));
-                    let cell = step.cells.add(n * step.cells_step + c).cast_const();
+                    let cell = step.cells.add(n * step.cells_pitch + c).cast_const();
                     let squashed = math::tanh(s, s.load_up_to::<PART>(cell, part));
-                    let h = step.hidden.add(n * step.hidden_step + c);
+                    let h = step.hidden.add(n * step.hidden_pitch + c);
                     let dh = s.load_up_to::<PART>(h.cast_const(), part);
                     let carried = self.carry.add(n * units + c);
                     let slope = s.sub(one, s.mul(squashed, squashed));
@@ -148,7 +148,7 @@ impl<T: Element> Kernel<T> for Backward<T> {
                     let df = if step.before.is_null() {
                         s.zero()
                     } else {
-                        let at = step.before.add(n * step.cells_step + c);
+                        let at = step.before.add(n * step.cells_pitch + c);
                         logistic(s.mul(dc, s.load_up_to::<PART>(at, part)), f)
                     };
                     let dz = [

@@ -27,6 +27,15 @@ impl Groups {
         (w.c_in / self.groups, w.c_out / self.groups)
     }
 
+    fn window(&self, rows: usize, pitch: usize) -> Window {
+        Window {
+            rows,
+            pitch,
+            stride: 1,
+            dilation: self.weights.dilation,
+        }
+    }
+
     fn small(&self) -> bool {
         let (inputs, outputs) = self.sizes();
         inputs == outputs && inputs <= SMALL
@@ -88,15 +97,6 @@ impl Groups {
 }
 
 impl Pass<'_> {
-    fn group_window(&self, g: &Groups, rows: usize, pitch: usize) -> Window {
-        Window {
-            rows,
-            pitch,
-            stride: 1,
-            dilation: g.weights.dilation,
-        }
-    }
-
     /// First value that the convolution reads of sequence `n`.
     fn group_input(&self, arena: &Arena, g: &Groups, x: &Value, n: usize) -> usize {
         self.plan.at(x, n, arena.step[x.root]) - g.weights.left * self.plan.roots[x.root].cols
@@ -112,7 +112,7 @@ impl Pass<'_> {
         y: &mut [f32],
     ) {
         let block = &self.plan.blocks[b];
-        let window = self.group_window(g, block.rows, x.pitch);
+        let window = g.window(block.rows, x.pitch);
         let at = self.group_input(arena, g, x, n);
         let input = &arena.data[x.root][at..];
         let bias = g.weights.bias.clone().map(|r| &self.parameters[r]);
@@ -145,7 +145,7 @@ impl Pass<'_> {
         let (inputs, outputs) = g.sizes();
         let w = &g.weights;
         if let (true, Some(range)) = (self.trains(), &self.partials.weight[b]) {
-            let window = self.group_window(g, block.rows, x.pitch);
+            let window = g.window(block.rows, x.pitch);
             let input = &arena.data[x.root][self.group_input(arena, g, x, n)..];
             let own = &dy[from + block.front * block.channels..];
             let dw = &mut partial[range.clone()];
@@ -167,7 +167,7 @@ impl Pass<'_> {
                 }
             }
         }
-        let window = self.group_window(g, x.rows, block.channels);
+        let window = g.window(x.rows, block.channels);
         let begin = start(block.input_accumulates);
         let at = self.gradient_at(x, n);
         let weights = &self.weights[b].special;
