@@ -25,6 +25,8 @@ pub(super) struct Arena {
     pub(super) step: Vec<usize>,
     /// Outputs of the linear parts, turned into their gradients by the backward pass.
     pub(super) y: Vec<Vec<f32>>,
+    /// Whether linear outputs are left out where their signs, or less, will do.
+    pub(super) light: bool,
     /// The linear output of one sequence of a block that does not keep it, halo included.
     pub(super) line: Vec<f32>,
     /// Signs of the activation's input, of blocks that keep no more.
@@ -51,7 +53,14 @@ pub(super) struct Arena {
 
 impl Arena {
     /// Buffers to train on up to `capacity` sequences.
+    ///
+    /// Where tensors get gradients, linear outputs are left out of which the backward pass needs less ([`super::keep`]). Without any
+    /// partials the arena is for a pass with rules of its own, and keeps them all.
     pub(super) fn for_training(plan: &Plan, partials: &Partials, capacity: usize) -> Self {
+        let light = partials.len > 0;
+        let kept = |b: &Block| b.stored() && !(light && b.line() > 0);
+        let if_light = |n: usize| if light { n } else { 0 };
+        let line = plan.blocks.iter().map(Block::line).max().unwrap_or(0);
         let channels = |b: &Block| if b.norm.is_some() { b.channels } else { 0 };
         Self {
             data: plan
@@ -63,13 +72,14 @@ impl Arena {
             y: plan
                 .blocks
                 .iter()
-                .map(|b| vec![0.0; if b.kept() { b.stride() * capacity } else { 0 }])
+                .map(|b| vec![0.0; if kept(b) { b.stride() * capacity } else { 0 }])
                 .collect(),
-            line: vec![0.0; plan.blocks.iter().map(Block::line).max().unwrap_or(0)],
+            light,
+            line: vec![0.0; if_light(line)],
             signs: plan
                 .blocks
                 .iter()
-                .map(|b| vec![0; b.signs() * capacity])
+                .map(|b| vec![0; if_light(b.signs() * capacity)])
                 .collect(),
             special: plan
                 .blocks

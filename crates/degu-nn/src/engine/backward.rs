@@ -156,7 +156,7 @@ impl Pass<'_> {
                 block
                     .skip
                     .as_ref()
-                    .filter(|_| block.keep != Keep::Signs)
+                    .filter(|_| arena.keeps(block) || block.keep != Keep::Signs)
                     .map(|s| self.rows(arena, s, n, first)),
                 self.output_gradient(arena, b, n, first),
                 norm_gradient,

@@ -132,7 +132,7 @@ impl Pass<'_> {
     fn linear(&self, arena: &mut Arena, b: usize, n: usize, count: usize) {
         let block = &self.plan.blocks[b];
         let mut y = arena.take_linear(b, block);
-        let at = block.linear_at(n) + block.front * block.channels;
+        let at = arena.linear_at(block, n) + block.front * block.channels;
         self.compute(arena, b, n, count, &mut y[at..], true);
         self.note_signs(arena, b, n, &y[at..]);
         arena.put_linear(b, block, y);

@@ -36,14 +36,9 @@ pub(super) fn decide(plan: &mut Plan) {
 }
 
 impl Block {
-    /// Whether the values of the linear part's output are kept.
-    pub(super) fn kept(&self) -> bool {
-        self.stored() && self.keep == Keep::All
-    }
-
-    /// Values of the shared buffer that this block uses.
+    /// Values of the shared buffer that this block uses in a light arena.
     pub(super) fn line(&self) -> usize {
-        if self.stored() && !self.kept() {
+        if self.stored() && self.keep != Keep::All {
             self.stride()
         } else {
             0
@@ -65,17 +60,26 @@ impl Block {
             0
         }
     }
-
-    /// First value of sequence `n`, halo included, in the buffer that holds the linear part's output.
-    pub(super) fn linear_at(&self, n: usize) -> usize {
-        if self.kept() { n * self.stride() } else { 0 }
-    }
 }
 
 impl Arena {
+    /// Whether the values of a block's linear output are kept here.
+    pub(super) fn keeps(&self, block: &Block) -> bool {
+        block.stored() && (!self.light || block.keep == Keep::All)
+    }
+
+    /// First value of sequence `n`, halo included, in the buffer that holds a block's linear output.
+    pub(super) fn linear_at(&self, block: &Block, n: usize) -> usize {
+        if self.keeps(block) {
+            n * block.stride()
+        } else {
+            0
+        }
+    }
+
     /// The buffer of a block's linear output, for [`Self::put_linear`] to bring back.
     pub(super) fn take_linear(&mut self, b: usize, block: &Block) -> Vec<f32> {
-        take(if block.kept() {
+        take(if self.keeps(block) {
             &mut self.y[b]
         } else {
             &mut self.line
@@ -83,7 +87,7 @@ impl Arena {
     }
 
     pub(super) fn put_linear(&mut self, b: usize, block: &Block, y: Vec<f32>) {
-        if block.kept() {
+        if self.keeps(block) {
             self.y[b] = y;
         } else {
             self.line = y;
@@ -95,7 +99,7 @@ impl Pass<'_> {
     /// Keeps the signs of sequence `n` of a block that keeps no more; `y` is its linear output.
     pub(super) fn note_signs(&self, arena: &mut Arena, b: usize, n: usize, y: &[f32]) {
         let block = &self.plan.blocks[b];
-        if block.keep != Keep::Signs {
+        if arena.keeps(block) || block.keep != Keep::Signs {
             return;
         }
         let mut signs = take(&mut arena.signs[b]);
@@ -116,7 +120,7 @@ impl Pass<'_> {
     /// Puts values of the same derivative into the shared buffer, and zeros into its halo.
     pub(super) fn restore_line(&self, arena: &mut Arena, b: usize, n: usize) {
         let block = &self.plan.blocks[b];
-        if !block.stored() || block.kept() {
+        if !block.stored() || arena.keeps(block) {
             return;
         }
         let (from, to) = (
@@ -145,11 +149,11 @@ impl Pass<'_> {
         n: usize,
     ) -> (&'b [f32], usize) {
         let block = &self.plan.blocks[b];
-        let buffer = if block.kept() {
+        let buffer = if arena.keeps(block) {
             &arena.y[b]
         } else {
             &arena.line
         };
-        (buffer, block.linear_at(n))
+        (buffer, arena.linear_at(block, n))
     }
 }

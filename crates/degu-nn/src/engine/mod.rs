@@ -197,6 +197,15 @@ impl Engine {
         self.plan.output.rows * self.plan.output.cols
     }
 
+    /// The first layer that is neither a convolution nor a dense layer nor part of what follows them (an LSTM, a layer norm, ...): passes
+    /// with rules of their own, such as rescale rules, have to know it.
+    pub fn special_layer(&self) -> Option<&'static str> {
+        self.plan.blocks.iter().find_map(|b| match &b.linear {
+            Linear::Special(special) => Some(special.kind()),
+            _ => None,
+        })
+    }
+
     /// The kernels in use.
     pub fn isa(&self) -> Isa {
         self.isa

@@ -141,7 +141,7 @@ impl<'a> Pass<'a> {
             }
             (Linear::Conv(_) | Linear::Special(_), _) => {
                 let mut y = arena.take_linear(b, block);
-                let at = block.linear_at(n) + block.front * block.channels;
+                let at = arena.linear_at(block, n) + block.front * block.channels;
                 work(
                     arena,
                     0,

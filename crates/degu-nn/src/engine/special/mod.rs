@@ -43,6 +43,18 @@ impl Special {
         matches!(self, Self::BiLstm(_))
     }
 
+    /// What messages call it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::BiLstm(_) => "bidirectional LSTM",
+            Self::LayerNorm { .. } => "layer norm",
+            Self::Softmax => "softmax over channels",
+            Self::Groups(_) => "grouped convolution",
+            Self::Windows { .. } => "pool whose windows overlap or leave gaps",
+            Self::Crop { .. } => "crop",
+        }
+    }
+
     /// Tensors whose gradients the layer sums per chunk itself, in its own order.
     pub(super) fn tensors(&self) -> Vec<Range<usize>> {
         match self {

@@ -107,6 +107,25 @@ fn bytes(graph: &Graph, length: usize, batch: usize) -> usize {
 }
 
 #[test]
+fn an_arena_without_tensor_gradients_keeps_every_linear_output() {
+    let graph = Graph::new(NormStyle::Torch)
+        .conv("a", 4, 3)
+        .relu()
+        .conv("b", 4, 3)
+        .relu()
+        .conv("c", 2, 3);
+    let layout = Layout::new(&graph, 9).unwrap();
+    let plan = compile::compile(&graph, 9, &layout).unwrap();
+    let sizes = |partials: &Partials| -> Vec<usize> {
+        let arena = Arena::for_training(&plan, partials, 2);
+        arena.y.iter().map(Vec::len).collect()
+    };
+    // The look-up is computed again; signs of b are enough to train on, and nothing of c.
+    assert_eq!(sizes(&Partials::new(&plan)), [0, 0, 0]);
+    assert_eq!(sizes(&Partials::default()), [0, 2 * 11 * 4, 2 * 11 * 2]);
+}
+
+#[test]
 fn training_stays_within_its_memory() {
     let mut bpnet = Graph::new(NormStyle::Torch).conv("stem", 64, 21).relu();
     for i in 1..9 {
