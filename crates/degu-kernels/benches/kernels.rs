@@ -1,30 +1,49 @@
-//! Speed of the matrix kernels at the layer shapes of our networks, as a share of this core's peak of fused multiply-adds.
+//! Speed of the matrix kernels at the layer shapes of our networks, as a share of this core's peak of multiply-adds.
 //!
-//! `cargo bench -p degu-kernels` reports Gelem/s, one element being one floating-point operation; compare each line with `peak in
-//! cache`, a product whose operands never leave the first-level cache.
+//! `cargo bench -p degu-kernels` reports Gelem/s, one element being one floating-point operation, and ends with a table of GFLOP/s
+//! and shares. The peak is that of a loop in registers, measured in this process right before and after each kernel for the same
+//! instruction set, so that a clock that changes does not change the share.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use degu_kernels::{Isa, Packed, Start, Window, conv_forward, conv_weight_gradient};
-use std::hint::black_box;
+use degu_kernels::{
+    Isa, LstmSteps, Packed, Series, Start, Window, conv_forward, conv_weight_gradient,
+    lstm_forward, multiply_adds,
+};
+use std::{
+    hint::black_box,
+    io::Write,
+    time::{Duration, Instant},
+};
 
 /// (name, rows, c_in, c_out, taps, dilation)
-const LAYERS: [(&str, usize, usize, usize, usize, usize); 6] = [
+const LAYERS: [(&str, usize, usize, usize, usize, usize); 8] = [
     ("deepstarr conv2", 124, 256, 60, 3, 1),
     ("deepstarr conv3", 62, 60, 60, 5, 1),
     ("deepstarr conv4", 31, 60, 120, 3, 1),
     ("deepstarr dense1", 128, 1800, 256, 1, 1),
     ("residualbind dilated", 230, 196, 196, 3, 4),
+    ("residualbind conv2", 46, 196, 256, 7, 1),
     ("bpnet dilated", 2114, 64, 64, 3, 8),
+    ("dream-rnn core", 249, 640, 160, 15, 1),
 ];
 
+/// One line of the table: instruction set, kernel, GFLOP/s, share of the peak.
+type Line = (&'static str, String, f64, f64);
+
 fn layers(criterion: &mut Criterion) {
+    let mut lines: Vec<Line> = vec![];
     for isa in Isa::available() {
         let mut group = criterion.benchmark_group(isa.name());
         group.sample_size(20);
-        // The peak: one row of six by four tiles whose operands stay in the first-level cache.
-        peak(&mut group, isa);
+        let rounds = 20_000;
+        let (operations, _) = multiply_adds(isa, rounds);
+        group.throughput(Throughput::Elements(operations as u64));
+        group.bench_function("peak in registers", |b| {
+            b.iter(|| multiply_adds(isa, black_box(rounds)));
+        });
         for (name, rows, ci, co, taps, dilation) in LAYERS {
-            group.throughput(Throughput::Elements((2 * rows * ci * co * taps) as u64));
+            let operations = 2 * rows * ci * co * taps;
+            group.throughput(Throughput::Elements(operations as u64));
             let x = vec![0.5f32; (rows + (taps - 1) * dilation) * ci];
             let w = vec![0.25f32; taps * ci * co];
             let mut y = vec![0.0f32; rows * co];
@@ -37,48 +56,101 @@ fn layers(criterion: &mut Criterion) {
                 stride: 1,
                 dilation,
             };
-            group.bench_function(format!("{name} forward"), |b| {
-                b.iter(|| {
-                    conv_forward(&packed, black_box(&x), window, Start::Zero, &mut y, co);
-                });
-            });
-            group.bench_function(format!("{name} weight gradient"), |b| {
-                b.iter(|| {
-                    conv_weight_gradient(
-                        isa,
-                        [taps, ci, co],
-                        black_box(&x),
-                        window,
-                        &y,
-                        co,
-                        &mut dw,
-                    );
-                });
-            });
+            let mut forward = || {
+                conv_forward(&packed, black_box(&x), window, Start::Zero, &mut y, co);
+            };
+            group.bench_function(format!("{name} forward"), |b| b.iter(&mut forward));
+            lines.push(share(isa, format!("{name} forward"), operations, forward));
+            let shape = [taps, ci, co];
+            let mut gradient = || {
+                conv_weight_gradient(isa, shape, black_box(&x), window, &y, co, &mut dw);
+            };
+            group.bench_function(format!("{name} weight gradient"), |b| b.iter(&mut gradient));
+            lines.push(share(
+                isa,
+                format!("{name} weight gradient"),
+                operations,
+                gradient,
+            ));
         }
+        // Sixteen sequences: a chunk of a batch of 128.
+        let (sequences, length, units) = (16, 32, 320);
+        let operations = 2 * sequences * (length - 1) * units * 4 * units;
+        group.throughput(Throughput::Elements(operations as u64));
+        let mut packed = Packed::new(isa, 1, units, 4 * units);
+        packed.pack(&vec![0.01f32; units * 4 * units]);
+        let mut gates = vec![0.1f32; sequences * length * 4 * units];
+        let mut cells = vec![0.0f32; sequences * units];
+        let mut hidden = vec![0.0f32; sequences * length * units];
+        let mut steps = || {
+            lstm_forward(
+                &packed,
+                LstmSteps::whole(sequences, length, false),
+                &mut Series {
+                    values: black_box(&mut gates),
+                    sequence: length * 4 * units,
+                    row: 4 * units,
+                },
+                &mut Series {
+                    values: &mut cells,
+                    sequence: units,
+                    row: 0,
+                },
+                &mut Series {
+                    values: &mut hidden,
+                    sequence: length * units,
+                    row: units,
+                },
+            );
+        };
+        group.bench_function("dream-rnn recurrence", |b| b.iter(&mut steps));
+        lines.push(share(
+            isa,
+            "dream-rnn recurrence".to_owned(),
+            operations,
+            steps,
+        ));
         group.finish();
+    }
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(
+        out,
+        "| kernels | kernel | GFLOP/s | share of the peak |\n|---|---|---|---|"
+    );
+    for (isa, name, rate, share) in lines {
+        let _ = writeln!(
+            out,
+            "| {isa} | {name} | {rate:.0} | {:.0} % |",
+            100.0 * share
+        );
     }
 }
 
-/// A product so small that nothing leaves the first-level cache.
-fn peak(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>, isa: Isa) {
-    let (rows, ci, co) = (48, 64, 64);
-    let (x, w) = (vec![0.5f32; rows * ci], vec![0.25f32; ci * co]);
-    let mut y = vec![0.0f32; rows * co];
-    let mut packed = Packed::new(isa, 1, ci, co);
-    packed.pack(&w);
-    let window = Window {
-        rows,
-        pitch: ci,
-        stride: 1,
-        dilation: 1,
-    };
-    group.throughput(Throughput::Elements((2 * rows * ci * co) as u64));
-    group.bench_function("peak in cache", |b| {
-        b.iter(|| {
-            conv_forward(&packed, black_box(&x), window, Start::Zero, &mut y, co);
+/// Shortest time of `work` over at least `least`.
+fn shortest(least: Duration, mut work: impl FnMut()) -> f64 {
+    let (start, mut best) = (Instant::now(), f64::INFINITY);
+    while start.elapsed() < least {
+        let t = Instant::now();
+        work();
+        best = best.min(t.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// GFLOP/s of a kernel, and its share of the peak around it.
+fn share(isa: Isa, name: String, operations: usize, work: impl FnMut()) -> Line {
+    let peak = || {
+        let rounds = 20_000;
+        let (operations, _) = multiply_adds(isa, rounds);
+        let time = shortest(Duration::from_millis(20), || {
+            black_box(multiply_adds(isa, black_box(rounds)));
         });
-    });
+        operations / time
+    };
+    let before = peak();
+    let rate = operations as f64 / shortest(Duration::from_millis(100), work);
+    let peak = before.max(peak());
+    (isa.name(), name, rate / 1e9, rate / peak)
 }
 
 criterion_group!(benches, layers);

@@ -13,15 +13,15 @@ use crate::tail::{NormGradient, Rows, RowsMut, Tail};
 
 /// Declares a trait with one method per kernel, implements it for both types by the generic loop, and wraps it into functions.
 macro_rules! compiled {
-    ($($(#[$doc:meta])* $module:ident :: $name:ident ( $($arg:tt : $plain:ty => $own:ty),* $(,)? );)*) => {
+    ($trait:ident: $($(#[$doc:meta])* $module:ident :: $name:ident ( $($arg:tt : $plain:ty => $own:ty),* $(,)? );)*) => {
         /// The kernels of one number type.
-        pub trait Compiled: Sized {
+        pub trait $trait: Sized {
             $(#[doc(hidden)] fn $name($($arg: $own),*);)*
         }
-        impl Compiled for f32 {
+        impl $trait for f32 {
             $(fn $name($($arg: $own),*) { crate::$module::$name::<f32>($($arg),*); })*
         }
-        impl Compiled for f64 {
+        impl $trait for f64 {
             $(fn $name($($arg: $own),*) { crate::$module::$name::<f64>($($arg),*); })*
         }
         $(
@@ -32,8 +32,10 @@ macro_rules! compiled {
         )*
     };
 }
+pub(crate) use compiled;
 
 compiled! {
+    Compiled:
     /// Runs the tail on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows / pool, channels]`.
     ///
     /// # Panics

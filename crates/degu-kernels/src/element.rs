@@ -24,6 +24,7 @@ pub trait Element:
     + std::ops::Div<Output = Self>
     + std::ops::Neg<Output = Self>
     + crate::compiled::Compiled
+    + crate::layers::CompiledLayers
     + sealed::Sealed
 {
     /// The nearest value of this type.

@@ -25,6 +25,9 @@
 //! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers |
 //! | `lookup` | the first layer on base codes |
 //! | `tail` | batch norm, skip, activation, dropout, pooling: forward, backward, rescale rule |
+//! | `layers` | more public functions: LSTM, layer norm, softmax, windows of any stride, groups |
+//! | `lstm`, `channels`, `windows`, `diagonal` | the loops of these |
+//! | `signs`, `pairs`, `peak` | one bit per rectified value, base-pair counts, the peak of multiply-adds |
 //! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
 //! | `activation`, `math`, `dropout`, `adam` | what their names say |
 #![expect(
@@ -38,17 +41,25 @@
 
 mod activation;
 mod adam;
+mod channels;
 mod columns;
 mod compiled;
 mod conv;
+mod diagonal;
 mod dropout;
 mod element;
 mod isa;
+mod layers;
 mod lookup;
+mod lstm;
 mod math;
 mod pack;
+mod pairs;
+mod peak;
+mod signs;
 mod simd;
 mod tail;
+mod windows;
 
 pub use activation::{Activation, Shape};
 pub use adam::{AdamStep, sum_parts};
@@ -59,9 +70,19 @@ pub use compiled::{
     tail_forward, tail_rescale, tail_sums,
 };
 pub use conv::{Start, Window};
+pub use diagonal::Diagonals;
 pub use dropout::DropoutMask;
 pub use element::Element;
 pub use isa::{Isa, IsaError};
+pub use layers::{
+    conv_weight_gradient_columns, diagonal_forward, diagonal_weight_gradient, layer_norm_backward,
+    layer_norm_forward, lstm_backward, lstm_forward, pack_signs, pool_backward, pool_forward,
+    softmax_backward, softmax_forward, unpack_signs,
+};
 pub use lookup::CodeWindow;
+pub use lstm::{LstmSteps, Series};
 pub use pack::Packed;
+pub use pairs::CodeCounts;
+pub use peak::multiply_adds;
+pub use signs::sign_words;
 pub use tail::{NormGradient, Pool, Rows, RowsMut, Tail};

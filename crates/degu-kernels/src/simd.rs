@@ -52,6 +52,10 @@ pub(crate) trait Simd: Copy {
     fn eq(self, a: Self::V, b: Self::V) -> Self::M;
     /// `m ? a : b`.
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V;
+    /// The lanes as bits, the first lane lowest.
+    fn bits(self, m: Self::M) -> u32;
+    /// The lanes that the lowest `LANES` bits name.
+    fn mask(self, bits: u32) -> Self::M;
     fn exp(self, x: Self::V) -> Self::V;
     /// Which of the elements `first ..` a dropout layer keeps; see [`crate::dropout`].
     fn keep(self, key: [u32; 2], first: u32, threshold: u32) -> Self::M;

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use degu_core::{
     Ctx, Error, ModelIo, Network, Params, Result, Sequences,
-    graph::{Activation, Graph, Layer, ParameterSpec, Pool, Shape},
+    graph::{Activation, Crop, Graph, Layer, ParameterSpec, Pool, Shape},
 };
 
 use crate::ops::{self, BatchNormOptions, BatchNormTensors, ConvOptions, LstmTensors};
@@ -67,7 +67,14 @@ impl Network for GraphNetwork {
     }
 
     fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> Result<Tensor> {
-        let (_, length) = x.dims()?;
+        let (n, length) = x.dims()?;
+        if n == 0 {
+            return Err(Error::Shape {
+                name: "sequences",
+                expected: "[N, L] or [N, L, 4] with N at least 1",
+                got: vec![n, length],
+            });
+        }
         if length != self.length {
             return Err(Error::Layer {
                 layer: "input".to_owned(),
@@ -131,6 +138,7 @@ enum Kind {
     Activation(Activation),
     MaxPool(Pool),
     AvgPool(Pool),
+    Crop(Crop),
     GlobalMean,
     GlobalMax,
     Dropout {
@@ -214,6 +222,7 @@ impl Builder<'_, '_> {
             Layer::Activation(a) => Kind::Activation(*a),
             Layer::MaxPool(p) => Kind::MaxPool(*p),
             Layer::AvgPool(p) => Kind::AvgPool(*p),
+            Layer::Crop(c) => Kind::Crop(*c),
             Layer::GlobalMean => Kind::GlobalMean,
             Layer::GlobalMax => Kind::GlobalMax,
             Layer::Dropout(d) => Kind::Dropout {
@@ -306,6 +315,11 @@ impl Kind {
             Self::Activation(a) => ops::activation(&x, *a, ctx),
             Self::MaxPool(p) => ops::max_pool(&x, *p, ctx),
             Self::AvgPool(p) => ops::avg_pool(&x, *p),
+            Self::Crop(c) => {
+                let length = x.dim(1)?;
+                Ok(x.narrow(1, c.left, length - c.left - c.right)?
+                    .contiguous()?)
+            }
             Self::GlobalMean => ops::global_mean(&x),
             Self::GlobalMax => ops::global_max(&x, ctx),
             Self::Dropout { name, p } => ops::dropout(&x, *p, name, ctx),

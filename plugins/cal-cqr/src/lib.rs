@@ -316,7 +316,7 @@ degu_core::register!(Calibrator "cqr", CqrConfig, revision = 1,
     "the band between two predicted quantiles, moved until it holds",
     cite = "arXiv:1905.03222");
 
+degu_core::document!("lib.rs");
+
 #[cfg(test)]
 mod tests;
-
-degu_core::document!("lib.rs");

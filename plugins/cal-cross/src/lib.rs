@@ -206,6 +206,8 @@ degu_core::register!(Calibrator "cv-plus", CvPlusConfig, revision = 1,
     "intervals of an ensemble from the training rows that its members left out (CV+, jackknife+ after bootstrap)",
     cite = "doi:10.1214/20-AOS1965");
 
+degu_core::document!("lib.rs");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,5 +260,3 @@ mod tests {
         assert!(error.to_string().contains("folds"), "{error}");
     }
 }
-
-degu_core::document!("lib.rs");

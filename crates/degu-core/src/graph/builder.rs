@@ -1,7 +1,7 @@
 //! Writing a network down.
 
 use super::{
-    Activation, BatchNorm, BiLstm, Conv, Dense, Dropout, Graph, Layer, LayerNorm, NormStyle,
+    Activation, BatchNorm, BiLstm, Conv, Crop, Dense, Dropout, Graph, Layer, LayerNorm, NormStyle,
     Padding, Pool,
 };
 
@@ -100,6 +100,11 @@ impl Graph {
     /// Mean of adjacent windows.
     pub fn avg_pool(self, size: usize) -> Self {
         self.layer(Layer::AvgPool(Pool { size, stride: size }))
+    }
+
+    /// Positions `left .. L - right`.
+    pub fn crop(self, left: usize, right: usize) -> Self {
+        self.layer(Layer::Crop(Crop { left, right }))
     }
 
     /// Mean over positions.

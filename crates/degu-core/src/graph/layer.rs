@@ -108,6 +108,15 @@ pub struct Pool {
     pub stride: usize,
 }
 
+/// Positions removed at both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crop {
+    /// Positions removed before the rest.
+    pub left: usize,
+    /// Positions removed after the rest.
+    pub right: usize,
+}
+
 /// Inverted dropout. The name identifies its stream of masks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dropout {
@@ -148,6 +157,8 @@ pub enum Layer {
     MaxPool(Pool),
     /// Mean of a window.
     AvgPool(Pool),
+    /// Positions `left .. L - right`.
+    Crop(Crop),
     /// Mean over positions: `[L, C]` to `[C]`.
     GlobalMean,
     /// Maximum over positions: `[L, C]` to `[C]`.
@@ -177,6 +188,7 @@ impl Layer {
             Self::Activation(a) => format!("{a:?}").to_lowercase(),
             Self::MaxPool(p) => format!("max_pool {}", p.size),
             Self::AvgPool(p) => format!("avg_pool {}", p.size),
+            Self::Crop(c) => format!("crop {} {}", c.left, c.right),
             Self::GlobalMean => "global_mean".to_owned(),
             Self::GlobalMax => "global_max".to_owned(),
             Self::Flatten => "flatten".to_owned(),

@@ -24,7 +24,7 @@ mod shape;
 
 pub use init::{Init, InitRule, NormStyle};
 pub use layer::{
-    Activation, BatchNorm, BiLstm, Conv, Dense, Dropout, Layer, LayerNorm, Padding, Pool,
+    Activation, BatchNorm, BiLstm, Conv, Crop, Dense, Dropout, Layer, LayerNorm, Padding, Pool,
 };
 pub use shape::{ParameterSpec, Shape};
 

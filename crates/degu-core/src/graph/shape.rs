@@ -299,6 +299,16 @@ fn step(layer: &Layer, input: Shape, give: &mut dyn FnMut(ParameterSpec)) -> Res
                 channels,
             }
         }
+        Layer::Crop(c) => {
+            let (length, channels) = sequence()?;
+            let Some(length) = length.checked_sub(c.left + c.right).filter(|l| *l > 0) else {
+                return Err(fail(
+                    "the input is longer than what is cut off; use longer sequences or a smaller crop",
+                    format!("{length} positions"),
+                ));
+            };
+            Shape::Sequence { length, channels }
+        }
         Layer::GlobalMean | Layer::GlobalMax => Shape::Vector {
             features: sequence()?.1,
         },
@@ -398,6 +408,23 @@ mod tests {
         let error = graph.output(15).unwrap_err().to_string();
         assert!(
             error.contains("max_pool 4") && error.contains("3 positions"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_crop_leaves_something() {
+        let graph = Graph::new(NormStyle::Keras).crop(3, 4);
+        assert_eq!(
+            graph.output(8).unwrap(),
+            crate::graph::Shape::Sequence {
+                length: 1,
+                channels: 4
+            }
+        );
+        let error = graph.output(7).unwrap_err().to_string();
+        assert!(
+            error.contains("crop 3 4") && error.contains("7 positions"),
             "{error}"
         );
     }

@@ -11,7 +11,7 @@ mod tiles;
 mod weight_gradient;
 
 pub(crate) use forward::conv_forward;
-pub(crate) use weight_gradient::conv_weight_gradient;
+pub(crate) use weight_gradient::{conv_weight_gradient, conv_weight_gradient_columns};
 
 /// How output rows read the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

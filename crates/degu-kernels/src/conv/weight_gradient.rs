@@ -22,11 +22,30 @@ pub(crate) fn conv_weight_gradient<T: Element>(
     dy_pitch: usize,
     dw: &mut [T],
 ) {
+    let shape = [taps, c_in, c_out];
+    conv_weight_gradient_columns(isa, shape, x, window, dy, dy_pitch, dw, c_out);
+}
+
+/// As [`conv_weight_gradient`] into some columns of a wider matrix: the row stride of `dw` is `dw_pitch`.
+///
+/// # Panics
+///
+/// If a slice is shorter than the shapes say.
+pub(crate) fn conv_weight_gradient_columns<T: Element>(
+    isa: Isa,
+    [taps, c_in, c_out]: [usize; 3],
+    x: &[T],
+    window: Window,
+    dy: &[T],
+    dy_pitch: usize,
+    dw: &mut [T],
+    dw_pitch: usize,
+) {
     if window.rows == 0 || c_in == 0 || c_out == 0 {
         return;
     }
     assert!(
-        window.pitch >= c_in && dy_pitch >= c_out,
+        window.pitch >= c_in && dy_pitch >= c_out && dw_pitch >= c_out,
         "row strides below the number of channels"
     );
     assert!(
@@ -40,7 +59,7 @@ pub(crate) fn conv_weight_gradient<T: Element>(
         dy.len()
     );
     assert!(
-        dw.len() >= taps * c_in * c_out,
+        taps == 0 || dw.len() >= (taps * c_in - 1) * dw_pitch + c_out,
         "weight gradient of {} values is too short",
         dw.len()
     );
@@ -62,6 +81,7 @@ pub(crate) fn conv_weight_gradient<T: Element>(
                 dy_pitch,
                 n: c_out,
                 dw: dw.as_mut_ptr(),
+                dw_pitch,
             },
         );
         m += rows;
@@ -83,6 +103,7 @@ struct WeightGradient<T> {
     dy_pitch: usize,
     n: usize,
     dw: *mut T,
+    dw_pitch: usize,
 }
 
 impl<T: Element> Kernel<T> for WeightGradient<T> {
@@ -130,11 +151,11 @@ impl<T: Element> WeightGradient<T> {
     ) {
         // SAFETY: promised by the caller; only the last vector of the last panel is partial.
         unsafe {
-            let dw = self.dw.add((t * self.c_in + c) * self.n + first);
+            let dw = self.dw.add((t * self.c_in + c) * self.dw_pitch + first);
             let mut acc = [[s.zero(); NR]; MR];
             for (i, row) in acc.iter_mut().enumerate() {
                 for (j, a) in row.iter_mut().enumerate() {
-                    let at = dw.add(i * self.n + j * S::LANES);
+                    let at = dw.add(i * self.dw_pitch + j * S::LANES);
                     *a = if PART && j == NR - 1 {
                         s.load_part(at, part)
                     } else {
@@ -166,7 +187,7 @@ impl<T: Element> WeightGradient<T> {
             }
             for (i, row) in acc.iter().enumerate() {
                 for (j, v) in row.iter().enumerate() {
-                    let at = dw.add(i * self.n + j * S::LANES);
+                    let at = dw.add(i * self.dw_pitch + j * S::LANES);
                     if PART && j == NR - 1 {
                         s.store_part(at, part, *v);
                     } else {

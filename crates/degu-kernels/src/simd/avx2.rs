@@ -120,6 +120,18 @@ impl Simd for Avx2 {
         op!(_mm256_blendv_ps(b, a, m))
     }
     #[inline(always)]
+    fn bits(self, m: __m256) -> u32 {
+        op!(_mm256_movemask_ps(m)) as u32
+    }
+    #[inline(always)]
+    fn mask(self, bits: u32) -> __m256 {
+        op!({
+            let lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let set = _mm256_and_si256(_mm256_set1_epi32(bits as i32), lanes);
+            _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lanes))
+        })
+    }
+    #[inline(always)]
     fn exp(self, x: __m256) -> __m256 {
         let x = self.min(self.splat(EXP_HI), self.max(self.splat(EXP_LO), x));
         let scaled = self.mul(x, self.splat(std::f32::consts::LOG2_E));

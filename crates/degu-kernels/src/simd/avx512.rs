@@ -111,6 +111,14 @@ impl Simd for Avx512 {
         op!(_mm512_mask_blend_ps(m, b, a))
     }
     #[inline(always)]
+    fn bits(self, m: __mmask16) -> u32 {
+        u32::from(m)
+    }
+    #[inline(always)]
+    fn mask(self, bits: u32) -> __mmask16 {
+        bits as __mmask16
+    }
+    #[inline(always)]
     fn exp(self, x: __m512) -> __m512 {
         let x = self.min(self.splat(EXP_HI), self.max(self.splat(EXP_LO), x));
         let scaled = self.mul(x, self.splat(std::f32::consts::LOG2_E));

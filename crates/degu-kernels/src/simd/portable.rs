@@ -102,6 +102,14 @@ impl<T: Element> Simd for Portable<T> {
         std::array::from_fn(|i| if m[i] { a[i] } else { b[i] })
     }
     #[inline(always)]
+    fn bits(self, m: Self::M) -> u32 {
+        (0..LANES).fold(0, |bits, i| bits | u32::from(m[i]) << i)
+    }
+    #[inline(always)]
+    fn mask(self, bits: u32) -> Self::M {
+        std::array::from_fn(|i| bits >> i & 1 == 1)
+    }
+    #[inline(always)]
     fn exp(self, x: Self::V) -> Self::V {
         x.map(Element::exp_element)
     }

@@ -4,8 +4,10 @@
 //! and its own partial sums. Workers take whole chunks, and partial sums are added in the order of chunks: any number of threads
 //! gives the same bits.
 
-use super::plan::{Block, Plan};
-use degu_kernels::Moments;
+use super::first;
+use super::plan::{Block, Linear, Plan};
+use super::special::SpecialBuffers;
+use degu_kernels::{CodeCounts, Moments};
 use std::ops::Range;
 
 /// Chunks of a training batch.
@@ -23,6 +25,17 @@ pub(super) struct Arena {
     pub(super) step: Vec<usize>,
     /// Outputs of the linear parts, turned into their gradients by the backward pass.
     pub(super) y: Vec<Vec<f32>>,
+    /// Whether linear outputs are left out where their signs, or less, will do.
+    pub(super) light: bool,
+    /// The linear output of one sequence of a block that does not keep it, halo included.
+    pub(super) line: Vec<f32>,
+    /// Signs of the activation's input, of blocks that keep no more.
+    pub(super) signs: Vec<Vec<u16>>,
+    /// What other layers than convolutions keep.
+    pub(super) special: Vec<SpecialBuffers>,
+    /// Base pairs under the first layer, by block, and a band of the gradient at its batch norm's output.
+    pub(super) counts: Vec<CodeCounts>,
+    pub(super) band: Vec<f32>,
     /// Gradients of the matrices, by place.
     pub(super) gradients: Vec<Vec<f32>>,
     /// A band of a look-up layer, or one sequence's linear output in inference.
@@ -40,7 +53,14 @@ pub(super) struct Arena {
 
 impl Arena {
     /// Buffers to train on up to `capacity` sequences.
+    ///
+    /// Where tensors get gradients, linear outputs are left out of which the backward pass needs less ([`super::keep`]). Without any
+    /// partials the arena is for a pass with rules of its own, and keeps them all.
     pub(super) fn for_training(plan: &Plan, partials: &Partials, capacity: usize) -> Self {
+        let light = partials.len > 0;
+        let kept = |b: &Block| b.stored() && !(light && b.line() > 0);
+        let if_light = |n: usize| if light { n } else { 0 };
+        let line = plan.blocks.iter().map(Block::line).max().unwrap_or(0);
         let channels = |b: &Block| if b.norm.is_some() { b.channels } else { 0 };
         Self {
             data: plan
@@ -52,8 +72,22 @@ impl Arena {
             y: plan
                 .blocks
                 .iter()
-                .map(|b| vec![0.0; if b.stored() { b.stride() * capacity } else { 0 }])
+                .map(|b| vec![0.0; if kept(b) { b.stride() * capacity } else { 0 }])
                 .collect(),
+            light,
+            line: vec![0.0; if_light(line)],
+            signs: plan
+                .blocks
+                .iter()
+                .map(|b| vec![0; if_light(b.signs() * capacity)])
+                .collect(),
+            special: plan
+                .blocks
+                .iter()
+                .map(|b| SpecialBuffers::for_training(b, capacity))
+                .collect(),
+            counts: plan.blocks.iter().map(first::counts).collect(),
+            band: vec![0.0; plan.blocks.iter().map(first::band).max().unwrap_or(0)],
             gradients: plan.slots.iter().map(|n| vec![0.0; n * capacity]).collect(),
             scratch: vec![
                 0.0;
@@ -124,6 +158,11 @@ impl Arena {
             data: data.collect(),
             step,
             scratch: vec![0.0; scratch.max().unwrap_or(0)],
+            special: plan
+                .blocks
+                .iter()
+                .map(|b| SpecialBuffers::for_inference(b, capacity))
+                .collect(),
             ..Self::default()
         }
     }
@@ -148,6 +187,8 @@ pub(super) struct Partials {
     /// Weight and bias of each block, in the partial vector.
     pub(super) weight: Vec<Option<Range<usize>>>,
     pub(super) bias: Vec<Option<Range<usize>>>,
+    /// Tensors of other layers, in their own order.
+    pub(super) special: Vec<Vec<Range<usize>>>,
     pub(super) len: usize,
 }
 
@@ -170,8 +211,14 @@ impl Partials {
                 .filter(|_| block.norm.is_none())
                 .and_then(|w| w.bias.clone())
                 .map(|b| all.add(&b));
+            let special = match &block.linear {
+                Linear::Special(special) => special.tensors(),
+                _ => vec![],
+            };
+            let special = special.iter().map(|t| all.add(t)).collect();
             all.weight.push(weight);
             all.bias.push(bias);
+            all.special.push(special);
         }
         all
     }

@@ -2,6 +2,7 @@
 
 use super::arena::Arena;
 use super::forward::Op;
+use super::keep::Keep;
 use super::pass::Pass;
 use super::plan::{Linear, Plan, Source};
 use degu_kernels::{
@@ -15,7 +16,7 @@ pub(super) fn phases(plan: &Plan, train: bool) -> Vec<(Vec<Op>, Option<usize>)> 
     let mut phases = vec![];
     let mut ops = vec![];
     for (b, block) in plan.blocks.iter().enumerate().rev() {
-        if block.norm.is_some() && train {
+        if block.norm.is_some() && train && !block.counted {
             ops.push(Op::Sums(b));
             phases.push((take(&mut ops), Some(b)));
         }
@@ -69,8 +70,14 @@ impl Pass<'_> {
 
     /// All gradients of a block for one sequence.
     pub(super) fn backward(&self, arena: &mut Arena, b: usize, n: usize) {
+        if self.plan.blocks[b].counted && self.trains() {
+            self.first_back(arena, b, n);
+            return;
+        }
+        self.restore_line(arena, b, n);
         self.tail_back(arena, b, n);
         match &self.plan.blocks[b].linear {
+            Linear::Special(_) => self.special_back(arena, b, n, 1),
             Linear::Conv(_) => {
                 self.weight_back(arena, b, n);
                 self.input_back(arena, b, n, 1);
@@ -85,6 +92,7 @@ impl Pass<'_> {
         for n in 0..arena.count {
             self.tail_back(arena, b, n);
         }
+        self.special_back(arena, b, 0, arena.count);
         self.input_back(arena, b, 0, arena.count);
     }
 
@@ -144,7 +152,12 @@ impl Pass<'_> {
                     pitch,
                     accumulate: false,
                 },
-                block.skip.as_ref().map(|s| self.rows(arena, s, n, first)),
+                // Signs are those of the sum with the skip connection.
+                block
+                    .skip
+                    .as_ref()
+                    .filter(|_| arena.keeps(block) || block.keep != Keep::Signs)
+                    .map(|s| self.rows(arena, s, n, first)),
                 self.output_gradient(arena, b, n, first),
                 norm_gradient,
                 block.skip.map(|s| RowsMut {
@@ -220,7 +233,8 @@ impl Pass<'_> {
             return;
         }
         let at = self.plan.at(&x, n, arena.step[x.root]) - w.left * self.plan.roots[x.root].cols;
-        let dy = &arena.y[b][n * block.stride() + block.front * block.channels..];
+        let mut partial = take(&mut arena.partial);
+        let (dy, from) = self.linear_gradient(arena, b, n);
         conv_weight_gradient(
             self.isa,
             [w.taps, w.c_in, w.c_out],
@@ -231,10 +245,11 @@ impl Pass<'_> {
                 stride: 1,
                 dilation: w.dilation,
             },
-            dy,
+            &dy[from + block.front * block.channels..],
             block.channels,
-            &mut arena.partial[range.clone()],
+            &mut partial[range.clone()],
         );
+        arena.partial = partial;
     }
 
     /// The gradient of the input of `count` sequences from `n` on.
@@ -259,9 +274,10 @@ impl Pass<'_> {
             dilation: w.dilation,
         };
         let at = self.gradient_at(&x, n);
+        let (dy, from) = self.linear_gradient(arena, b, n);
         conv_forward(
             packed,
-            &arena.y[b][n * block.stride()..],
+            &dy[from..],
             window,
             start,
             &mut target[at..],

@@ -1,8 +1,11 @@
 //! From a graph to blocks.
 
 use super::error::EngineError;
+use super::first;
+use super::keep::{self, Keep};
 use super::layout::Layout;
 use super::plan::{Block, Drop, Linear, Norm, Plan, Root, Source, Value, Weights};
+use super::special::{BiLstm, Groups, Special};
 use degu_core::graph::{self, Graph, Layer};
 use degu_kernels::{Activation, Pool};
 
@@ -40,6 +43,8 @@ pub(super) fn compile(graph: &Graph, length: usize, layout: &Layout) -> Result<P
     halos(&mut plan)?;
     stack(&mut plan);
     gradients(&mut plan);
+    keep::decide(&mut plan);
+    first::decide(&mut plan);
     Ok(plan)
 }
 
@@ -84,6 +89,29 @@ impl Compiler<'_> {
                 let norm = self.norm(b)?;
                 self.extend(flow, Stage::Norm, |block| block.norm = Some(norm))
             }
+            Layer::LayerNorm(n) => {
+                let special = Special::LayerNorm {
+                    gamma: self.layout.range(&n.name, "weight")?,
+                    beta: self.layout.range(&n.name, "bias")?,
+                    epsilon: n.epsilon,
+                };
+                let shape = flow.shape;
+                self.special(special, shape, flow)
+            }
+            Layer::Activation(graph::Activation::Softmax) => {
+                let shape = flow.shape;
+                self.special(Special::Softmax, shape, flow)
+            }
+            Layer::BiLstm(l) => {
+                let (rows, cols) = flow.shape;
+                let special = Special::BiLstm(BiLstm::new(l, cols, self.layout)?);
+                self.special(special, (rows, 2 * l.units), flow)
+            }
+            Layer::Crop(c) => {
+                let (rows, cols) = flow.shape;
+                let rows = rows.saturating_sub(c.left + c.right);
+                self.special(Special::Crop { left: c.left }, (rows, cols), flow)
+            }
             Layer::Activation(a) => {
                 let activation = activation(*a)?;
                 self.extend(flow, Stage::Activation, |block| {
@@ -102,10 +130,10 @@ impl Compiler<'_> {
                     self.extend(flow, Stage::Before, |block| block.before = drop)
                 }
             }
-            Layer::MaxPool(p) => self.pool(Pool::Max(p.size), p.stride, layer, flow),
-            Layer::AvgPool(p) => self.pool(Pool::Mean(p.size), p.stride, layer, flow),
-            Layer::GlobalMean => self.pool(Pool::Mean(flow.shape.0), flow.shape.0, layer, flow),
-            Layer::GlobalMax => self.pool(Pool::Max(flow.shape.0), flow.shape.0, layer, flow),
+            Layer::MaxPool(p) => self.pool(Pool::Max(p.size), p.stride, flow),
+            Layer::AvgPool(p) => self.pool(Pool::Mean(p.size), p.stride, flow),
+            Layer::GlobalMean => self.pool(Pool::Mean(flow.shape.0), flow.shape.0, flow),
+            Layer::GlobalMax => self.pool(Pool::Max(flow.shape.0), flow.shape.0, flow),
             Layer::Flatten => self.flatten(flow),
             Layer::Residual(body) => self.residual(body, flow),
             Layer::Parallel(branches) => self.parallel(branches, flow),
@@ -198,14 +226,11 @@ impl Compiler<'_> {
     }
 
     fn conv(&mut self, c: &graph::Conv, flow: Flow) -> Result<Flow> {
-        if c.groups != 1 {
-            return Err(EngineError::unsupported(
-                &c.name,
-                "kernel for grouped convolutions",
-            ));
-        }
         let (left, _) = c.pad();
         let rows = c.output_length(flow.shape.0).unwrap_or(0);
+        if c.groups != 1 {
+            return self.groups(c, left, rows, flow);
+        }
         self.linear(
             &c.name,
             [c.width, c.dilation, left],
@@ -259,6 +284,51 @@ impl Compiler<'_> {
         })
     }
 
+    fn groups(&mut self, c: &graph::Conv, left: usize, rows: usize, flow: Flow) -> Result<Flow> {
+        let (rows_in, c_in) = flow.shape;
+        let weights = Weights {
+            taps: c.width,
+            dilation: c.dilation,
+            left,
+            c_in,
+            c_out: c.filters,
+            weight: self.layout.range(&c.name, "weight")?,
+            bias: if c.bias {
+                Some(self.layout.range(&c.name, "bias")?)
+            } else {
+                None
+            },
+            stacked: false,
+        };
+        let special = Special::Groups(Groups {
+            weights,
+            groups: c.groups,
+        });
+        let mut flow = self.special(special, (rows, c.filters), flow)?;
+        if let Some((block, _)) = &mut flow.open {
+            block.front = (c.width - 1) * c.dilation - left;
+            block.back = rows_in + left - rows;
+        }
+        Ok(flow)
+    }
+
+    /// A block that starts with another layer than a convolution of all channels.
+    fn special(&mut self, special: Special, shape: (usize, usize), flow: Flow) -> Result<Flow> {
+        let closed = self.close(flow, None)?;
+        if closed.at == Source::Codes {
+            return Err(EngineError::unsupported(
+                "input",
+                "kernel for a first layer other than a convolution of all channels",
+            ));
+        }
+        let block = Block::new(closed.at, Linear::Special(special), shape.0, shape.1);
+        Ok(Flow {
+            at: closed.at,
+            shape,
+            open: Some((block, Stage::Linear)),
+        })
+    }
+
     fn norm(&self, b: &graph::BatchNorm) -> Result<Norm> {
         Ok(Norm {
             gamma: self.layout.range(&b.name, "weight")?,
@@ -271,12 +341,15 @@ impl Compiler<'_> {
         })
     }
 
-    fn pool(&mut self, pool: Pool, stride: usize, layer: &Layer, flow: Flow) -> Result<Flow> {
+    fn pool(&mut self, pool: Pool, stride: usize, flow: Flow) -> Result<Flow> {
         if stride != pool.size() {
-            return Err(EngineError::unsupported(
-                layer.label(),
-                "kernel for overlapping pooling windows",
-            ));
+            let (rows, cols) = flow.shape;
+            let windows = graph::Pool {
+                size: pool.size(),
+                stride,
+            };
+            let rows = windows.output_length(rows);
+            return self.special(Special::Windows { pool, stride }, (rows, cols), flow);
         }
         self.extend(flow, Stage::Pool, |block| block.pool = pool)
     }
@@ -402,6 +475,8 @@ impl Block {
                 col: 0,
                 pitch: 0,
             },
+            keep: Keep::All,
+            counted: false,
             input_accumulates: false,
             skip_accumulates: false,
             add_accumulates: false,
@@ -439,7 +514,7 @@ pub(super) fn stream(name: &str) -> u64 {
 /// Gives each matrix the zero rows that its readers need.
 fn halos(plan: &mut Plan) -> Result<()> {
     for block in &plan.blocks {
-        if let (Source::Value(x), Linear::Conv(w)) = (&block.input, &block.linear) {
+        if let (Source::Value(x), Some(w)) = (&block.input, block.weights()) {
             let root = &mut plan.roots[x.root];
             root.front = root.front.max(w.left);
             root.back = root
@@ -478,7 +553,7 @@ fn gradients(plan: &mut Plan) {
     // Matrices that a stacked product reads or writes lie densely, so they get a place of their own.
     let mut dense = vec![false; plan.roots.len()];
     for block in &plan.blocks {
-        if let (Source::Value(x), true) = (block.input, block.stacked()) {
+        if let (Source::Value(x), true) = (block.input, block.product()) {
             dense[x.root] = true;
         }
     }

@@ -41,6 +41,24 @@ pub enum EngineError {
         /// Sequences that fit.
         capacity: usize,
     },
+    /// A pass over no sequences.
+    #[error("{operation} is over at least 1 sequence, found a batch of 0: skip empty batches")]
+    Empty {
+        /// What was asked for.
+        operation: &'static str,
+    },
+    /// A number that no pass can go on with.
+    #[error(
+        "{what} has the value {value} at index {index} where finite numbers are needed: lower the learning rate, clip gradients, or check the weights that were loaded"
+    )]
+    NonFinite {
+        /// The tensor or slice.
+        what: String,
+        /// Place of the first such value.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
     /// A backward pass without the forward pass it belongs to.
     #[error("a backward pass needs a training pass before it, and only once")]
     NoForward,
@@ -51,6 +69,17 @@ impl EngineError {
         Self::Unsupported {
             layer: layer.into(),
             what,
+        }
+    }
+
+    pub(super) fn finite(what: &str, values: &[f32]) -> Result<(), Self> {
+        match values.iter().position(|v| !v.is_finite()) {
+            None => Ok(()),
+            Some(index) => Err(Self::NonFinite {
+                what: what.to_owned(),
+                index,
+                value: values[index],
+            }),
         }
     }
 

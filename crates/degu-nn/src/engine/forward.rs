@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use super::pass::{Mode, Pass};
-use super::plan::Value;
+use super::plan::{Linear, Value};
 use degu_kernels::{Rows, RowsMut, Shape, add_rows, tail_forward};
 use std::mem::take;
 
@@ -89,7 +89,7 @@ pub(super) fn infer(pass: &Pass<'_>, arena: &mut Arena, range: std::ops::Range<u
     while b < blocks.len() {
         if blocks[b].stacked() {
             let mut scratch = take(&mut arena.scratch);
-            pass.convolve(arena, b, 0, arena.count, &mut scratch);
+            pass.compute(arena, b, 0, arena.count, &mut scratch, false);
             for n in 0..arena.count {
                 let size = blocks[b].rows * blocks[b].channels;
                 pass.finish(
@@ -113,7 +113,7 @@ pub(super) fn infer(pass: &Pass<'_>, arena: &mut Arena, range: std::ops::Range<u
                 for (b, block) in blocks.iter().enumerate().take(end).skip(b) {
                     if block.stored() {
                         let mut scratch = take(&mut arena.scratch);
-                        pass.convolve(arena, b, n, 1, &mut scratch);
+                        pass.compute(arena, b, n, 1, &mut scratch, false);
                         pass.finish(arena, b, n, 0, block.rows, &scratch, block.channels);
                         arena.scratch = scratch;
                         pass.add(arena, b, n);
@@ -131,14 +131,35 @@ impl Pass<'_> {
     /// Computes and stores the linear part.
     fn linear(&self, arena: &mut Arena, b: usize, n: usize, count: usize) {
         let block = &self.plan.blocks[b];
-        let mut y = take(&mut arena.y[b]);
-        let at = n * block.stride() + block.front * block.channels;
-        self.convolve(arena, b, n, count, &mut y[at..]);
-        arena.y[b] = y;
+        let mut y = arena.take_linear(b, block);
+        let at = arena.linear_at(block, n) + block.front * block.channels;
+        self.compute(arena, b, n, count, &mut y[at..], true);
+        self.note_signs(arena, b, n, &y[at..]);
+        arena.put_linear(b, block, y);
+    }
+
+    /// The linear part of block `b`, whatever it is; `keep` for a backward pass to follow.
+    fn compute(
+        &self,
+        arena: &mut Arena,
+        b: usize,
+        n: usize,
+        count: usize,
+        y: &mut [f32],
+        keep: bool,
+    ) {
+        match self.plan.blocks[b].linear {
+            Linear::Special(_) => self.special(arena, b, n, count, y, keep),
+            _ => self.convolve(arena, b, n, count, y),
+        }
     }
 
     /// Adds the rows of a sequence to the batch-norm statistics of the chunk.
     fn moments(&self, arena: &mut Arena, b: usize, n: usize) {
+        if self.plan.blocks[b].counted {
+            self.count_pairs(arena, b, n);
+            return;
+        }
         let channels = self.plan.blocks[b].channels;
         self.with_rows(arena, b, n, |arena, _, rows, y, pitch| {
             arena.moments[b].add(

@@ -33,7 +33,9 @@ mod arena;
 mod backward;
 mod compile;
 mod error;
+mod first;
 mod forward;
+mod keep;
 mod layout;
 mod norm;
 mod optimizer;
@@ -42,6 +44,7 @@ mod plan;
 mod predict;
 mod probe;
 mod saliency;
+mod special;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -59,6 +62,7 @@ use layout::Layout;
 use norm::Batch;
 use pass::{BlockWeights, Coefficients, Mode, Pass};
 use plan::{Linear, Plan};
+use special::SpecialWeights;
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -138,10 +142,15 @@ impl Engine {
             Linear::Conv(w) => BlockWeights {
                 forward: Some(Packed::new(isa, w.taps, w.c_in, w.c_out)),
                 backward: Some(Packed::new(isa, w.taps, w.c_out, w.c_in)),
+                ..BlockWeights::default()
             },
             Linear::Lookup(w) => BlockWeights {
-                forward: None,
                 backward: Some(Packed::new(isa, w.taps, w.c_out, w.c_in)),
+                ..BlockWeights::default()
+            },
+            Linear::Special(_) => BlockWeights {
+                special: SpecialWeights::new(isa, b),
+                ..BlockWeights::default()
             },
             Linear::None => BlockWeights::default(),
         });
@@ -190,6 +199,15 @@ impl Engine {
         self.plan.output.rows * self.plan.output.cols
     }
 
+    /// The first layer that is neither a convolution nor a dense layer nor part of what follows them (an LSTM, a layer norm, ...): passes
+    /// with rules of their own, such as rescale rules, have to know it.
+    pub fn special_layer(&self) -> Option<&'static str> {
+        self.plan.blocks.iter().find_map(|b| match &b.linear {
+            Linear::Special(special) => Some(special.kind()),
+            _ => None,
+        })
+    }
+
     /// The kernels in use.
     pub fn isa(&self) -> Isa {
         self.isa
@@ -199,10 +217,11 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::UnknownTensor`], [`EngineError::Length`].
+    /// [`EngineError::UnknownTensor`], [`EngineError::Length`], [`EngineError::NonFinite`].
     pub fn load(&mut self, name: &str, values: &[f32]) -> Result<()> {
         let spec = self.layout.find(name)?;
         EngineError::length("a tensor", spec.range.len(), values.len())?;
+        EngineError::finite(&format!("tensor `{name}`"), values)?;
         let flat = if spec.trained {
             &mut self.parameters
         } else {
@@ -262,6 +281,7 @@ impl Engine {
         }
         let (blocks, parameters) = (&self.plan.blocks, &self.parameters);
         let pack = |(weights, block): (&mut BlockWeights, &plan::Block)| {
+            weights.special.pack(block, parameters, todo);
             let Some(w) = block.weights() else { return };
             let values = &parameters[w.weight.clone()];
             if let (true, Some(packed)) = (todo[0], &mut weights.forward) {

@@ -1,15 +1,22 @@
 //! Batch norm between the passes: statistics of the batch, coefficients, gradients of gamma and beta, running statistics.
 
 use super::arena::Arena;
+use super::first;
 use super::pass::Coefficients;
 use super::plan::{Block, Norm};
-use degu_kernels::Moments;
+use degu_kernels::{CodeCounts, Moments};
 
 /// Statistics of the last training batch of one block, not yet part of the running ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch {
     total: Moments,
-    variance: Vec<f64>,
+    rows: f64,
+    pub(super) mean: Vec<f64>,
+    /// Biased.
+    pub(super) variance: Vec<f64>,
+    /// Counts under a first layer that works from them, and their product with its table.
+    pub(super) counts: CodeCounts,
+    pub(super) product: Vec<f64>,
 }
 
 impl Batch {
@@ -21,7 +28,11 @@ impl Batch {
         };
         Self {
             total: Moments::new(channels),
+            rows: 0.0,
+            mean: vec![0.0; channels],
             variance: vec![0.0; channels],
+            counts: first::counts(block),
+            product: vec![],
         }
     }
 }
@@ -57,29 +68,16 @@ impl Coefficients {
         self.shift[c] = (f64::from(beta) - mean * scale) as f32;
     }
 
-    /// From the statistics of the batch, merged in the order of chunks.
-    pub(super) fn set_batch(
-        &mut self,
-        b: usize,
-        norm: &Norm,
-        arenas: &[Arena],
-        parameters: &[f32],
-        batch: &mut Batch,
-    ) {
-        batch.total.clear();
-        for arena in arenas {
-            batch.total.merge(&arena.moments[b]);
-        }
-        let n = batch.total.count();
+    /// From the statistics of the batch.
+    pub(super) fn set_batch(&mut self, norm: &Norm, parameters: &[f32], batch: &Batch) {
         for c in 0..self.mean.len() {
-            batch.variance[c] = batch.total.m2()[c] / n;
             let (gamma, beta) = (
                 parameters[norm.gamma.start + c],
                 parameters[norm.beta.start + c],
             );
             self.set(
                 c,
-                batch.total.mean()[c],
+                batch.mean[c],
                 batch.variance[c],
                 norm.epsilon,
                 gamma,
@@ -133,14 +131,33 @@ impl Coefficients {
 }
 
 impl Batch {
+    /// Takes the statistics of the chunks, in their order.
+    pub(super) fn merge(&mut self, block: &Block, b: usize, arenas: &[Arena], parameters: &[f32]) {
+        if block.counted {
+            self.merge_counts(block, b, arenas, parameters);
+            self.rows = self.counts.rows() as f64;
+        } else {
+            self.total.clear();
+            for arena in arenas {
+                self.total.merge(&arena.moments[b]);
+            }
+            self.rows = self.total.count();
+            self.mean.copy_from_slice(self.total.mean());
+            self.variance.copy_from_slice(self.total.m2());
+        }
+        for square in &mut self.variance {
+            *square /= self.rows;
+        }
+    }
+
     /// Rows of the batch.
     pub(super) fn count(&self) -> f64 {
-        self.total.count()
+        self.rows
     }
 
     /// Folds the statistics of the batch into the running ones.
     pub(super) fn commit(&self, norm: &Norm, buffers: &mut [f32]) {
-        let n = self.total.count();
+        let n = self.rows;
         if n < 1.0 {
             return;
         }
@@ -153,7 +170,7 @@ impl Batch {
             let blend = |old: &mut f32, new: f64| {
                 *old = (f64::from(*old) + norm.momentum * (new - f64::from(*old))) as f32;
             };
-            blend(&mut buffers[norm.mean.start + c], self.total.mean()[c]);
+            blend(&mut buffers[norm.mean.start + c], self.mean[c]);
             blend(&mut buffers[norm.var.start + c], variance * correction);
         }
     }

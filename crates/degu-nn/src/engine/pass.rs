@@ -2,6 +2,7 @@
 
 use super::arena::{Arena, Partials};
 use super::plan::{Block, Drop, Linear, Plan, Source, Value};
+use super::special::SpecialWeights;
 use degu_kernels::{
     DropoutMask, Isa, Packed, Pool, Rows, Start, Tail, Window, conv_forward, lookup_forward,
 };
@@ -12,6 +13,7 @@ use std::mem::take;
 pub(super) struct BlockWeights {
     pub(super) forward: Option<Packed<f32>>,
     pub(super) backward: Option<Packed<f32>>,
+    pub(super) special: SpecialWeights,
 }
 
 /// Batch norm of a block as one multiply-add per value, and the terms of its gradient.
@@ -143,9 +145,9 @@ impl<'a> Pass<'a> {
                 }
                 arena.scratch = scratch;
             }
-            (Linear::Conv(_), _) => {
-                let mut y = take(&mut arena.y[b]);
-                let at = n * block.stride() + block.front * block.channels;
+            (Linear::Conv(_) | Linear::Special(_), _) => {
+                let mut y = arena.take_linear(b, block);
+                let at = arena.linear_at(block, n) + block.front * block.channels;
                 work(
                     arena,
                     0,
@@ -153,7 +155,7 @@ impl<'a> Pass<'a> {
                     &mut y[at..at + block.rows * block.channels],
                     block.channels,
                 );
-                arena.y[b] = y;
+                arena.put_linear(b, block, y);
             }
             (Linear::None, Source::Value(x)) => {
                 let mut data = take(&mut arena.data[x.root]);

@@ -3,6 +3,8 @@
 //! A block is a linear layer and what follows it up to the next one: batch norm, skip connection, activation, dropout, pooling,
 //! dropout, in this order, each optional. Each runs as one pass over a sequence ([`degu_kernels::Tail`]).
 
+use super::keep::Keep;
+use super::special::Special;
 use degu_kernels::{Activation, CodeWindow, Pool};
 use std::ops::Range;
 
@@ -59,6 +61,8 @@ pub(super) enum Linear {
     Lookup(Weights),
     /// Convolution or dense layer.
     Conv(Weights),
+    /// Another layer in their place.
+    Special(Special),
 }
 
 /// A convolution's geometry and its tensors' places.
@@ -115,6 +119,10 @@ pub(super) struct Block {
     /// Added to the result.
     pub(super) add: Option<Value>,
     pub(super) output: Value,
+    /// What the backward pass needs of the linear part's output.
+    pub(super) keep: Keep,
+    /// Whether its batch norm works from counts of base pairs instead of the output ([`super::first`]).
+    pub(super) counted: bool,
     /// Whether the gradients this block sends back meet others that came before, in the order of the backward pass.
     pub(super) input_accumulates: bool,
     pub(super) skip_accumulates: bool,
@@ -125,17 +133,27 @@ impl Block {
     /// Weights of the linear part.
     pub(super) fn weights(&self) -> Option<&Weights> {
         match &self.linear {
-            Linear::None => None,
             Linear::Lookup(w) | Linear::Conv(w) => Some(w),
+            Linear::Special(Special::Groups(g)) => Some(&g.weights),
+            Linear::None | Linear::Special(_) => None,
         }
     }
 
-    /// Whether the linear part's output is kept for the backward pass (a look-up is cheaper to compute again).
+    /// Whether the linear part is computed as a whole before the tail (a look-up is cheaper to compute again, band by band).
     pub(super) fn stored(&self) -> bool {
-        matches!(self.linear, Linear::Conv(_))
+        matches!(self.linear, Linear::Conv(_) | Linear::Special(_))
     }
 
+    /// Whether all sequences of a chunk are computed together.
     pub(super) fn stacked(&self) -> bool {
+        match &self.linear {
+            Linear::Special(special) => special.stacked(),
+            _ => self.product(),
+        }
+    }
+
+    /// Whether all sequences of a chunk are the rows of one matrix product.
+    pub(super) fn product(&self) -> bool {
         matches!(&self.linear, Linear::Conv(w) if w.stacked)
     }
 

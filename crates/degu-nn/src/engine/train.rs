@@ -1,10 +1,11 @@
 //! Training passes.
 
 use super::arena::{Arena, CHUNKS, each};
+use super::first;
 use super::forward::{self, Op};
 use super::pass::{Mode, Pass};
 use super::{DropoutSeed, Engine, EngineError, Pending, Result};
-use degu_kernels::{Moments, sum_parts};
+use degu_kernels::{CodeCounts, Moments, sum_parts};
 use std::mem::take;
 
 /// Values of the flat gradient that one worker sums at a time.
@@ -25,7 +26,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Batch`] above `max_batch`, [`EngineError::Length`] for another number of codes.
+    /// [`EngineError::Batch`] above `max_batch`, [`EngineError::Empty`] for no sequences, [`EngineError::Length`] for another number of
+    /// codes.
     pub fn forward_train(
         &mut self,
         codes: &[u8],
@@ -33,6 +35,11 @@ impl Engine {
         dropout: DropoutSeed,
     ) -> Result<&[f32]> {
         self.check(codes, n, self.capacity)?;
+        if n == 0 {
+            return Err(EngineError::Empty {
+                operation: "a training pass",
+            });
+        }
         self.codes[..codes.len()].copy_from_slice(codes);
         self.pack([true, true]);
         let mut arenas = self.training_arenas(n);
@@ -42,7 +49,9 @@ impl Engine {
             if let Some(b) = self.forward_phases[i].1
                 && let Some(norm) = &self.plan.blocks[b].norm
             {
-                self.norms[b].set_batch(b, norm, &arenas, &self.parameters, &mut self.batches[b]);
+                let batch = &mut self.batches[b];
+                batch.merge(&self.plan.blocks[b], b, &arenas, &self.parameters);
+                self.norms[b].set_batch(norm, &self.parameters, batch);
             }
         }
         self.gather(&arenas, mode);
@@ -61,7 +70,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::NoForward`] without a training pass or after it was used, [`EngineError::Length`].
+    /// [`EngineError::NoForward`] without a training pass or after it was used, [`EngineError::Length`], [`EngineError::NonFinite`].
     pub fn backward(&mut self, d_outputs: &[f32]) -> Result<()> {
         let Some(Pending {
             count,
@@ -76,6 +85,7 @@ impl Engine {
             count * self.outputs_per_sequence(),
             d_outputs.len(),
         )?;
+        EngineError::finite("the gradient of the outputs", d_outputs)?;
         let mut arenas = take(&mut self.arenas);
         let mode = Mode::Train { seed };
         self.scatter(&mut arenas, d_outputs);
@@ -115,6 +125,7 @@ impl Engine {
             arena.first = i * n / CHUNKS;
             arena.count = (i + 1) * n / CHUNKS - arena.first;
             arena.moments.iter_mut().for_each(Moments::clear);
+            arena.counts.iter_mut().for_each(CodeCounts::clear);
         }
         arenas
     }
@@ -194,6 +205,18 @@ impl Engine {
                         pass.stacked_weight_gradient(arenas, b, i * CHANNELS, rows);
                     });
             }
+        }
+        for (b, block) in self.plan.blocks.iter().enumerate() {
+            let (norm, batch) = (&self.norms[b], &self.batches[b]);
+            first::finish(
+                block,
+                b,
+                arenas,
+                &self.parameters,
+                norm,
+                batch,
+                &mut gradients,
+            );
         }
         self.gradients = gradients;
     }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
     Ctx, Mode, ModelIo, Network, OutputKind, Seed, Sequences,
-    graph::{Graph, NormStyle},
+    graph::{Activation, Graph, Layer, NormStyle, Pool},
 };
 use degu_nn::{
     GraphNetwork, ParamStore,
@@ -48,6 +48,54 @@ fn close(name: &str, got: &[f32], expected: &Tensor) {
 
 #[test]
 fn engine_and_interpreter_agree() {
+    agree(&graph());
+}
+
+#[test]
+fn engine_and_interpreter_agree_on_recurrent_networks() {
+    let branch = |name: &str, width: usize| {
+        Graph::new(NormStyle::Torch)
+            .conv(name, 8, width)
+            .relu()
+            .dropout(&format!("{name}d"), 0.2)
+    };
+    agree(
+        &Graph::new(NormStyle::Torch)
+            .parallel(vec![branch("a9", 9), branch("a15", 15)])
+            .bi_lstm("lstm", 17)
+            .parallel(vec![branch("b9", 9), branch("b15", 15)])
+            .dropout("drop", 0.5)
+            .conv("last", 12, 1)
+            .global_mean()
+            .dense("head", 3),
+    );
+}
+
+#[test]
+fn engine_and_interpreter_agree_on_every_other_layer() {
+    let pool = |size, stride| Pool { size, stride };
+    let grouped = |g: Graph, name: &str, width: usize, groups: usize| {
+        g.conv_with(name, 24, width, |c| c.groups = groups)
+    };
+    let graph = Graph::new(NormStyle::Torch)
+        .conv("stem", 24, 5)
+        .layer_norm("ln")
+        .silu()
+        .residual(|g| grouped(g, "depthwise", 7, 24).relu());
+    let graph = grouped(graph, "pairs", 3, 12)
+        .layer(Layer::MaxPool(pool(3, 2)))
+        .batch_norm("norm")
+        .relu();
+    let graph = grouped(graph, "halves", 3, 2)
+        .activation(Activation::Softmax)
+        .crop(2, 1)
+        .layer(Layer::AvgPool(pool(4, 3)));
+    agree(&graph.flatten().dense("head", 3));
+}
+
+/// Prediction, training outputs, gradients and statistics of the engine against those of the interpreter in f64.
+fn agree(graph: &Graph) {
+    let graph = || graph.clone();
     let single =
         ParamStore::for_graph(&graph(), LENGTH, Seed::root(8), DType::F32, &Device::Cpu).unwrap();
     let values = single.values_f32().unwrap();

@@ -256,3 +256,23 @@ fn another_length_is_an_error() {
         .to_string();
     assert!(error.contains("20 bp instead of 21"), "{error}");
 }
+
+#[test]
+fn empty_batches_are_refused_by_name() {
+    let none = Tensor::zeros((0, 40), DType::U8, &Device::Cpu).unwrap();
+    let error = Sequences::codes(none).unwrap_err().to_string();
+    assert!(
+        error.contains("`codes`") && error.contains("[0, 40]"),
+        "{error}"
+    );
+    let (_, network) = build(graph(), DType::F32);
+    let none = Tensor::zeros((0, io().length, 4), DType::F32, &Device::Cpu).unwrap();
+    let error = network
+        .forward(&Sequences::OneHot(none), &mut Ctx::eval())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`sequences`") && error.contains("at least 1"),
+        "{error}"
+    );
+}

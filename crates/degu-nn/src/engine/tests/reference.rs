@@ -116,6 +116,15 @@ impl<'a> Reference<'a> {
             },
             Layer::MaxPool(p) => pool(&x, *p, |w| w.iter().copied().fold(f64::MIN, f64::max)),
             Layer::AvgPool(p) => pool(&x, *p, |w| w.iter().sum::<f64>() / w.len() as f64),
+            Layer::Crop(c) => {
+                let rows = x.rows - c.left - c.right;
+                let part = |m: &Vec<f64>| m[c.left * x.cols..(c.left + rows) * x.cols].to_vec();
+                Batch {
+                    rows,
+                    x: x.x.iter().map(part).collect(),
+                    ..x
+                }
+            }
             Layer::GlobalMean => pool(
                 &x,
                 Pool {
