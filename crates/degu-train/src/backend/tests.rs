@@ -24,7 +24,7 @@ impl Architecture for Small {
             .relu()
             .max_pool(2)
             .flatten()
-            .dense("dense1", 8)
+            .dense("dense1", 48)
             .relu()
             .dropout("drop1", self.dropout);
         GraphNetwork::boxed(graph, io, params)
