@@ -18,7 +18,11 @@ use degu_core::{
     Architecture, Ctx, Head, Masked, ModelIo, Network, OutputKind, Params, Prediction, Seed,
     Sequences, Targets, graph::Graph,
 };
-use degu_nn::{GraphNetwork, loss, optim::OptimizerConfig, schedule::Rates};
+use degu_nn::{
+    GraphNetwork, loss,
+    optim::{Adam, OptimizerConfig},
+    schedule::Rates,
+};
 use degu_train::backend::{self, Backend, BackendKind, Batch, Recipe, Update};
 use serde_json::json;
 
@@ -193,7 +197,7 @@ fn speed(net: &nets::Net, options: &Options) -> Result<String> {
         lr: 1e-3,
         momentum: None,
     };
-    let update = Update::new(&OptimizerConfig::Adam(Default::default()), rates, 0.0);
+    let update = Update::new(&OptimizerConfig::Adam(Adam::default()), rates, 0.0);
     let dropout = Seed::root(2);
     let mut step = 0;
     let train = timed(n, options.seconds, || {

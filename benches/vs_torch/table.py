@@ -26,7 +26,8 @@ def main(path):
     print("| network | setting | rounds | train, seq/s | ours : it | predict, seq/s | ours : it | peak memory, MB |")
     print("|---|---|---|---|---|---|---|---|")
     for net in nets:
-        ours = rounds[net, "ours"]
+        ours = rounds.get((net, "ours"))
+        first = True
         for setting in ORDER:
             rows = rounds.get((net, setting))
             if not rows:
@@ -38,7 +39,8 @@ def main(path):
                 cells.append("" if setting == "ours" or ratio is None else f"{ratio:.2f}")
             peaks = [r["peak_mb"] for r in rows if r["peak_mb"] is not None]
             batches = f"{rows[0]['train_batch']}/{rows[0]['infer_batch']}"
-            name = f"{net} ({batches})" if setting == "ours" else ""
+            name = f"{net} ({batches})" if first else ""
+            first = False
             print(f"| {name} | {setting} | {len(rows)} | {' | '.join(cells)} | {spread(peaks) if peaks else ''} |")
     versions = sorted({r["version"] for rows in rounds.values() for r in rows})
     kernels = sorted({r["kernels"] for rows in rounds.values() for r in rows if "kernels" in r})

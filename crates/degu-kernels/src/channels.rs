@@ -7,9 +7,6 @@ use crate::simd::Simd;
 use crate::tail::{Rows, RowsMut, by_channels};
 
 /// The lanes of a vector, added in their order.
-///
-/// # Safety
-/// None beyond that of the token; `S` has at most sixteen lanes.
 #[inline(always)]
 fn sum_lanes<S: Simd>(s: S, v: S::V) -> S::T {
     let mut lanes = [S::T::default(); 16];

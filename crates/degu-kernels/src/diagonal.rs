@@ -180,9 +180,9 @@ impl<T: Element> Shared<T> {
             if from >= 0 {
                 let from = from as usize;
                 if from + S::LANES <= self.channels {
-                    s.load(x.add(from))
+                    s.load(x.wrapping_add(from))
                 } else {
-                    s.load_part(x.add(from), self.channels.saturating_sub(from))
+                    s.load_part(x.wrapping_add(from), self.channels.saturating_sub(from))
                 }
             } else {
                 let mut lanes = [T::default(); 16];

@@ -31,6 +31,12 @@ impl Explainer {
         tensors: &BTreeMap<String, Vec<f32>>,
     ) -> Result<Self, EngineError> {
         let mut engine = Engine::new(graph, length, 1, 1)?;
+        if let Some(layer) = engine.special_layer() {
+            return Err(EngineError::Unsupported {
+                layer: layer.to_owned(),
+                what: "rescale rule and no windowed substitutions for this kind of layer",
+            });
+        }
         let names: Vec<String> = engine.parameters().iter().map(|s| s.name.clone()).collect();
         for name in names {
             let values = tensors

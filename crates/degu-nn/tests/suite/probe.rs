@@ -323,3 +323,14 @@ fn cuts_and_threads_change_no_bit() {
         }
     }
 }
+
+#[test]
+fn layers_without_rules_are_refused_by_name() {
+    let graph = Graph::new(NormStyle::Torch)
+        .conv("a", 4, 3)
+        .bi_lstm("lstm", 3)
+        .global_mean()
+        .dense("head", OUTPUTS);
+    let error = degu_nn::Explainer::new(&graph, 9, &std::collections::BTreeMap::new()).unwrap_err();
+    assert!(error.to_string().contains("bidirectional LSTM"), "{error}");
+}

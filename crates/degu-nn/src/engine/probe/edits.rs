@@ -225,7 +225,8 @@ impl Pass<'_> {
                 self.finish(work, b, 0, first, rows, &data[at..], x.pitch);
                 work.data[x.root] = data;
             }
-            (_, Source::Codes) => {}
+            // Networks with other layers are refused before they come here.
+            (Linear::Special(_), _) | (_, Source::Codes) => {}
         }
         work.scratch = scratch;
         if let Some(add) = &block.add {

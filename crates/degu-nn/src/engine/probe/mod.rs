@@ -47,7 +47,7 @@ struct Scratch {
 }
 
 impl Probe {
-    /// Freezes an engine whose tensors are loaded.
+    /// Freezes an engine whose tensors are loaded and that has no [special layer](Engine::special_layer): those have no rules here.
     pub fn new(mut engine: Engine) -> Self {
         engine.pack([true, true]);
         engine.refresh_running();
