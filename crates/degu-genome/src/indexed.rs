@@ -87,10 +87,10 @@ fn fits(path: &Path, index: &fai::Index) -> Result<()> {
         let lines = record.length() / record.line_base_count();
         let rest = record.length() % record.line_base_count();
         let mut before = [0; 1];
-        let inside = record.offset() + lines * u64::from(record.line_width()) + rest
+        let inside = record.position() + lines * u64::from(record.line_width()) + rest
             <= size + (u64::from(record.line_width()) - u64::from(record.line_base_count()));
-        if inside && record.offset() > 0 {
-            file.seek(SeekFrom::Start(record.offset() - 1))
+        if inside && record.position() > 0 {
+            file.seek(SeekFrom::Start(record.position() - 1))
                 .and_then(|_| file.read_exact(&mut before))
                 .map_err(wrap)?;
         }

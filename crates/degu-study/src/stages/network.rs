@@ -5,7 +5,7 @@ mod observer;
 
 use std::collections::BTreeMap;
 
-use degu_core::{Augmentation, LabelInfo, Part, Seed, Split, Spread};
+use degu_core::{Augmentation, LabelInfo, Part, Seed, Split, Spread, UncertaintyHead};
 use degu_train::{
     HostForecast, Labels, ModelCard, SavedModel, StudentLabels, Teacher,
     model_file::{self, PluginCard},
