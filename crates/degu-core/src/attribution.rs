@@ -159,13 +159,13 @@ pub trait Attributor: Send + Sync {
         let mut own: Vec<(Target, Attribution)> = Vec::new();
         let mut maps = Vec::with_capacity(wanted.len());
         for w in wanted {
-            let map = match own.iter().find(|(target, _)| *target == w.target) {
-                Some((_, map)) => map.clone(),
-                None => {
-                    let map = self.attribute(model, codes, w.target, seeds)?;
-                    own.push((w.target, map.clone()));
-                    map
-                }
+            let known = own.iter().find(|(target, _)| *target == w.target);
+            let map = if let Some((_, map)) = known {
+                map.clone()
+            } else {
+                let map = self.attribute(model, codes, w.target, seeds)?;
+                own.push((w.target, map.clone()));
+                map
             };
             maps.push(map.into_form(w.form, codes)?);
         }

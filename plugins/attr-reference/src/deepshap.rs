@@ -25,6 +25,9 @@ pub struct DeepShap {
     pub references: usize,
     /// FASTA file of references, for `baseline = "file"`.
     pub file: Option<FileRef>,
+    /// Subtract the mean over the four bases at each position. The hypothetical form needs it not; with the form `shap_values` it gives
+    /// the maps that the consistency scores of DEGU were computed of.
+    pub gradient_correction: bool,
     /// Largest completeness error of a sequence, relative to the change that is explained; more is an error that names the layer.
     #[schemars(range(min = 0.0))]
     pub tolerance: f64,
@@ -36,6 +39,7 @@ impl Default for DeepShap {
             baseline: Baseline::default(),
             references: 20,
             file: None,
+            gradient_correction: false,
             tolerance: 1e-2,
         }
     }
@@ -61,6 +65,7 @@ impl Build<dyn Attributor> for DeepShap {
         let references = References::new(self.baseline, self.references, self.file.as_ref())?;
         Ok(Box::new(Built {
             references,
+            gradient_correction: self.gradient_correction,
             tolerance: self.tolerance,
         }))
     }
@@ -68,6 +73,7 @@ impl Build<dyn Attributor> for DeepShap {
 
 struct Built {
     references: References,
+    gradient_correction: bool,
     tolerance: f64,
 }
 
@@ -111,7 +117,8 @@ impl Attributor for Built {
                 self.collect(model, &rows[first..end], first, &r, *target, &found, sums)?;
             }
         }
-        maps::finish(wanted, &targets, &sums, codes, model.dtype())
+        let correct = self.gradient_correction;
+        maps::finish(wanted, &targets, &sums, codes, model.dtype(), correct)
     }
 }
 

@@ -176,7 +176,7 @@ impl Attributor for Path {
                 all.push(one);
             }
         }
-        maps::finish(wanted, &targets, &sums, codes, model.dtype())
+        maps::finish(wanted, &targets, &sums, codes, model.dtype(), false)
     }
 }
 

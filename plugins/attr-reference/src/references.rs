@@ -181,11 +181,14 @@ impl Sums {
             };
             let x = row(*code);
             let mean: f64 = m.iter().zip(&r).map(|(m, r)| m * r).sum();
-            for b in 0..4 {
-                let part = m[b] * (x[b] - r[b]);
-                self.hypothetical[l * 4 + b] += m[b] - mean;
-                self.shap_values[l * 4 + b] += part;
-                explained += part;
+            let four = l * 4..l * 4 + 4;
+            for (sum, m) in self.hypothetical[four.clone()].iter_mut().zip(&m) {
+                *sum += m - mean;
+            }
+            let parts = m.iter().zip(x.iter().zip(&r));
+            for (sum, (m, (x, r))) in self.shap_values[four].iter_mut().zip(parts) {
+                *sum += m * (x - r);
+                explained += m * (x - r);
             }
         }
         self.delta += (explained - dy).abs();
@@ -226,13 +229,14 @@ pub(crate) mod maps {
 
     use super::Sums;
 
-    /// One map for each wanted one, from the sums by target and sequence.
+    /// One map for each wanted one, from the sums by target and sequence; with `correct` less its mean over the bases.
     pub(crate) fn finish(
         wanted: &[Wanted],
         targets: &[Target],
         sums: &[Vec<Sums>],
         codes: &Tensor,
         dtype: DType,
+        correct: bool,
     ) -> Result<Vec<Attribution>> {
         let (n, length) = codes.dims2()?;
         let mut all = Vec::with_capacity(wanted.len());
@@ -250,7 +254,11 @@ pub(crate) mod maps {
                     }
                 })
                 .collect();
-            let values = Tensor::from_vec(values, (n, length, 4), &Device::Cpu)?.to_dtype(dtype)?;
+            let mut values = Tensor::from_vec(values, (n, length, 4), &Device::Cpu)?;
+            if correct {
+                values = values.broadcast_sub(&values.mean_keepdim(2)?)?;
+            }
+            let values = values.to_dtype(dtype)?;
             let form = if shap {
                 Form::ShapValues
             } else {

@@ -223,14 +223,14 @@ fn multipliers_are_those_of_autograd() {
             let (mut error, mut change) = (0.0, 0.0);
             for (p, m) in found[0].values.chunks(size).enumerate() {
                 let (x, r) = (&x[p / k * case.length..], &r[p * case.length..]);
-                let mut sum = 0.0;
-                for l in 0..case.length {
-                    for b in 0..4usize {
-                        let dx =
-                            f64::from(usize::from(x[l]) == b) - f64::from(usize::from(r[l]) == b);
-                        sum += f64::from(m[l * 4 + b]) * dx;
-                    }
-                }
+                let one = |code: u8, b: usize| f64::from(u8::from(usize::from(code) == b));
+                let sum: f64 = m
+                    .iter()
+                    .enumerate()
+                    .map(|(at, m)| {
+                        f64::from(*m) * (one(x[at / 4], at % 4) - one(r[at / 4], at % 4))
+                    })
+                    .sum();
                 let dy = found[0].own[p] - found[0].references[p];
                 error += (sum - dy).abs();
                 change += dy.abs();
