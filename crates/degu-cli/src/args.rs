@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use apply::{
     AblateArgs, AnchorArg, AttributeArgs, BackgroundArg, EdgeArg, MarginalizeArgs, MismatchArg,
-    ModelArgs, MotifArgs, ReplacementArg, SequenceArgs, VariantsArgs,
+    ModelArgs, ReplacementArg, SequenceArgs, VariantsArgs,
 };
 
 /// Uncertainty-aware genomic deep learning: one file describes a study, one command runs it.
