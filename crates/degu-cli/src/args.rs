@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use apply::{
     AblateArgs, AnchorArg, AttributeArgs, BackgroundArg, EdgeArg, MarginalizeArgs, MismatchArg,
-    ModelArgs, MotifArgs, ReplacementArg, SequenceArgs, VariantsArgs,
+    ModelArgs, ReplacementArg, SequenceArgs, VariantsArgs,
 };
 pub(crate) use model::{ImportCommand, KerasArgs, PredictArgs};
 pub(crate) use store::{GcArgs, LsArgs, ShowArgs, StatusArgs, VerifyArgs};

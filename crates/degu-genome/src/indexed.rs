@@ -1,41 +1,34 @@
 //! Genomes on disk: windows of a FASTA file through its index.
 
+mod fai;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use noodles_core::{Position, Region};
-use noodles_fasta::{
-    fai,
-    io::{BufReader, IndexedReader, indexed_reader},
-};
+use flate2::read::MultiGzDecoder;
+use fs_err::File;
 
 use crate::alphabet::encode;
 use crate::bases::Bases;
 use crate::error::{GenomeError, Place, Result, nearest};
 
-type Reader = IndexedReader<BufReader<std::fs::File>>;
+use fai::Entry;
 
 /// A FASTA file whose windows are read when they are asked for: memory does not grow with the genome.
 ///
-/// The index is `FILE.fai` (`samtools faidx FILE`); without one the file is read through once and the index kept in memory.
+/// The index is `FILE.fai` (`samtools faidx FILE`); without one a plain file is read through once and the index kept in memory.
 /// Files of bgzip need `FILE.fai` and `FILE.gzi`.
+#[derive(Debug)]
 pub struct IndexedGenome {
     path: PathBuf,
-    lengths: BTreeMap<String, u64>,
+    entries: BTreeMap<String, Entry>,
     order: Vec<String>,
-    reader: Mutex<Reader>,
-}
-
-impl std::fmt::Debug for IndexedGenome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IndexedGenome")
-            .field("path", &self.path)
-            .field("chromosomes", &self.order.len())
-            .finish_non_exhaustive()
-    }
+    file: Mutex<File>,
+    /// Where blocks begin in a bgzip file, and in what it unpacks to.
+    blocks: Option<Vec<(u64, u64)>>,
 }
 
 impl IndexedGenome {
@@ -43,81 +36,63 @@ impl IndexedGenome {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Io`]; [`GenomeError::Format`] for an index that does not fit the file (made before the file changed).
+    /// [`GenomeError::Io`]; [`GenomeError::Format`] for an index that does not fit the file (made before the file changed), and
+    /// for lines of several lengths.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         let wrap = |source| GenomeError::io(&path, source);
-        let beside = path.with_added_extension("fai");
-        let index = if beside.is_file() {
-            fai::fs::read(&beside).map_err(|source| GenomeError::io(&beside, source))?
-        } else {
-            noodles_fasta::fs::index(&path).map_err(wrap)?
-        };
-        let compressed = path
-            .extension()
-            .is_some_and(|extension| extension == "gz" || extension == "bgz");
-        if !compressed {
-            fits(&path, &index)?;
-        }
-        let (mut lengths, mut order) = (BTreeMap::new(), Vec::new());
-        for record in index.as_ref() {
-            let name = record.name().to_string();
-            order.push(name.clone());
-            lengths.insert(name, record.length());
-        }
-        let reader = indexed_reader::Builder::default()
-            .set_index(index)
-            .build_from_path(&path)
+        let mut file = File::open(&path).map_err(wrap)?;
+        let mut magic = Vec::new();
+        Read::by_ref(&mut file)
+            .take(2)
+            .read_to_end(&mut magic)
             .map_err(wrap)?;
-        Ok(Self {
+        let blocks = if magic == [0x1F, 0x8B] {
+            Some(fai::read_blocks(&path.with_added_extension("gzi"))?)
+        } else {
+            None
+        };
+        let beside = path.with_added_extension("fai");
+        let found = if blocks.is_some() || beside.is_file() {
+            fai::read(&beside)?
+        } else {
+            fai::build(&path)?
+        };
+        let genome = Self {
+            order: found.iter().map(|entry| entry.name.clone()).collect(),
+            entries: found.into_iter().map(|e| (e.name.clone(), e)).collect(),
+            file: Mutex::new(file),
+            blocks,
             path,
-            lengths,
-            order,
-            reader: Mutex::new(reader),
-        })
+        };
+        genome.check()?;
+        Ok(genome)
     }
-}
 
-/// Whether each sequence begins after a line break and ends inside of the file, as the index says.
-fn fits(path: &Path, index: &fai::Index) -> Result<()> {
-    let wrap = |source| GenomeError::io(path, source);
-    let mut file = fs_err::File::open(path).map_err(wrap)?;
-    let size = file.metadata().map_err(wrap)?.len();
-    for record in index.as_ref() {
-        let lines = record.length() / record.line_base_count();
-        let rest = record.length() % record.line_base_count();
-        let mut before = [0; 1];
-        let inside = record.position() + lines * u64::from(record.line_width()) + rest
-            <= size + (u64::from(record.line_width()) - u64::from(record.line_base_count()));
-        if inside && record.position() > 0 {
-            file.seek(SeekFrom::Start(record.position() - 1))
-                .and_then(|_| file.read_exact(&mut before))
-                .map_err(wrap)?;
+    /// Whether each sequence begins after a line break, as the index says.
+    fn check(&self) -> Result<()> {
+        for entry in self.entries.values().filter(|entry| entry.length > 0) {
+            let before = entry.offset.saturating_sub(1);
+            let last = entry.byte(entry.length - 1);
+            let fits = entry.bases > 0
+                && entry.width >= entry.bases
+                && self.bytes(before, before + 1).is_ok_and(|b| b == b"\n")
+                && self.bytes(last, last + 1).is_ok();
+            if !fits {
+                let place = Place::file(self.path.with_added_extension("fai"))
+                    .with_column(entry.name.as_str());
+                return Err(GenomeError::format(
+                    place,
+                    "an index of this file as it is now (make it again with `samtools faidx`, or remove it)",
+                ));
+            }
         }
-        if before != *b"\n" {
-            let place = Place::file(path.with_added_extension("fai"))
-                .with_column(record.name().to_string());
-            return Err(GenomeError::format(
-                place,
-                "an index of this file as it is now (make it again with `samtools faidx`, or remove it)",
-            ));
-        }
-    }
-    Ok(())
-}
-
-impl Bases for IndexedGenome {
-    fn chromosomes(&self) -> Vec<(String, u64)> {
-        let names = self.order.iter();
-        names
-            .map(|name| (name.clone(), self.lengths.get(name).copied().unwrap_or(0)))
-            .collect()
+        Ok(())
     }
 
-    fn length(&self, chromosome: &str) -> Result<u64> {
-        self.lengths
+    fn entry(&self, chromosome: &str) -> Result<&Entry> {
+        self.entries
             .get(chromosome)
-            .copied()
             .ok_or_else(|| GenomeError::UnknownName {
                 path: self.path.clone(),
                 kind: "chromosome",
@@ -129,30 +104,61 @@ impl Bases for IndexedGenome {
             })
     }
 
+    /// Bytes `[from, to)` of the text.
+    fn bytes(&self, from: u64, to: u64) -> Result<Vec<u8>> {
+        let wrap = |source| GenomeError::io(&self.path, source);
+        let mut bytes = vec![0; (to - from) as usize];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(blocks) = &self.blocks else {
+            file.seek(SeekFrom::Start(from)).map_err(wrap)?;
+            file.read_exact(&mut bytes).map_err(wrap)?;
+            return Ok(bytes);
+        };
+        let block = blocks.partition_point(|(_, text)| *text <= from);
+        let (packed, text) = blocks[block.saturating_sub(1)];
+        file.seek(SeekFrom::Start(packed)).map_err(wrap)?;
+        let mut unpacked = MultiGzDecoder::new(Read::by_ref(&mut *file));
+        let skipped = std::io::copy(
+            &mut Read::by_ref(&mut unpacked).take(from - text),
+            &mut std::io::sink(),
+        )
+        .map_err(wrap)?;
+        if skipped == from - text {
+            unpacked.read_exact(&mut bytes).map_err(wrap)?;
+        }
+        Ok(bytes)
+    }
+}
+
+impl Bases for IndexedGenome {
+    fn chromosomes(&self) -> Vec<(String, u64)> {
+        let names = self.order.iter();
+        names
+            .map(|name| (name.clone(), self.entries.get(name).map_or(0, |e| e.length)))
+            .collect()
+    }
+
+    fn length(&self, chromosome: &str) -> Result<u64> {
+        Ok(self.entry(chromosome)?.length)
+    }
+
     fn bases(&self, chromosome: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>> {
-        let length = self.length(chromosome)?;
-        if start > end || end > length {
+        let entry = self.entry(chromosome)?;
+        if start > end || end > entry.length {
             return Err(GenomeError::OutOfRange {
                 name: chromosome.to_owned(),
                 start,
                 end,
-                length,
+                length: entry.length,
             });
         }
         if start == end {
             return Ok(Cow::Owned(Vec::new()));
         }
-        // 1-based and inclusive from here to the reader; both are at least 1, since start < end.
-        let position = |at: u64| Position::new(at as usize).unwrap_or(Position::MIN);
-        let region = Region::new(chromosome, position(start + 1)..=position(end));
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = reader
-            .query(&region)
-            .map_err(|source| GenomeError::io(&self.path, source))?;
+        let mut letters = self.bytes(entry.byte(start), entry.byte(end - 1) + 1)?;
+        letters.retain(|byte| !matches!(byte, b'\n' | b'\r'));
         let place = || Place::file(&self.path).with_column(chromosome);
-        let codes = encode(record.sequence().as_ref())
-            .map_err(|error| error.at(place()))?
-            .codes;
+        let codes = encode(&letters).map_err(|error| error.at(place()))?.codes;
         if codes.len() as u64 != end - start {
             return Err(GenomeError::format(
                 place(),
@@ -168,18 +174,20 @@ impl Bases for IndexedGenome {
             .map_or_else(|| format!("chr{name}"), str::to_owned);
         [name, other.as_str()]
             .into_iter()
-            .find(|candidate| self.lengths.contains_key(*candidate))
+            .find(|candidate| self.entries.contains_key(*candidate))
             .map(str::to_owned)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
     use crate::draws::Draws;
     use crate::{Genome, UNIFORM, decode, random_sequence};
 
-    fn write(folder: &Path, width: usize, line_end: &str) -> PathBuf {
+    fn text(width: usize, line_end: &str) -> String {
         let mut draws = Draws::new([9; 32]);
         let mut text = String::new();
         for (name, length) in [("chr1", 1003), ("chr2", 60), ("chrM", 1)] {
@@ -190,56 +198,121 @@ mod tests {
                 text.push_str(line_end);
             }
         }
-        let path = folder.join("g.fa");
-        fs_err::write(&path, text).unwrap();
-        path
+        text
+    }
+
+    /// The index as `samtools faidx` defines it, by hand.
+    fn index(text: &str, width: usize, line_end: &str) -> String {
+        let mut all = String::new();
+        for (name, length) in [("chr1", 1003usize), ("chr2", 60), ("chrM", 1)] {
+            let header = format!(">{name} a description{line_end}");
+            let offset = text.find(&header).unwrap() + header.len();
+            let bases = width.min(length);
+            let bytes = bases + line_end.len();
+            all.push_str(&format!("{name}\t{length}\t{offset}\t{bases}\t{bytes}\n"));
+        }
+        all
+    }
+
+    fn equal(indexed: &IndexedGenome, whole: &Genome) {
+        assert_eq!(Bases::chromosomes(whole), indexed.chromosomes());
+        for (start, end) in [
+            (0, 1),
+            (0, 1003),
+            (58, 63),
+            (119, 121),
+            (1002, 1003),
+            (5, 5),
+        ] {
+            assert_eq!(
+                indexed.bases("chr1", start, end).unwrap(),
+                whole.bases("chr1", start, end).unwrap(),
+                "{start}-{end}"
+            );
+        }
+        assert_eq!(
+            indexed.bases("chrM", 0, 1).unwrap(),
+            whole.bases("chrM", 0, 1).unwrap()
+        );
+        assert!(indexed.bases("chr2", 59, 61).is_err());
+        let error = indexed.bases("2", 0, 1).unwrap_err().to_string();
+        assert!(error.contains("did you mean `chr2`?"), "{error}");
     }
 
     #[test]
     fn windows_equal_those_of_the_genome_in_memory() {
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g.fa");
         for (width, line_end) in [(60, "\n"), (7, "\r\n"), (2000, "\n")] {
-            let path = write(folder.path(), width, line_end);
-            let (whole, indexed) = (
-                Genome::open(&path).unwrap(),
-                IndexedGenome::open(&path).unwrap(),
-            );
-            assert_eq!(
-                Bases::chromosomes(&whole),
-                indexed.chromosomes(),
-                "{width} {line_end:?}"
-            );
-            for (start, end) in [
-                (0, 1),
-                (0, 1003),
-                (58, 63),
-                (119, 121),
-                (1002, 1003),
-                (5, 5),
-            ] {
-                assert_eq!(
-                    indexed.bases("chr1", start, end).unwrap(),
-                    whole.bases("chr1", start, end).unwrap(),
-                    "{start}-{end}"
-                );
-            }
-            assert_eq!(indexed.bases("chrM", 0, 1).unwrap().len(), 1);
-            assert!(indexed.bases("chr2", 59, 61).is_err());
-            let error = indexed.bases("2", 0, 1).unwrap_err().to_string();
-            assert!(error.contains("did you mean `chr2`?"), "{error}");
+            let text = text(width, line_end);
+            fs_err::write(&path, &text).unwrap();
+            let whole = Genome::open(&path).unwrap();
+            equal(&IndexedGenome::open(&path).unwrap(), &whole);
+            let beside = path.with_added_extension("fai");
+            fs_err::write(&beside, index(&text, width, line_end)).unwrap();
+            equal(&IndexedGenome::open(&path).unwrap(), &whole);
+            fs_err::remove_file(beside).unwrap();
         }
+    }
+
+    #[test]
+    fn blocks_of_bgzip_are_unpacked_where_they_are_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, path) = (folder.path().join("g.fa"), folder.path().join("g.fa.gz"));
+        let text = text(60, "\n");
+        fs_err::write(&plain, &text).unwrap();
+        // Members of 200 bytes, as bgzip's blocks of 64 kB.
+        let (mut packed, mut blocks) = (Vec::new(), Vec::new());
+        for (i, part) in text.as_bytes().chunks(200).enumerate() {
+            if i > 0 {
+                blocks.extend([packed.len() as u64, 200 * i as u64]);
+            }
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(part).unwrap();
+            packed.extend(encoder.finish().unwrap());
+        }
+        fs_err::write(&path, packed).unwrap();
+        let words = std::iter::once(blocks.len() as u64 / 2).chain(blocks);
+        let words: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+        fs_err::write(path.with_added_extension("gzi"), words).unwrap();
+        let error = IndexedGenome::open(&path).unwrap_err().to_string();
+        assert!(error.contains("g.fa.gz.fai"), "{error}");
+        fs_err::write(path.with_added_extension("fai"), index(&text, 60, "\n")).unwrap();
+        equal(
+            &IndexedGenome::open(&path).unwrap(),
+            &Genome::open(&plain).unwrap(),
+        );
     }
 
     #[test]
     fn an_index_of_another_file_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let path = write(folder.path(), 60, "\n");
-        let index = noodles_fasta::fs::index(&path).unwrap();
-        fai::fs::write(path.with_added_extension("fai"), &index).unwrap();
-        assert!(IndexedGenome::open(&path).is_ok());
-        let text = fs_err::read_to_string(&path).unwrap();
+        let path = folder.path().join("g.fa");
+        let text = text(60, "\n");
+        fs_err::write(path.with_added_extension("fai"), index(&text, 60, "\n")).unwrap();
         fs_err::write(&path, text.replacen("chr1 a", "chr1 another", 1)).unwrap();
         let error = IndexedGenome::open(&path).unwrap_err().to_string();
         assert!(error.contains("samtools faidx"), "{error}");
+        fs_err::write(&path, &text[..500]).unwrap();
+        assert!(IndexedGenome::open(&path).is_err(), "cut");
+    }
+
+    #[test]
+    fn lines_of_several_lengths_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g.fa");
+        for bad in [">a\nACGT\nAC\nACGT\n", ">a\nAC\nACGT\n", ">a\nACGT\n\nAC\n"] {
+            fs_err::write(&path, bad).unwrap();
+            let error = IndexedGenome::open(&path).unwrap_err().to_string();
+            assert!(error.contains("lines of one length"), "{error}");
+        }
+        fs_err::write(&path, ">a\nACGT\nAC\n\n>b\nA\n").unwrap();
+        assert!(
+            IndexedGenome::open(&path).is_ok(),
+            "blank lines between sequences"
+        );
+        fs_err::write(&path, "ACGT\n").unwrap();
+        assert!(IndexedGenome::open(&path).is_err());
     }
 }

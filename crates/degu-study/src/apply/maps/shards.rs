@@ -153,6 +153,7 @@ impl Shards {
             ids: names.ids,
             elements: names.elements,
             loci: names.loci.into_iter().map(|l| l.map(load)).collect(),
+            categories: Vec::new(),
         };
         if digest(&sequences) != names.digest {
             return Err(ApplyError::Data {
