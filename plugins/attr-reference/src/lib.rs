@@ -34,6 +34,6 @@ mod references;
 
 pub use deepshap::DeepShap;
 pub use path::{ExpectedGradients, IntegratedGradients, Rule};
-pub use references::{Baseline, References};
+pub use references::{Baseline, Reference, References};
 
 degu_core::document!("lib.rs");

@@ -14,6 +14,7 @@ fn prepared(part: [Split; 4], group: [u64; 4]) -> PreparedData {
         unit: String::new(),
         output: OutputKind::Scalar,
         replicates: 1,
+        barcodes: None,
     };
     PreparedData {
         examples: ExampleSet::new(Arc::new(vec![0; 8]), 2, 1, OutputKind::Scalar).unwrap(),
