@@ -14,13 +14,13 @@ fn prepared(part: [Split; 4], group: [u64; 4]) -> PreparedData {
         unit: String::new(),
         output: OutputKind::Scalar,
         replicates: 1,
-        barcodes: None,
     };
     PreparedData {
         examples: ExampleSet::new(Arc::new(vec![0; 8]), 2, 1, OutputKind::Scalar).unwrap(),
         info,
         measured: Labels::measured(1, vec![0.0; 4], None, None),
         truth: None,
+        barcodes: None,
         ids: ["w", "x", "y", "z"].map(str::to_owned).to_vec(),
         category: None,
         part: part.map(Some).to_vec(),
