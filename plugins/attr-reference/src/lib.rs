@@ -34,4 +34,4 @@ mod references;
 
 pub use deepshap::DeepShap;
 pub use path::{ExpectedGradients, IntegratedGradients, Rule};
-pub use references::{Baseline, References};
+pub use references::{Baseline, Reference, References};
