@@ -54,8 +54,8 @@ pub use error::{Error, Result};
 pub use memory::{InMemory, ReadColumn};
 pub use metric::{Metric, TaskForecast};
 pub use model::{
-    Architecture, Head, LabelInfo, LabelNeeds, LabelWeights, Masked, ModelIo, Network, Params, Prediction,
-    Quantiles, Spread, Targets, UncertaintyHead,
+    Architecture, Head, LabelInfo, LabelNeeds, LabelWeights, Masked, ModelIo, Network, Params,
+    Prediction, Quantiles, Spread, Targets, UncertaintyHead,
 };
 pub use params::ParamSource;
 pub use plugin::{Build, Invalid, Origin, Plugin, PluginConfig, Resolved};

@@ -87,7 +87,11 @@ impl Interval {
     }
 
     /// Bounds, in the layout of the means.
-    pub(super) fn of_forecast(&self, forecast: &HostForecast, batch: &Sequences) -> Result<Intervals> {
+    pub(super) fn of_forecast(
+        &self,
+        forecast: &HostForecast,
+        batch: &Sequences,
+    ) -> Result<Intervals> {
         let features = degu_study::covariates(&batch.codes, self.length, &self.covariates);
         let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
         let mean = wide(&forecast.mean);

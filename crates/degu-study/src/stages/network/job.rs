@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use degu_core::{Augmentation, LabelInfo, Seed, Split, UncertaintyHead};
 use degu_train::{
-    Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, HostForecast,
-    Labels, ModelCard, Teacher,
+    Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, HostForecast, Labels, ModelCard,
+    Teacher,
     backend::{Recipe, choose},
     checkpoint::Checkpoint,
     fit::DynamicLabels,
