@@ -73,6 +73,7 @@ mod shuffle;
 mod split;
 mod table;
 mod text;
+mod threshold;
 mod union;
 mod vcf;
 mod xlsx;
