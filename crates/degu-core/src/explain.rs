@@ -12,7 +12,7 @@ const PREDICT_ROWS: usize = 256;
 /// Sequences whose graph is kept for a gradient; a pair of the rescale rule counts twice.
 const GRADIENT_ROWS: usize = 32;
 
-/// The scalar of every row, `[N]`.
+/// The scalar of every row, `[N]`; of a profile `[N, B, T]` the sum over its bins.
 ///
 /// # Errors
 ///
@@ -34,11 +34,16 @@ pub fn select(prediction: &Prediction, target: Target) -> Result<Tensor> {
             help: "this model's head does not predict it; explain `mean`, or a student whose `distill.targets` have the part",
         });
     };
+    // A profile is explained by its sum over bins.
+    let part = match part.rank() {
+        3 => part.sum(1)?,
+        _ => part.clone(),
+    };
     let [_, tasks] = *part.dims() else {
         return Err(Error::Unsupported {
             operation: format!("a prediction of shape {:?}", part.dims()),
             rule: "scalar per task that could be explained",
-            help: "explain a model with one number per task",
+            help: "explain a model with one number, or one profile, per task",
         });
     };
     if target.task >= tasks {

@@ -75,6 +75,7 @@ mod shuffle;
 mod split;
 mod table;
 mod text;
+mod threshold;
 mod union;
 mod vcf;
 mod xlsx;

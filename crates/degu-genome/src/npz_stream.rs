@@ -63,10 +63,10 @@ impl NpzStream {
         archive.write_all(&header).map_err(io)?;
         Ok(Self {
             path,
+            partial,
             archive,
             kind,
             left,
-            partial,
         })
     }
 

@@ -59,9 +59,10 @@ fn an_ensemble_is_the_mean_of_its_members_with_their_spread() {
         .collect();
     close(&pick("ensemble", "attribution"), &mean, 1e-6);
     close(&pick("ensemble", "sd"), &sd, 1e-6);
+    let sign = |v: f64| i8::from(v > 0.0) - i8::from(v < 0.0);
     let agreement: Vec<f64> = (0..5 * LENGTH)
         .map(|i| {
-            let same = members.iter().filter(|m| m[i].signum() == mean[i].signum());
+            let same = members.iter().filter(|m| sign(m[i]) == sign(mean[i]));
             same.count() as f64 / 3.0
         })
         .collect();

@@ -138,6 +138,8 @@ fn what_is_taken_out_is_found_first() {
         &input,
         "--meme",
         &meme,
+        "--p-value",
+        "9e-7",
         "--name",
         "fos",
         "--each",

@@ -84,7 +84,7 @@ fn maps_of_a_study_are_compared_drawn_and_named() {
     let pick = |column: &str| -> Vec<f64> {
         let rows = (0..by_sequence["metric"].len()).filter(|i| {
             by_sequence["metric"][*i] == "RMSE to the teacher's map"
-                && by_sequence["part"][*i] == "mean"
+                && by_sequence["part"][*i] == tests["part"][row]
         });
         let own: Vec<String> = rows.map(|i| by_sequence[column][i].clone()).collect();
         numbers(&own)

@@ -136,12 +136,23 @@ impl FittedScale {
             Recalibrate::None => {}
             Recalibrate::OneFactor => {
                 let (base, _) = self.base(tune.epistemic.as_deref(), tune.aleatoric.as_deref())?;
-                let floor = 1e-3 * median(&base)?;
-                let sd: Vec<f64> = base.iter().map(|s| s.max(floor)).collect();
-                let factor = variance_factor(&tune.y, &tune.mean, &sd)?;
-                self.factors = (factor * factor, factor * factor);
-                self.notes
-                    .push(format!("spreads were multiplied by {factor:.3}"));
+                // A spread of 0 counts as 0.1 % of the typical one.
+                let typical = match median(&base)? {
+                    median if median > 0.0 => median,
+                    _ => base.iter().sum::<f64>() / base.len() as f64,
+                };
+                if typical > 0.0 {
+                    let sd: Vec<f64> = base.iter().map(|s| s.max(1e-3 * typical)).collect();
+                    let factor = variance_factor(&tune.y, &tune.mean, &sd)?;
+                    self.factors = (factor * factor, factor * factor);
+                    self.notes
+                        .push(format!("spreads were multiplied by {factor:.3}"));
+                } else {
+                    self.notes.push(
+                        "the predicted spread is 0 in every row that recalibrates: nothing was multiplied"
+                            .to_owned(),
+                    );
+                }
             }
             Recalibrate::TwoFactor => {
                 let epistemic = positive(part(tune.epistemic.as_deref(), "epistemic")?);

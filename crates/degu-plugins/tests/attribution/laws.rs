@@ -351,8 +351,13 @@ fn a_planted_motif_is_found() {
             .sum::<f64>()
             / n as f64;
         println!("{name}: {precision:.3}");
-        // Windows are wider than the motif, so their shares reach beyond it.
-        let least = if name == "window-shuffle" { 0.6 } else { 0.95 };
+        let least = match name {
+            // Windows are wider than the motif, so their shares reach beyond it.
+            "window-shuffle" => 0.6,
+            // Along a path from a reference the largest position of the network moves, and those it passes through get a share.
+            "integrated-gradients" | "expected-gradients" => 0.8,
+            _ => 0.95,
+        };
         assert!(precision > least, "{name}: {precision}");
     }
 }

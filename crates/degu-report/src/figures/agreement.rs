@@ -76,7 +76,7 @@ fn one(agreement: &MapAgreement, unit: &str) -> Figure {
                 number(*student)
             ));
     }
-    histogram(&mut svg, agreement, unit);
+    histogram(&mut svg, agreement);
     let kind = if agreement.lower_is_better {
         "below"
     } else {
@@ -103,7 +103,7 @@ fn one(agreement: &MapAgreement, unit: &str) -> Figure {
         svg: svg.finish(),
         caption: Caption::new(
             format!(
-                "{} of the maps of {} students against {} members, each dot one sequence ({}).",
+                "{}: {} students against {} members, each dot one sequence ({}).",
                 agreement.metric, agreement.models.1, agreement.models.0, agreement.method
             ),
             format!(
@@ -119,7 +119,7 @@ fn one(agreement: &MapAgreement, unit: &str) -> Figure {
 }
 
 /// Differences by sequence, to the right of the panel.
-fn histogram(svg: &mut Svg, agreement: &MapAgreement, unit: &str) {
+fn histogram(svg: &mut Svg, agreement: &MapAgreement) {
     let differences: Vec<f64> = agreement
         .students
         .iter()
@@ -128,7 +128,7 @@ fn histogram(svg: &mut Svg, agreement: &MapAgreement, unit: &str) {
         .filter(|d| d.is_finite())
         .collect();
     let axis = Axis::fit(
-        &labelled("students less members", unit),
+        "students less members",
         differences.iter().copied().chain([0.0]),
     );
     let (low, high) = axis.bounds();

@@ -196,7 +196,7 @@ impl Namer {
         let scores: Vec<_> = motifs.iter().map(|m| m.log_odds(UNIFORM, 0.01)).collect();
         let thresholds = scores
             .iter()
-            .map(|s| s.threshold(HIT, UNIFORM))
+            .map(|s| s.grid_threshold(HIT, UNIFORM))
             .collect::<std::result::Result<_, _>>()?;
         Ok(Self {
             scanner: Scanner::new(&scores),

@@ -25,12 +25,12 @@ pub(super) struct PairBuffers {
 impl PairBuffers {
     /// Bytes of one row of a tile.
     pub(super) fn bytes_of_row(plan: &Plan) -> usize {
-        let matrices = plan.roots.iter().map(|r| r.stride());
+        let matrices = plan.roots.iter().map(super::super::plan::Root::stride);
         let outputs = plan
             .blocks
             .iter()
             .filter(|b| b.stored())
-            .map(|b| b.stride());
+            .map(super::super::plan::Block::stride);
         let values: usize = matrices
             .chain(outputs)
             .chain(plan.slots.iter().copied())

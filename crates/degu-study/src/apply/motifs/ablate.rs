@@ -120,7 +120,7 @@ pub fn ablate(
     let scores: Vec<_> = motifs.iter().map(|m| m.log_odds(UNIFORM, 0.01)).collect();
     let thresholds: Vec<f64> = scores
         .iter()
-        .map(|s| s.threshold(options.p_value, UNIFORM))
+        .map(|s| s.grid_threshold(options.p_value, UNIFORM))
         .collect::<std::result::Result<_, _>>()?;
     let scanner = Scanner::new(&scores);
     let mut all: Vec<Ablation> = motifs

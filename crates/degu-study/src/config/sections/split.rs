@@ -149,7 +149,7 @@ impl JsonSchema for Group {
             {
                 "type": "object",
                 "description": "Rows with the same value in a column of the source.",
-                "properties": { "column": { "type": "string", "minLength": 1 } },
+                "properties": { "column": { "type": "string", "minLength": 1, "description": "Name of the column." } },
                 "required": ["column"],
                 "additionalProperties": false,
             },
