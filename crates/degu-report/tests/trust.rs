@@ -1,5 +1,4 @@
 //! Figures and tables of predicted uncertainty.
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic with a reason")]
 
 use degu_report::{
     CalibrationNote, MetricRow, ModelKind, ReliabilityCurve, ReportData, RiskCurve, Task,

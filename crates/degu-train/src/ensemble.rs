@@ -263,6 +263,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "means of small whole numbers are exact")]
     fn held_out_labels_use_the_members_that_did_not_see_the_row() {
         let members: Vec<HostForecast> = [[1.0, 1.0, 1.0], [3.0, 5.0, 7.0], [5.0, 6.0, 9.0]]
             .iter()

@@ -288,8 +288,8 @@ mod tests {
         let set = CalibrationSet::new(forecast, &y, &unit);
         let width = |recalibrate, scale| {
             let config = SplitConformalConfig {
-                recalibrate,
                 scale,
+                recalibrate,
                 ..SplitConformalConfig::default()
             };
             assert_eq!(

@@ -111,7 +111,7 @@ fn the_loss_of_profiles_has_its_gradient() {
     let head = head("gaussian", &json!({"floor": 0.1}), &info(2, 1.5));
     let shape = [3, 4, 2];
     let mask = (irregular("mask", &shape).unwrap() + 0.3).unwrap();
-    let targets = targets(irregular("y", &shape).unwrap(), mask.relu().unwrap());
+    let targets = targets(irregular("y", &shape).unwrap(), mask.maximum(0.0).unwrap());
     let raw = irregular("raw", &[3, 4, 4]).unwrap();
     let loss = |v: &[Var]| Ok(head.loss(v[0].as_tensor(), &targets)?.reshape(1)?);
     assert!(gradient_errors(&loss, &[raw]).unwrap()[0] < 1e-8);

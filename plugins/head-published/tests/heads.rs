@@ -62,9 +62,9 @@ fn the_broadcast_loss_is_the_mean_over_all_pairs_of_rows() {
     );
     let mut sum = 0.0;
     for i in 0..5 {
-        for j in 0..5 {
+        for other in &s {
             let error = (y[i] - m[i]).powi(2);
-            sum += 0.5 * ((2.0 * std::f64::consts::PI).ln() + s[j] + error * (-s[j]).exp());
+            sum += 0.5 * ((2.0 * std::f64::consts::PI).ln() + other + error * (-other).exp());
         }
     }
     let loss = head("heteroscedastic-broadcast")

@@ -75,11 +75,9 @@ impl PluginConfig for Quantile {
                 message,
             })
         };
-        if let Some(pair) = self.levels.windows(2).find(|w| w[0] >= w[1]) {
-            return invalid(format!(
-                "must be ascending, found {} before {}",
-                pair[0], pair[1]
-            ));
+        let mut pairs = self.levels.iter().zip(self.levels.iter().skip(1));
+        if let Some((before, after)) = pairs.find(|(before, after)| before >= after) {
+            return invalid(format!("must be ascending, found {before} before {after}"));
         }
         if self.centre().is_none() {
             return invalid("must have 0.5, the median, which is the prediction".to_owned());

@@ -35,13 +35,11 @@ pub(super) fn words(source: &UncertaintySource) -> String {
 
 /// The model that a reader would take: the first student, else the ensemble, else the first there is.
 pub(super) fn main_model<'a>(
-    sources: impl Iterator<Item = &'a UncertaintySource> + Clone,
+    mut sources: impl Iterator<Item = &'a UncertaintySource> + Clone,
 ) -> Option<&'a str> {
     let of = |kind| sources.clone().find(|s| s.kind == kind);
-    of(ModelKind::Student)
-        .or_else(|| of(ModelKind::Ensemble))
-        .or_else(|| sources.clone().next())
-        .map(|s| s.model.as_str())
+    let best = of(ModelKind::Student).or_else(|| of(ModelKind::Ensemble));
+    best.or_else(|| sources.next()).map(|s| s.model.as_str())
 }
 
 /// Distinct calibrators of a report, in their order.

@@ -20,7 +20,7 @@ type Found = ((String, ModelKind, String, String), f64);
 struct Fitted {
     label: String,
     model: String,
-    fitted: Box<dyn Calibration>,
+    calibration: Box<dyn Calibration>,
     covariates: Vec<Covariate>,
     category: bool,
     alphas: Vec<Alpha>,
@@ -68,7 +68,7 @@ impl<'a> ShiftWatch<'a> {
                 fitted.push(Fitted {
                     label: calibrate::label(&result.name, block.plugin.name, &block.plugin.params),
                     model: model.clone(),
-                    fitted: calibrator.restore(&card.state)?,
+                    calibration: calibrator.restore(&card.state)?,
                     covariates: calibrator.covariates(),
                     category: needs.category,
                     alphas: alphas.clone(),
@@ -130,7 +130,7 @@ impl<'a> ShiftWatch<'a> {
                     ..Forecast::new(forecast.rows, forecast.width, &mean)
                 };
                 for alpha in &own.alphas {
-                    let at = own.fitted.intervals(&given, *alpha)?;
+                    let at = own.calibration.intervals(&given, *alpha)?;
                     for (task, name) in self.data.info.tasks.iter().enumerate() {
                         let places: Vec<usize> =
                             (task..mean.len()).step_by(self.data.tasks()).collect();

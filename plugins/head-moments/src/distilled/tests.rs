@@ -107,7 +107,7 @@ fn every_target_has_its_gradient() {
             value: irregular(name, &[4, 2]).unwrap().abs().unwrap(),
             mask: (irregular(&format!("{name} mask"), &[4, 2]).unwrap() + 0.3)
                 .unwrap()
-                .relu()
+                .maximum(0.0)
                 .unwrap(),
         };
         let targets = Targets {

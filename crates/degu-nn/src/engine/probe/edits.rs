@@ -115,7 +115,11 @@ impl EditBuffers {
                     || second.iter().any(|b| b.reads().any(|v| v.root == *r))
             })
             .collect();
-        let step: Vec<usize> = plan.roots.iter().map(super::super::plan::Root::stride).collect();
+        let step: Vec<usize> = plan
+            .roots
+            .iter()
+            .map(super::super::plan::Root::stride)
+            .collect();
         let matrices = |keep: &dyn Fn(usize) -> bool, count: usize| -> Vec<Vec<f32>> {
             let size =
                 |(r, step): (usize, &usize)| vec![0.0; if keep(r) { step * count } else { 0 }];

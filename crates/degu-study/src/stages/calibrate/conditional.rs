@@ -64,7 +64,7 @@ pub(super) fn groups(seen: &Seen<'_>, task: &Observed) -> Result<Vec<Groups>> {
         }
         let mut names = vec![String::new(); numbers.len()];
         for (name, number) in &numbers {
-            names[*number as usize] = (*name).to_owned();
+            (*name).clone_into(&mut names[*number as usize]);
         }
         all.push(Groups {
             by: "category",
