@@ -187,7 +187,9 @@ fn centred(codes: &[u8], edits: &[Substitution], values: &[f64], own: f64) -> Ve
     }
     for four in map.chunks_mut(4) {
         let mean = four.iter().sum::<f64>() / 4.0;
-        four.iter_mut().for_each(|v| *v -= mean);
+        for v in four {
+            *v -= mean;
+        }
     }
     map
 }

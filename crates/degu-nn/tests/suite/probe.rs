@@ -91,6 +91,7 @@ impl Case {
 const WEIGHTS: [f64; OUTPUTS] = [1.0, -0.7];
 
 /// The head that adds up the outputs with `WEIGHTS`.
+#[expect(clippy::unnecessary_wraps, reason = "what a probe takes as a head")]
 fn head(own: &[f32], other: &[f32]) -> degu_core::Result<Vec<Slopes>> {
     let sums = |rows: &[f32]| -> Vec<f64> {
         let sum = |row: &[f32]| {
@@ -113,7 +114,11 @@ fn codes(rows: usize, length: usize, seed: usize) -> Vec<u8> {
     (0..rows * length)
         .map(|i| {
             let h = (i + seed).wrapping_mul(2_654_435_761) >> 7;
-            if h % 29 == 0 { 4 } else { (h % 4) as u8 }
+            if h.is_multiple_of(29) {
+                4
+            } else {
+                (h % 4) as u8
+            }
         })
         .collect()
 }

@@ -182,7 +182,9 @@ fn built(architecture: &dyn Architecture, length: usize, seed: u64) -> Option<Au
     let size = y[0].iter().map(|v| (v - mean).abs()).sum::<f64>() / 4.0;
     for (name, (_, values)) in &mut weights {
         if name.starts_with("head.") {
-            values.iter_mut().for_each(|v| *v /= size as f32);
+            for v in values {
+                *v /= size as f32;
+            }
         }
     }
     model.set_weights(&weights).unwrap();
