@@ -186,7 +186,7 @@ impl Calibrator for SplitConformalConfig {
 }
 
 degu_core::register!(Calibrator "split-conformal", SplitConformalConfig, revision = 2,
-    "intervals from held-out residuals, plain, scaled by a predicted spread, one-sided, or joint over tasks",
+    "intervals from held-out residuals: plain, scaled by a spread, one-sided, joint over tasks",
     cite = "doi:10.1080/01621459.2017.1307116");
 
 degu_core::document!("lib.rs");

@@ -203,7 +203,7 @@ impl Calibration for Fitted {
 }
 
 degu_core::register!(Calibrator "cv-plus", CvPlusConfig, revision = 1,
-    "intervals of an ensemble from rows that its members left out (CV+, jackknife+ after bootstrap)",
+    "intervals of an ensemble from training rows that its members left out (CV+, jackknife+)",
     cite = "doi:10.1214/20-AOS1965");
 
 degu_core::document!("lib.rs");

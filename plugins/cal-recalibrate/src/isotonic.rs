@@ -13,7 +13,7 @@ use degu_stats::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::source::{Source, floor};
+use crate::source::{Source, floor, raised};
 
 /// Intervals between recalibrated quantiles.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,10 @@ struct Output {
     rows: usize,
     spread: Source,
     floor: f64,
+    /// Share of calibration rows whose level is 0 or 1: so far away that the predicted distribution cannot express it.
+    beyond: f64,
+    /// What is said of raised spreads.
+    raised: Option<String>,
     map: QuantileMap,
 }
 
@@ -55,11 +59,17 @@ impl Output {
     }
 
     /// Deviates of the recalibrated quantiles `p` and 1 - `p`, in units of the predicted sd.
+    ///
+    /// Where most measured values lie beyond what the predicted distribution can express, both quantiles may be at the same infinity:
+    /// nothing is known of the end that should be finite, so the interval is unbounded on both sides.
     fn ends(&self, p: f64) -> (f64, f64) {
-        (
-            normal_quantile(self.map.predicted(p)),
-            normal_quantile(self.map.predicted(1.0 - p)),
-        )
+        let below = normal_quantile(self.map.predicted(p));
+        let above = normal_quantile(self.map.predicted(1.0 - p));
+        if below == f64::INFINITY || above == f64::NEG_INFINITY {
+            (f64::NEG_INFINITY, f64::INFINITY)
+        } else {
+            (below, above)
+        }
     }
 }
 
@@ -83,10 +93,13 @@ impl Calibrator for IsotonicConfig {
                 let floor = floor(&raw)?;
                 let sd: Vec<f64> = raw.iter().map(|s| s.max(floor)).collect();
                 let transforms = gaussian_transforms(&rows.y, &rows.mean, &sd)?;
+                let lost = transforms.iter().filter(|p| **p <= 0.0 || **p >= 1.0);
                 Ok(Output {
                     rows: rows.rows.len(),
                     spread: self.spread,
                     floor,
+                    beyond: lost.count() as f64 / transforms.len() as f64,
+                    raised: raised(&raw, floor),
                     map: QuantileMap::anchored(&transforms)?,
                 })
             })
@@ -142,7 +155,17 @@ impl Calibration for Fitted {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec!["the map has no knots beyond the calibration rows: at small alpha it follows their extremes".to_owned()]
+        let mut all = vec!["the map has no knots beyond the calibration rows: at small alpha it follows their extremes".to_owned()];
+        for output in &self.outputs {
+            if output.beyond > 0.0 {
+                all.push(format!(
+                    "{:.1} % of the measured values lie further from the prediction than its distribution can express: intervals that need them are unbounded",
+                    100.0 * output.beyond
+                ));
+            }
+            all.extend(output.raised.clone());
+        }
+        all
     }
 
     fn state(&self) -> serde_json::Value {
@@ -157,6 +180,32 @@ degu_core::register!(Calibrator "isotonic", IsotonicConfig, revision = 1,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spread_that_is_far_too_small_gives_unbounded_intervals_that_are_explained() {
+        let n = 50;
+        let sign = |i: usize| if i % 5 == 0 { -1.0 } else { 1.0 };
+        let y: Vec<f64> = (0..n).map(|i| 10.0 * sign(i)).collect();
+        let (mean, sd) = (vec![0.0; n], vec![1e-3; n]);
+        let unit: Vec<u64> = (0..n as u64).collect();
+        let forecast = Forecast {
+            epistemic: Some(&sd),
+            ..Forecast::new(n, 1, &mean)
+        };
+        let set = CalibrationSet::new(forecast, &y, &unit);
+        let fitted = IsotonicConfig::default().fit(None, &set, None).unwrap();
+        for text in ["0.1", "0.5", "0.9"] {
+            let at = fitted.intervals(&forecast, text.parse().unwrap()).unwrap();
+            assert!(at.lower.iter().all(|l| *l == f64::NEG_INFINITY), "{text}");
+            assert!(at.upper.iter().all(|u| *u == f64::INFINITY), "{text}");
+        }
+        assert!(
+            fitted.notes()[1].contains("100.0 %"),
+            "{:?}",
+            fitted.notes()
+        );
+        assert!(fitted.spread(&forecast).unwrap().is_none());
+    }
 
     #[test]
     fn skewed_errors_of_a_wrong_spread_are_covered_at_every_level() {

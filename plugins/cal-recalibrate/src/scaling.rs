@@ -13,7 +13,7 @@ use degu_stats::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::source::{Source, floor};
+use crate::source::{Source, floor, raised};
 
 /// Normal intervals with a repaired standard deviation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +71,7 @@ impl Output {
         let raw = spread.of(epistemic, aleatoric)?;
         let floor = floor(&raw)?;
         let n = rows.rows.len();
+        let told = raised(&raw, floor).map_or_else(String::new, |t| format!("; {t}"));
         match config.factors {
             Factors::One => {
                 let sd: Vec<f64> = raw.iter().map(|s| s.max(floor)).collect();
@@ -80,7 +81,7 @@ impl Output {
                     spread,
                     floor,
                     factors: (factor, factor),
-                    words: format!("sd times {factor:.3}"),
+                    words: format!("sd times {factor:.3}{told}"),
                 })
             }
             Factors::Two => {
@@ -106,6 +107,7 @@ impl Output {
                         ));
                     }
                 }
+                words.push_str(&told);
                 Ok(Self {
                     rows: n,
                     spread,

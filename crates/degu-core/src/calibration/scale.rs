@@ -136,27 +136,15 @@ impl FittedScale {
             Recalibrate::None => {}
             Recalibrate::OneFactor => {
                 let (base, _) = self.base(tune.epistemic.as_deref(), tune.aleatoric.as_deref())?;
-                // A spread of 0 counts as 0.1 % of the typical one.
-                let typical = match median(&base)? {
-                    median if median > 0.0 => median,
-                    _ => base.iter().sum::<f64>() / base.len() as f64,
-                };
-                if typical > 0.0 {
-                    let sd: Vec<f64> = base.iter().map(|s| s.max(1e-3 * typical)).collect();
-                    let factor = variance_factor(&tune.y, &tune.mean, &sd)?;
-                    self.factors = (factor * factor, factor * factor);
-                    self.notes
-                        .push(format!("spreads were multiplied by {factor:.3}"));
-                } else {
-                    self.notes.push(
-                        "the predicted spread is 0 in every row that recalibrates: nothing was multiplied"
-                            .to_owned(),
-                    );
-                }
+                let sd = above_zero(&base)?;
+                let factor = variance_factor(&tune.y, &tune.mean, &sd)?;
+                self.factors = (factor * factor, factor * factor);
+                self.notes
+                    .push(format!("spreads were multiplied by {factor:.3}"));
             }
             Recalibrate::TwoFactor => {
-                let epistemic = positive(part(tune.epistemic.as_deref(), "epistemic")?);
-                let aleatoric = positive(part(tune.aleatoric.as_deref(), "aleatoric")?);
+                let epistemic = above_zero(part(tune.epistemic.as_deref(), "epistemic")?)?;
+                let aleatoric = above_zero(part(tune.aleatoric.as_deref(), "aleatoric")?)?;
                 let two = TwoFactor::fit(&tune.y, &tune.mean, &epistemic, &aleatoric)?;
                 self.factors = (two.epistemic, two.aleatoric);
                 self.notes.push(factor_words(&two));
@@ -164,17 +152,12 @@ impl FittedScale {
         }
         if config.scale == Scale::Mix {
             let alpha = Alpha::new(MIX_ALPHA.0, MIX_ALPHA.1)?;
-            let floor = |values: Vec<f64>| -> Vec<f64> {
-                let mean = values.iter().sum::<f64>() / values.len() as f64;
-                // A mix needs positive scales: 0.1 % of the typical part.
-                values.iter().map(|v| v.max(1e-3 * mean)).collect()
-            };
             let (a, b) = (self.factors.0.sqrt(), self.factors.1.sqrt());
             let scaled = |values: &[f64], factor: f64| -> Vec<f64> {
                 values.iter().map(|v| factor * v.max(0.0)).collect()
             };
-            let epistemic = floor(scaled(part(tune.epistemic.as_deref(), "epistemic")?, a));
-            let aleatoric = floor(scaled(part(tune.aleatoric.as_deref(), "aleatoric")?, b));
+            let epistemic = above_zero(&scaled(part(tune.epistemic.as_deref(), "epistemic")?, a))?;
+            let aleatoric = above_zero(&scaled(part(tune.aleatoric.as_deref(), "aleatoric")?, b))?;
             let grid = MixRatio::default_grid();
             let chosen =
                 MixedScale::choose(&tune.y, &tune.mean, &epistemic, &aleatoric, &grid, alpha)?;
@@ -251,8 +234,18 @@ impl FittedScale {
     }
 }
 
-fn positive(values: &[f64]) -> Vec<f64> {
-    values.iter().map(|v| v.max(0.0)).collect()
+/// Spreads that a likelihood or a ratio can take: at least a thousandth of their mean.
+fn above_zero(values: &[f64]) -> Result<Vec<f64>> {
+    let cut: Vec<f64> = values.iter().map(|v| v.max(0.0)).collect();
+    let floor = 1e-3 * cut.iter().sum::<f64>() / cut.len().max(1) as f64;
+    if !(floor.is_finite() && floor > 0.0) {
+        return Err(Error::Missing {
+            what: "a predicted spread above 0 in at least one tuning row",
+            by: "`recalibrate` or `scale = \"mix\"`",
+            help: "a spread that is 0 everywhere cannot be repaired; use `recalibrate = \"none\"` or `score = \"absolute\"`",
+        });
+    }
+    Ok(cut.iter().map(|v| v.max(floor)).collect())
 }
 
 /// Both factors in words.
@@ -369,6 +362,20 @@ mod tests {
         let fitted = FittedScale::fit(&plain, None, &flat).unwrap();
         assert!(fitted.notes()[0].contains("one width"));
         assert_eq!(fitted.apply(Some(&[0.0]), None).unwrap(), [1.0]);
+    }
+
+    #[test]
+    fn spreads_that_are_mostly_zero_can_be_repaired_and_all_zero_ones_cannot() {
+        let mut rows = rows(60);
+        let one = config(Scale::Epistemic, Recalibrate::OneFactor);
+        let spread = rows.epistemic.as_mut().unwrap();
+        for s in spread.iter_mut().skip(10) {
+            *s = -0.1;
+        }
+        assert!(FittedScale::fit(&one, Some(&rows), &rows).is_ok());
+        rows.epistemic = Some(vec![0.0; 60]);
+        let error = FittedScale::fit(&one, Some(&rows), &rows).unwrap_err();
+        assert!(error.to_string().contains("cannot be repaired"), "{error}");
     }
 
     #[test]

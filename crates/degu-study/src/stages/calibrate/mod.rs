@@ -232,7 +232,16 @@ fn compute(
             let is_test = split == Split::Test.name();
             let anew = match &fitted {
                 Some(_) if !calibrator.needs().target => None,
-                _ => Some(fitting(&part)?),
+                _ => match fitting(&part) {
+                    Ok(own) => Some(own),
+                    // One model's predictions may not fit a method; the others still have intervals.
+                    Err(error) => {
+                        let text = format!("not calibrated for the {split} rows: {error}");
+                        result.uncertainty.notes.push(note(&model.name, text));
+                        fitted = None;
+                        continue;
+                    }
+                },
             };
             if let Some(own) = &anew {
                 let on = if is_test {
@@ -305,8 +314,29 @@ fn compute(
                 share: calibration.len(),
                 seed: &seed,
             };
-            result.resplits.extend(cut.all(&alphas)?);
+            match cut.all(&alphas) {
+                Ok(rows) => result.resplits.extend(rows),
+                Err(error) => {
+                    let text = format!("random cuts of the rows were not made: {error}");
+                    result.uncertainty.notes.push(note(&model.name, text));
+                }
+            }
         }
+    }
+    if result.rows.is_empty() {
+        let why: Vec<&str> = result
+            .uncertainty
+            .notes
+            .iter()
+            .map(|n| n.text.as_str())
+            .collect();
+        return Err(StageError::Study {
+            what: format!(
+                "[calibration.{name}] could be fitted to no model: {}",
+                why.join("; ")
+            ),
+            help: "raise `split.calibration`, or choose a method that needs less",
+        });
     }
     Ok(result)
 }

@@ -118,7 +118,10 @@ impl Seen<'_> {
             let summary = interval_summary(&seen.intervals, &seen.y, alpha)?;
             let n = self.units(task);
             let band = self.band(alpha, n, summary.rows);
-            let ranked = !matches!(guarantee, Guarantee::None | Guarantee::PerGroup);
+            let ranked = !matches!(
+                guarantee,
+                Guarantee::None | Guarantee::PerGroup | Guarantee::Weighted { .. }
+            );
             let groups = conditional::groups(self, &seen)?;
             let inside = seen.intervals.contains(&seen.y)?;
             let activity = groups.iter().find(|g| g.by == conditional::ACTIVITY);
@@ -281,7 +284,10 @@ impl Seen<'_> {
         let mut levels = Vec::new();
         for (num, den) in CURVE {
             let alpha = Alpha::new(num, den)?;
-            levels.push((alpha, self.fitted.intervals(&forecast, alpha)?));
+            // With `too_few = "error"` a level that the study did not ask for is left out; its own levels were answered before.
+            if let Ok(intervals) = self.fitted.intervals(&forecast, alpha) {
+                levels.push((alpha, intervals));
+            }
         }
         let spread = self.fitted.spread(&forecast)?;
         for (task, name) in self.data.info.tasks.iter().enumerate() {
