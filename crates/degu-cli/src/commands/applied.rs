@@ -131,7 +131,7 @@ impl Drop for Counter {
 pub(super) enum TableSink {
     Stdout,
     Plain(BufWriter<File>, PathBuf),
-    Gzip(GzEncoder<BufWriter<File>>, PathBuf),
+    Gzip(Box<GzEncoder<BufWriter<File>>>, PathBuf),
 }
 
 impl TableSink {
@@ -142,7 +142,7 @@ impl TableSink {
         let writer = BufWriter::new(File::create(path.with_added_extension("partial"))?);
         if path.extension().is_some_and(|extension| extension == "gz") {
             let writer = GzEncoder::new(writer, Compression::default());
-            return Ok(Self::Gzip(writer, path.to_owned()));
+            return Ok(Self::Gzip(Box::new(writer), path.to_owned()));
         }
         Ok(Self::Plain(writer, path.to_owned()))
     }

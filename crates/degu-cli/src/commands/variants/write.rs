@@ -77,7 +77,7 @@ impl VariantWriter {
         let mut text = self.header_left();
         match self.form {
             Form::Table => self.table(scored, &mut text),
-            Form::Vcf => self.vcf(scored, &mut text),
+            Form::Vcf => Self::vcf(scored, &mut text),
             Form::Json => self.json(scored, &mut text)?,
         }
         Ok(text)
@@ -120,7 +120,7 @@ impl VariantWriter {
         }
     }
 
-    fn vcf(&self, scored: &Scored, text: &mut String) {
+    fn vcf(scored: &Scored, text: &mut String) {
         let v = &scored.prepared.variant;
         let mut info = Vec::new();
         if let Ok(effects) = &scored.effects {

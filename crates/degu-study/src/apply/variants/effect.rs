@@ -132,15 +132,14 @@ impl VariantScorer {
         let mut row = 0;
         let mut all = Vec::with_capacity(batch.len());
         for (prepared, count) in batch.into_iter().zip(placements) {
-            let effects = match &prepared.alleles {
-                Err(problem) => Err(*problem),
-                Ok(_) => {
-                    let effects = (0..tasks)
-                        .map(|task| self.effect(&scores, row, count, task, prepared.swapped))
-                        .collect::<Result<Vec<Effect>>>()?;
-                    row += 2 * count;
-                    Ok(effects)
-                }
+            let effects = if let Err(problem) = &prepared.alleles {
+                Err(*problem)
+            } else {
+                let effects = (0..tasks)
+                    .map(|task| self.effect(&scores, row, count, task, prepared.swapped))
+                    .collect::<Result<Vec<Effect>>>()?;
+                row += 2 * count;
+                Ok(effects)
             };
             all.push(Scored { prepared, effects });
         }

@@ -50,7 +50,7 @@ pub(super) fn agreement(
 ) -> Result<(Vec<ConsistencyRow>, Vec<MapAgreement>)> {
     let (mut rows, mut tests) = (Vec::new(), Vec::new());
     let (n_members, n_students) = (target.members.len(), target.students.len());
-    for measure in measures(target, sequences)? {
+    for measure in measures(target, sequences) {
         for (kind, values) in [
             (ModelKind::Member, &measure.members),
             (ModelKind::Student, &measure.students),
@@ -144,12 +144,12 @@ fn interval(values: &[f64]) -> Result<Option<(f64, f64)>> {
     Ok(Some((found.lower, found.upper)))
 }
 
-fn measures(target: &Target<'_>, n: usize) -> Result<Vec<Measure>> {
+fn measures(target: &Target<'_>, n: usize) -> Vec<Measure> {
     let members: Vec<Vec<f64>> = target.members.iter().map(|m| centred(m)).collect();
     let students: Vec<Vec<f64>> = target.students.iter().map(|m| centred(m)).collect();
     let size = members.first().or(students.first()).map_or(0, Vec::len);
     if size == 0 || n == 0 {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let per = size / n;
     let mut all = Vec::new();
@@ -221,7 +221,7 @@ fn measures(target: &Target<'_>, n: usize) -> Result<Vec<Measure>> {
             all.push(measure);
         }
     }
-    Ok(all)
+    all
 }
 
 /// A map without its mean over the four bases.
@@ -323,7 +323,7 @@ mod tests {
             members: maps.iter().map(Vec::as_slice).collect(),
             students: Vec::new(),
         };
-        let measures = measures(&target, 4).unwrap();
+        let measures = measures(&target, 4);
         let find = |name| measures.iter().find(|m| m.name == name).unwrap();
         let (inside, outside) = (find(TO_TEACHER), find(TO_OTHERS));
         for (a, b) in inside.members.iter().zip(&outside.members) {
