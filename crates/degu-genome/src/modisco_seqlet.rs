@@ -186,11 +186,12 @@ impl LaplaceCaller {
         let lowest = share.first().copied().unwrap_or(0.0).max(1e-7);
         // What share of real windows the null must make up, so that the smallest ones are all null.
         let implied = -1.0 / (1.0 - 1.0 / lowest);
-        let null_share = if implied.is_nan() {
-            1.0
+        let null_share = if (LEAST_NULL..=1.0).contains(&implied) {
+            implied
         } else {
             implied.clamp(LEAST_NULL, 1.0)
         };
+        let null_share = if null_share.is_nan() { 1.0 } else { null_share };
         let reached = points.iter().zip(&share).find(|(_, share)| {
             let precision = 1.0 + null_share * (1.0 - 1.0 / share.max(1e-7));
             precision.clamp(0.0, 1.0) >= 1.0 - self.fdr

@@ -141,8 +141,8 @@ impl TableSink {
         };
         let writer = BufWriter::new(File::create(path.with_added_extension("partial"))?);
         if path.extension().is_some_and(|extension| extension == "gz") {
-            let writer = Box::new(GzEncoder::new(writer, Compression::default()));
-            return Ok(Self::Gzip(writer, path.to_owned()));
+            let writer = GzEncoder::new(writer, Compression::default());
+            return Ok(Self::Gzip(Box::new(writer), path.to_owned()));
         }
         Ok(Self::Plain(writer, path.to_owned()))
     }
