@@ -24,10 +24,10 @@ pub enum NpzType {
 /// for the same values.
 pub struct NpzStream {
     path: PathBuf,
+    partial: PathBuf,
     archive: ZipWriter<BufWriter<File>>,
     kind: NpzType,
     left: usize,
-    partial: PathBuf,
 }
 
 impl NpzStream {

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_spread_that_is_far_too_small_gives_unbounded_intervals_that_are_explained() {
         let n = 50;
-        let sign = |i: usize| if i % 5 == 0 { -1.0 } else { 1.0 };
+        let sign = |i: usize| if i.is_multiple_of(5) { -1.0 } else { 1.0 };
         let y: Vec<f64> = (0..n).map(|i| 10.0 * sign(i)).collect();
         let (mean, sd) = (vec![0.0; n], vec![1e-3; n]);
         let unit: Vec<u64> = (0..n as u64).collect();

@@ -78,7 +78,6 @@ fn query(bytes: &[u8], name: &str, start: u32, end: u32) -> BTreeMap<u32, f32> {
 }
 
 #[test]
-#[expect(clippy::float_cmp, reason = "the same bits are meant")]
 fn values_are_found_through_the_trees() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.bw");

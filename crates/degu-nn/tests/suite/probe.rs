@@ -91,7 +91,10 @@ impl Case {
 const WEIGHTS: [f64; OUTPUTS] = [1.0, -0.7];
 
 /// The head that adds up the outputs with `WEIGHTS`.
-#[expect(clippy::unnecessary_wraps, reason = "what a probe takes as a head")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the probe takes heads that can fail"
+)]
 fn head(own: &[f32], other: &[f32]) -> degu_core::Result<Vec<Slopes>> {
     let sums = |rows: &[f32]| -> Vec<f64> {
         let sum = |row: &[f32]| {
@@ -327,4 +330,15 @@ fn cuts_and_threads_change_no_bit() {
             assert_eq!(one.references, whole.references[i * k..(i + 1) * k]);
         }
     }
+}
+
+#[test]
+fn layers_without_rules_are_refused_by_name() {
+    let graph = Graph::new(NormStyle::Torch)
+        .conv("a", 4, 3)
+        .bi_lstm("lstm", 3)
+        .global_mean()
+        .dense("head", OUTPUTS);
+    let error = degu_nn::Explainer::new(&graph, 9, &std::collections::BTreeMap::new()).unwrap_err();
+    assert!(error.to_string().contains("bidirectional LSTM"), "{error}");
 }

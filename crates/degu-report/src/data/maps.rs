@@ -145,7 +145,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "these sums are exact")]
     fn information_is_shared_among_letters() {
         let logo = Logo::information(
             "m",
@@ -156,7 +155,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the same bits are meant")]
     fn turning_twice_changes_nothing_but_the_name() {
         let logo = Logo {
             sequence: "s".to_owned(),

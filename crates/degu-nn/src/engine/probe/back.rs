@@ -2,7 +2,7 @@
 
 use crate::engine::arena::{Arena, Partials};
 use crate::engine::pass::Pass;
-use crate::engine::plan::{Block, Linear, Plan, Root, Source, Weights};
+use crate::engine::plan::{Block, Linear, Plan, Source, Weights};
 use degu_kernels::{
     Packed, Rows, RowsMut, Shape, Start, Window, add_rows, conv_forward, lookup_forward,
     tail_rescale,
@@ -25,8 +25,12 @@ pub(super) struct PairBuffers {
 impl PairBuffers {
     /// Bytes of one row of a tile.
     pub(super) fn bytes_of_row(plan: &Plan) -> usize {
-        let matrices = plan.roots.iter().map(Root::stride);
-        let outputs = plan.blocks.iter().filter(|b| b.stored()).map(Block::stride);
+        let matrices = plan.roots.iter().map(super::super::plan::Root::stride);
+        let outputs = plan
+            .blocks
+            .iter()
+            .filter(|b| b.stored())
+            .map(super::super::plan::Block::stride);
         let values: usize = matrices
             .chain(outputs)
             .chain(plan.slots.iter().copied())

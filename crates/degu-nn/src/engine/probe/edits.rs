@@ -8,7 +8,7 @@ use super::{Probe, Scratch};
 use crate::engine::arena::Arena;
 use crate::engine::forward;
 use crate::engine::pass::Pass;
-use crate::engine::plan::{Block, Linear, Plan, Root, Source, Value};
+use crate::engine::plan::{Block, Linear, Plan, Source, Value};
 use crate::engine::{EngineError, Result};
 use degu_kernels::{RowsMut, Shape, Start, Window, add_rows, conv_forward};
 use std::mem::take;
@@ -115,7 +115,11 @@ impl EditBuffers {
                     || second.iter().any(|b| b.reads().any(|v| v.root == *r))
             })
             .collect();
-        let step: Vec<usize> = plan.roots.iter().map(Root::stride).collect();
+        let step: Vec<usize> = plan
+            .roots
+            .iter()
+            .map(super::super::plan::Root::stride)
+            .collect();
         let matrices = |keep: &dyn Fn(usize) -> bool, count: usize| -> Vec<Vec<f32>> {
             let size =
                 |(r, step): (usize, &usize)| vec![0.0; if keep(r) { step * count } else { 0 }];
@@ -225,7 +229,8 @@ impl Pass<'_> {
                 self.finish(work, b, 0, first, rows, &data[at..], x.pitch);
                 work.data[x.root] = data;
             }
-            (_, Source::Codes) => {}
+            // Networks with other layers are refused before they come here.
+            (Linear::Special(_), _) | (_, Source::Codes) => {}
         }
         work.scratch = scratch;
         if let Some(add) = &block.add {
