@@ -43,9 +43,18 @@ pub(super) fn color(data: &[&str], calibrator: &str) -> &'static str {
 fn one(rows: &[&CalibrationRow], split: &str, task: &str, unit: &str) -> Figure {
     let file = name(&["coverage", split, task]);
     let calibrators = distinct(rows, |r| r.calibrator.as_str());
+    let several = distinct(rows, |r| r.model.as_str()).len() > 1;
     let names: Vec<String> = rows
         .iter()
-        .map(|r| format!("{}, {}", r.calibrator, percent(1.0 - r.alpha)))
+        .map(|r| {
+            // Which model it is must be said where there are several.
+            let model = if several && !r.model.is_empty() {
+                format!(", {}", r.model)
+            } else {
+                String::new()
+            };
+            format!("{}{model}, {}", r.calibrator, percent(1.0 - r.alpha))
+        })
         .collect();
     let room = name_room(&names);
     let row_height = 30.0;

@@ -42,7 +42,7 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
                 svg,
                 caption: Caption::new(
                     format!("What happens to the predictions for {task} on sequences that are less and less like the training data (shift: {shift})."),
-                    "Left on each axis is the unchanged test set, further right a stronger shift; shaded are confidence intervals, a dashed line is what an oracle reaches.",
+                    "Left on each axis is the unchanged test set, further right a stronger shift; shaded are confidence intervals, a dashed line is what an oracle reaches. AUROC tells how well a predicted sd tells changed sequences from unchanged ones (0.5 is chance); “in 90 % intervals” is the share of the ensemble's means that the student's intervals hold, as nothing was measured there.",
                     "Accuracy falls slowly, and the predicted uncertainty rises with the error: the model notices that it leaves known ground. Interval coverage that falls says that intervals must not be trusted there.",
                 ),
             }

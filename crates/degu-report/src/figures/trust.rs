@@ -3,9 +3,9 @@
 use super::{Caption, Figure, distinct, name};
 use crate::axis::Axis;
 use crate::data::{ModelKind, ReliabilityCurve, ReportData, UncertaintySource};
-use crate::palette::{INK, SERIES};
+use crate::palette::{ALERT, INK, SERIES};
 use crate::panel::{Columns, Entry, Mark, Panel, WIDTH, legend};
-use crate::svg::Svg;
+use crate::svg::{Anchor, Svg};
 use crate::text::{labelled, number, percent};
 
 /// Level at which accuracy is set against coverage.
@@ -102,6 +102,21 @@ fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
             .filter(|(_, o, w)| o.is_finite() && w.is_finite())
             .collect()
     };
+    // One absurd spread must not hide the others.
+    let mut largest: Vec<f64> = own
+        .iter()
+        .filter_map(|c| finite(c).iter().map(|p| p.2).reduce(f64::max))
+        .collect();
+    largest.sort_by(f64::total_cmp);
+    let limit = 4.0
+        * largest
+            .get(largest.len() / 2)
+            .copied()
+            .unwrap_or(f64::INFINITY);
+    let drawn = |c: &ReliabilityCurve| -> Vec<(f64, f64, f64)> {
+        finite(c).into_iter().filter(|p| p.2 <= limit).collect()
+    };
+    let beyond: usize = own.iter().map(|c| finite(c).len() - drawn(c).len()).sum();
     let left = Panel {
         left: grid.left(0),
         top: used + 40.0,
@@ -109,14 +124,14 @@ fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
         height: 280.0,
         x: Axis::fit_zero(
             &labelled("mean size of the intervals", data.unit(task)),
-            own.iter().flat_map(|c| finite(c)).map(|p| p.2),
+            own.iter().flat_map(|c| drawn(c)).map(|p| p.2),
         ),
         y: coverage_axis("measured values inside"),
     };
     left.frame(&mut svg, &format!("Coverage against size ({model})"));
     for curve in &own {
         let color = color(&curve.source, &known);
-        let points = finite(curve);
+        let points = drawn(curve);
         let line: Vec<(f64, f64)> = points
             .iter()
             .map(|(_, o, w)| (left.px(*w), left.py(*o)))
@@ -131,6 +146,24 @@ fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
                 number(*width)
             ));
         }
+    }
+    if beyond > 0 {
+        svg.text(
+            left.left + left.width - 6.0,
+            left.top + left.height - 8.0,
+            11.0,
+            Anchor::End,
+        )
+        .fill(ALERT)
+        .words(&format!(
+            "{} beyond {} not drawn",
+            if beyond == 1 {
+                "one dot".to_owned()
+            } else {
+                format!("{beyond} dots")
+            },
+            number(limit)
+        ));
     }
     accuracy(data, &mut svg, &grid, &left, &here, &known, split, task);
     svg.set_height(left.top + left.height + 46.0);

@@ -18,6 +18,8 @@ type Found = ((String, ModelKind, String, String), f64);
 
 /// A fitted calibrator of a model.
 struct Fitted {
+    /// Name of the block.
+    name: String,
     label: String,
     model: String,
     calibration: Box<dyn Calibration>,
@@ -66,6 +68,7 @@ impl<'a> ShiftWatch<'a> {
                 .collect::<degu_stats::Result<Vec<_>>>()?;
             for (model, card) in &result.fitted {
                 fitted.push(Fitted {
+                    name: result.name.clone(),
                     label: calibrate::label(&result.name, block.plugin.name, &block.plugin.params),
                     model: model.clone(),
                     calibration: calibrator.restore(&card.state)?,
@@ -171,11 +174,8 @@ impl<'a> ShiftWatch<'a> {
                             });
                         }
                         if alpha == own.alphas.first().unwrap_or(alpha) {
-                            let metric = format!(
-                                "{:.0} % intervals holding the ensemble's mean, {}",
-                                100.0 * alpha.level(),
-                                own.label
-                            );
+                            let level = 100.0 * alpha.level();
+                            let metric = format!("in {level:.0} % intervals, {}", own.name);
                             all.push(((name.clone(), *kind, (*model).to_owned(), metric), share));
                         }
                     }
@@ -226,7 +226,7 @@ impl<'a> ShiftWatch<'a> {
                 };
                 let rows = uncertainty::of_detection(&source, clean, &values)?;
                 if let Some(auroc) = rows.iter().find(|r| r.metric == "ood_auroc") {
-                    let metric = format!("AUROC of the {part} sd for changed sequences");
+                    let metric = format!("AUROC of {part} sd");
                     all.push(((name.clone(), kind, model.to_owned(), metric), auroc.value));
                 }
                 self.found.rows.extend(rows);
