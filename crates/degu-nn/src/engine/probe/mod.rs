@@ -28,7 +28,7 @@ const BUDGET: usize = 96 << 20;
 /// Rows of a tile of pairs: a sequence and its references.
 const TILE_ROWS: std::ops::RangeInclusive<usize> = 5..=33;
 
-/// See the [module](self).
+/// What attribution methods ask of a network that the engine covers: values, gradients, multipliers of pairs, substitutions.
 #[derive(Debug)]
 pub struct Probe {
     engine: Engine,
