@@ -2,8 +2,7 @@
 
 use candle_core::{D, DType, Tensor};
 use degu_core::{
-    Ctx, Error, Mode, Multipliers, Part, Prediction, Predictor, Result, Sequences, Substitution,
-    Target,
+    Ctx, Error, Multipliers, Part, Prediction, Predictor, Result, Sequences, Substitution, Target,
 };
 
 use crate::ops;
@@ -124,7 +123,7 @@ impl Predictor for Ensemble<'_> {
         let deviations = means.broadcast_sub(&mean.unsqueeze(D::Minus1)?)?;
         let root = |x: &Tensor, divisor: f64, ctx: &Ctx<'_>| {
             let squares = (ops::square(x, ctx)?.sum(D::Minus1)? / divisor)?;
-            root_of_squares(&squares, ctx)
+            ops::sqrt(&squares, ctx)
         };
         let divisor = self.count() - self.ddof as f64;
         prediction.epistemic = Some(root(&deviations, divisor, ctx)?);
@@ -250,24 +249,4 @@ impl Ensemble<'_> {
         };
         Ok(sum.to_dtype(first.dtype())?.reshape(first.shape())?)
     }
-}
-
-/// The root of sums of squares. In rescale mode `1 / (sqrt(z) + sqrt(z_r))`, which needs no guard but where both are zero.
-fn root_of_squares(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
-    let z = x.detach();
-    let y = z.sqrt()?;
-    let twice = match ctx.mode() {
-        Mode::Rescale => {
-            let n = y.dim(0)? / 2;
-            let sum = (y.narrow(0, 0, n)? + y.narrow(0, n, n)?)?;
-            Tensor::cat(&[&sum, &sum], 0)?
-        }
-        _ => (&y * 2.0)?,
-    };
-    let zero = twice.eq(0.0)?;
-    let safe = zero.where_cond(&twice.ones_like()?, &twice)?;
-    let slope = zero.where_cond(&twice.zeros_like()?, &safe.recip()?)?;
-    Ok(ops::with_gradient("root of squares", &[x], y, move |g| {
-        Ok(vec![Some((g * &slope)?)])
-    })?)
 }

@@ -202,9 +202,28 @@ pub fn square(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     super::product(x, x, ctx)
 }
 
-/// `sqrt(x)` for positive `x`.
+/// `sqrt(x)` for `x` of at least 0, with the derivative 0 at 0: a spread that is zero has no direction.
+///
+/// In rescale mode the secant is `1 / (sqrt(x) + sqrt(r))`, which needs no guard for small differences: variances of networks that
+/// agree are small, and so are their differences.
 pub fn sqrt(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
-    pointwise("sqrt", x, ctx, Tensor::sqrt, |_, y| y.recip()? * 0.5)
+    let y = x.detach().sqrt()?;
+    let rescale = rescales(ctx);
+    let twice = if rescale {
+        Pair::of("sqrt", &y)?.sum()?
+    } else {
+        (&y * 2.0)?
+    };
+    let zero = twice.eq(0.0)?;
+    let divisor = zero.where_cond(&twice.ones_like()?, &twice)?;
+    let slope = zero.where_cond(&twice.zeros_like()?, &divisor.recip()?)?;
+    Ok(with_gradient("sqrt", &[x], y, move |g| {
+        Ok(vec![Some(if rescale {
+            over_zeros(&(upper(g)? * &slope)?)?
+        } else {
+            (g * &slope)?
+        })])
+    })?)
 }
 
 pub(crate) fn logistic(z: &Tensor) -> TensorResult<Tensor> {

@@ -8,14 +8,12 @@
 //! | [`models`] | one model folder, or the members and students of a run |
 //! | [`input`], [`window`] | sequences from FASTA, tables and genomes; the model's input around an element |
 //! | [`scorer`] | predictions of every model, strands averaged |
-//! | [`joint`] | an ensemble as one predictor, to explain its spread |
 //! | [`maps`] | attribution maps: computed in shards that a killed run resumes from, and the files they become |
 //! | [`variants`] | effects of variants with their uncertainty, and scores against saturation mutagenesis |
 //! | [`motifs`] | putting motifs into backgrounds, and taking them out |
 
 pub mod error;
 pub mod input;
-pub mod joint;
 pub mod maps;
 pub mod models;
 pub mod motifs;

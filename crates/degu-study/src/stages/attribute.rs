@@ -5,6 +5,7 @@ mod explain;
 
 use candle_core::Device;
 use degu_core::{Form, Part, Predictor, Target};
+use degu_nn::Ensemble;
 use degu_report::{CompletenessRow, ConsistencyRow, MapAgreement, ModelKind, Part as ReportPart};
 use degu_train::{
     backend::{Autograd, Weights},
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PreparedData, Result, StageError, network, plan::Assigned};
 use crate::{
-    apply::{joint::Joint, maps::COMPLETENESS},
+    apply::maps::COMPLETENESS,
     config::{AttributeKeys, AttributeModels, SequenceOrder},
     execute::{TaskContext, TaskError},
     journal::Level,
@@ -23,7 +24,7 @@ use crate::{
 use explain::{Explainer, Maps, observed};
 
 /// Raised when the code of this stage gives other numbers.
-pub(crate) const REVISION: u32 = 2;
+pub(crate) const REVISION: u32 = 3;
 
 /// Files of the artifact.
 pub(crate) const SUMMARY: &str = "attribution.json";
@@ -287,13 +288,11 @@ fn compute(
                 && (target.part == Part::Epistemic
                     || (target.part == Part::Aleatoric && members.iter().all(|m| m.aleatoric)));
             if teacher {
-                let joint = Joint::new(
-                    members
-                        .iter()
-                        .map(|m| &m.network as &dyn Predictor)
-                        .collect(),
-                );
-                let found = explainer.explain(&joint, target, number)?;
+                let members = members
+                    .iter()
+                    .map(|m| &m.network as &dyn Predictor)
+                    .collect();
+                let found = explainer.explain(&Ensemble::new(members, 0)?, target, number)?;
                 number += 1;
                 keep(ModelKind::Ensemble, "ensemble", target, found);
             }

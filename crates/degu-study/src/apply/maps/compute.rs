@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use degu_core::{Attributor, Form, Part, Predictor, Seed, Target, registry};
+use degu_nn::Ensemble;
 use degu_train::{backend::Autograd, model_file::PluginCard};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::{
     MapMoments, SHARD,
     shards::{GroupMaps, Shard, Shards},
 };
-use crate::apply::{ApplyError, Group, ModelSet, Result, SequenceReader, Sequences, joint::Joint};
+use crate::apply::{ApplyError, Group, ModelSet, Result, SequenceReader, Sequences};
 
 /// An attribution method with its parameters.
 pub struct Method {
@@ -226,7 +227,7 @@ impl MapJob<'_> {
                 };
                 let models = if joined {
                     let members = own.iter().map(|m| *m as &dyn Predictor).collect();
-                    push(explain(&Joint::new(members))?)?;
+                    push(explain(&Ensemble::new(members, 0)?)?)?;
                     1
                 } else {
                     for model in &own {
