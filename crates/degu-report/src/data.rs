@@ -4,6 +4,7 @@
 //! the unit of their task. A missing number is NaN, an unbounded one infinite; both are drawn and printed as such.
 
 mod agreement;
+mod arms;
 mod comparisons;
 mod intervals;
 mod maps;
@@ -15,6 +16,7 @@ mod uncertainty;
 use serde::{Deserialize, Serialize};
 
 pub use agreement::{CompletenessRow, MapAgreement};
+pub use arms::{ArmCost, ArmCurve, ArmScore, ArmSource, Arms};
 pub use comparisons::{Arm, Comparison, CurvePoint, ShiftCurve, Sweep, SweepLine};
 pub use intervals::{CalibrationRow, ConditionalRow};
 pub use maps::{ConsistencyRow, Logo, LogoForm, LogoSpan};
@@ -107,6 +109,9 @@ pub struct ReportData {
     /// Ablation arms against their baseline, one entry per metric.
     #[serde(default)]
     pub comparisons: Vec<Comparison>,
+    /// The arms side by side.
+    #[serde(default, skip_serializing_if = "Arms::is_empty")]
+    pub arms: Arms,
     /// Metrics along a swept axis.
     #[serde(default)]
     pub sweeps: Vec<Sweep>,

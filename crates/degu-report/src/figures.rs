@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod agreement;
+mod arms;
 mod bins;
 mod comparison;
 mod conditional;
@@ -76,6 +77,7 @@ pub(crate) enum Section {
     Consistency,
     Shift,
     Comparison,
+    Arms,
     Sweep,
 }
 
@@ -100,6 +102,7 @@ pub(crate) fn all(data: &ReportData) -> BTreeMap<Section, Vec<Figure>> {
         }),
         (Section::Shift, shift::draw(data)),
         (Section::Comparison, comparison::draw(data)),
+        (Section::Arms, arms::draw(data)),
         (Section::Sweep, shift::draw_sweeps(data)),
     ]);
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();

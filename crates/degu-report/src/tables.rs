@@ -1,11 +1,15 @@
 //! The tables of a study: long ones for CSV, arranged ones for the page.
 
+mod arms;
 mod maps;
 mod page;
 mod trust;
 
+pub(crate) use arms::{
+    costs as arm_costs, intervals as arm_intervals, places as arm_places, spreads as arm_spreads,
+};
 pub(crate) use maps::{completeness, map_agreement};
-pub(crate) use page::{arms, metrics_by_model, training};
+pub(crate) use page::{arms_of, metrics_by_model, training};
 pub(crate) use trust::uncertainty;
 
 use crate::Result;
@@ -39,6 +43,9 @@ pub fn tables(data: &ReportData) -> Result<Vec<(String, String)>> {
         maps::logos(data),
         shift(data),
         comparisons(data),
+        arms::scores(data),
+        arms::reliability(data),
+        arms::costs(data),
         sweeps(data),
         holes(data),
         configuration(data),

@@ -164,6 +164,9 @@ pub(crate) fn metric_label(metric: &str) -> String {
         "crps" => "CRPS".to_owned(),
         "nll" => "negative log likelihood".to_owned(),
         "r2" => "R²".to_owned(),
+        "ence" => "ENCE".to_owned(),
+        "aurc" => "AURC".to_owned(),
+        "excess_aurc" => "excess AURC".to_owned(),
         other => other.replace('_', " "),
     };
     alpha.map_or_else(|| label.clone(), |alpha| format!("{label} at α = {alpha}"))

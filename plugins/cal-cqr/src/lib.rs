@@ -8,6 +8,9 @@
 //! on both sides of the median (`median`, CQR-m). Quantiles that the network crossed are sorted first, and counted; ends that cross
 //! after shrinking meet in their middle.
 //!
+//! With `band = "normal"` the two quantiles are those of a normal distribution with the predicted mean and spread, so that heads without
+//! quantiles can be compared on equal terms.
+//!
 //! # Parameters
 //!
 //! See [`CqrConfig`].
@@ -19,6 +22,7 @@
 //! # Differs from the original in
 //!
 //! - one band serves every alpha, so that intervals nest; the levels of its ends need not be alpha/2 and 1 - alpha/2.
+//! - `band = "normal"` is no quantile regression: the guarantee is the same, the band only as good as the spread.
 //!
 //! # Source of golden numbers
 //!
@@ -34,6 +38,7 @@ use degu_stats::{
     Alpha, Guarantee,
     conformal::cqr::{Cqr, CqrScore, QuantileBand, sort_crossed_quantiles},
     order::median,
+    special::normal_quantile,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,16 +47,30 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CqrConfig {
+    /// What the band is made of.
+    pub band: BandKind,
     /// Which distance to the band is calibrated.
     pub score: BandScore,
-    /// Level of the lower end; the smallest that the head predicts if left out.
+    /// Level of the lower end; the smallest that the head predicts if left out, 0.05 of a normal distribution.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub lower: Option<f64>,
-    /// Level of the upper end; the largest that the head predicts if left out.
+    /// Level of the upper end; the largest that the head predicts if left out, 0.95 of a normal distribution.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub upper: Option<f64>,
     /// What to do when alpha needs more calibration rows than there are.
     pub too_few: TooFew,
+}
+
+/// What the band is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BandKind {
+    /// Quantiles that the head predicts.
+    #[default]
+    Predicted,
+    /// Quantiles of a normal distribution with the predicted mean and spread (the root of the sum of both squares; the part that
+    /// there is, if a model predicts one).
+    Normal,
 }
 
 /// Distance to the band.
@@ -76,9 +95,25 @@ impl PluginConfig for CqrConfig {
                 check::range(field, level, 0.0..=1.0)?;
             }
         }
-        if let (Some(lower), Some(upper)) = (self.lower, self.upper)
-            && lower >= upper
-        {
+        let (lower, upper) = match self.band {
+            BandKind::Predicted => (self.lower.unwrap_or(0.0), self.upper.unwrap_or(1.0)),
+            BandKind::Normal => {
+                for (field, level) in [("lower", self.lower), ("upper", self.upper)] {
+                    if level.is_some_and(|l| l <= 0.0 || l >= 1.0) {
+                        return Err(Invalid {
+                            field,
+                            message: "must be between 0 and 1: a normal distribution has no ends"
+                                .to_owned(),
+                        });
+                    }
+                }
+                (
+                    self.lower.unwrap_or(NORMAL.lower),
+                    self.upper.unwrap_or(NORMAL.upper),
+                )
+            }
+        };
+        if lower >= upper {
             return Err(Invalid {
                 field: "lower",
                 message: format!("must be below `upper` ({upper}), found {lower}"),
@@ -94,6 +129,12 @@ impl Build<dyn Calibrator> for CqrConfig {
     }
 }
 
+/// The levels of a normal band where none are given.
+const NORMAL: Ends = Ends {
+    lower: 0.05,
+    upper: 0.95,
+};
+
 /// Where the band stands among the predicted levels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +145,12 @@ struct Ends {
 
 impl Ends {
     fn of(config: &CqrConfig, levels: &[f64]) -> Self {
+        if config.band == BandKind::Normal {
+            return Self {
+                lower: config.lower.unwrap_or(NORMAL.lower),
+                upper: config.upper.unwrap_or(NORMAL.upper),
+            };
+        }
         let least = levels.iter().copied().fold(f64::INFINITY, f64::min);
         let most = levels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Self {
@@ -135,6 +182,55 @@ struct Band {
 
 impl Band {
     fn of(
+        kind: BandKind,
+        forecast: &Forecast<'_>,
+        output: usize,
+        rows: impl Iterator<Item = usize>,
+        ends: Ends,
+        median: bool,
+    ) -> Result<Self> {
+        match kind {
+            BandKind::Predicted => Self::predicted(forecast, output, rows, ends, median),
+            BandKind::Normal => Self::normal(forecast, output, rows, ends, median),
+        }
+    }
+
+    fn normal(
+        forecast: &Forecast<'_>,
+        output: usize,
+        rows: impl Iterator<Item = usize>,
+        ends: Ends,
+        median: bool,
+    ) -> Result<Self> {
+        let (epistemic, aleatoric) = (forecast.epistemic, forecast.aleatoric);
+        if epistemic.is_none() && aleatoric.is_none() {
+            return Err(Error::Missing {
+                what: "a predicted spread",
+                by: "cqr with `band = \"normal\"`",
+                help: "use a head that predicts one: `distilled`, `gaussian`, or an ensemble of at least 2 members",
+            });
+        }
+        let part = |values: Option<&[f64]>, at: usize| values.map_or(0.0, |v| v[at].max(0.0));
+        let (z_lower, z_upper) = (normal_quantile(ends.lower), normal_quantile(ends.upper));
+        let mut band = Self {
+            lower: Vec::new(),
+            upper: Vec::new(),
+            median: None,
+            crossed: 0,
+        };
+        let mut means = Vec::new();
+        for row in rows {
+            let at = row * forecast.outputs + output;
+            let sd = part(epistemic, at).hypot(part(aleatoric, at));
+            means.push(forecast.mean[at]);
+            band.lower.push(forecast.mean[at] + z_lower * sd);
+            band.upper.push(forecast.mean[at] + z_upper * sd);
+        }
+        band.median = median.then_some(means);
+        Ok(band)
+    }
+
+    fn predicted(
         forecast: &Forecast<'_>,
         output: usize,
         rows: impl Iterator<Item = usize>,
@@ -182,7 +278,7 @@ impl Band {
 impl Calibrator for CqrConfig {
     fn needs(&self) -> CalibratorNeeds {
         CalibratorNeeds {
-            quantiles: true,
+            quantiles: self.band == BandKind::Predicted,
             ..CalibratorNeeds::default()
         }
     }
@@ -206,6 +302,7 @@ impl Calibrator for CqrConfig {
         for output in 0..set.forecast.outputs {
             let rows = OutputRows::of(set, output)?;
             let band = Band::of(
+                self.band,
                 &set.forecast,
                 output,
                 rows.rows.iter().copied(),
@@ -235,6 +332,7 @@ impl Calibrator for CqrConfig {
         }
         Ok(Box::new(Fitted {
             too_few: self.too_few,
+            band: self.band,
             ends,
             score: self.score,
             crossed: crossed as f64 / total.max(1) as f64,
@@ -256,6 +354,8 @@ impl Calibrator for CqrConfig {
 #[serde(deny_unknown_fields)]
 struct Fitted {
     too_few: TooFew,
+    #[serde(default)]
+    band: BandKind,
     ends: Ends,
     score: BandScore,
     /// Share of calibration rows whose quantiles had crossed.
@@ -280,7 +380,14 @@ impl Calibration for Fitted {
             let fitted = &self.outputs[output];
             self.too_few.accept(sides, fitted.rows, "cqr")?;
             let by_median = self.score == BandScore::Median;
-            let band = Band::of(forecast, output, 0..forecast.rows, self.ends, by_median)?;
+            let band = Band::of(
+                self.band,
+                forecast,
+                output,
+                0..forecast.rows,
+                self.ends,
+                by_median,
+            )?;
             Ok(fitted.cqr.intervals(band.view(), alpha)?)
         })
     }
@@ -295,8 +402,13 @@ impl Calibration for Fitted {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![format!(
-            "the band lies between the predicted quantiles {} and {}",
-            self.ends.lower as f32, self.ends.upper as f32
+            "the band lies between the {} quantiles {} and {}",
+            match self.band {
+                BandKind::Predicted => "predicted",
+                BandKind::Normal => "normal",
+            },
+            self.ends.lower as f32,
+            self.ends.upper as f32
         )];
         if self.crossed > 0.0 {
             notes.push(format!(

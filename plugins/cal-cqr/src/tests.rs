@@ -87,3 +87,53 @@ fn missing_quantiles_and_levels_are_named() {
     };
     assert!(fit(&median, forecast).contains("0.5"));
 }
+
+#[test]
+fn a_normal_band_needs_a_spread_only_and_holds() {
+    let n = 800;
+    let (y, mean, _) = data(n);
+    // A tenth of the spread: the band must be widened a lot.
+    let sd: Vec<f64> = (0..n).map(|i| 0.05 + (i % 5) as f64 / 40.0).collect();
+    let unit: Vec<u64> = (0..n as u64).collect();
+    let forecast = Forecast {
+        aleatoric: Some(&sd),
+        ..Forecast::new(n, 1, &mean)
+    };
+    let half = Forecast {
+        rows: n / 2,
+        ..forecast
+    };
+    let set = CalibrationSet::new(half, &y, &unit);
+    let alpha: Alpha = "0.1".parse().unwrap();
+    for score in [BandScore::Symmetric, BandScore::Relative, BandScore::Median] {
+        let config = CqrConfig {
+            band: BandKind::Normal,
+            score,
+            ..CqrConfig::default()
+        };
+        assert!(!config.needs().quantiles);
+        let fitted = config.fit(None, &set, None).unwrap();
+        let at = fitted.intervals(&forecast, alpha).unwrap();
+        let inside = (n / 2..n).filter(|i| at.lower[*i] <= y[*i] && y[*i] <= at.upper[*i]);
+        let share = inside.count() as f64 / (n / 2) as f64;
+        assert!((0.86..0.94).contains(&share), "{score:?}: {share}");
+        let again = config.restore(&fitted.state()).unwrap();
+        assert_eq!(again.intervals(&forecast, alpha).unwrap(), at);
+    }
+    let none = Forecast::new(n, 1, &mean);
+    let set = CalibrationSet::new(none, &y, &unit);
+    let config = CqrConfig {
+        band: BandKind::Normal,
+        ..CqrConfig::default()
+    };
+    let error = config.fit(None, &set, None).err().unwrap().to_string();
+    assert!(error.contains("a predicted spread"), "{error}");
+    assert!(
+        CqrConfig {
+            lower: Some(0.0),
+            ..config
+        }
+        .check()
+        .is_err()
+    );
+}

@@ -119,6 +119,12 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             switch("comparison", &take(Section::Comparison)) + &comparisons(data),
         ),
         part(
+            "arms",
+            "Methods side by side",
+            "Methods side by side",
+            switch("arms", &take(Section::Arms)) + &arms(data),
+        ),
+        part(
             "sweeps",
             "Sweeps",
             "Sweeps",
@@ -297,7 +303,7 @@ fn comparisons(data: &ReportData) -> String {
         let baseline = comparison
             .baseline_mean
             .map_or(String::new(), |mean| format!(" (mean {})", number(mean)));
-        out.push_str(&tables::arms(comparison).html(&format!(
+        out.push_str(&tables::arms_of(comparison).html(&format!(
             "{} against “{}”{baseline}: {role}. Differences are turned so that positive is better; p is an exact sign-flip test over replicates.",
             metric_label(&comparison.metric),
             comparison.baseline
@@ -320,6 +326,31 @@ fn comparisons(data: &ReportData) -> String {
             number(smallest)
         );
     }
+    out
+}
+
+/// What each arm ends with: its spreads, its intervals, and what it costs.
+fn arms(data: &ReportData) -> String {
+    let mut out = String::new();
+    for (split, task) in tables::arm_places(&data.arms) {
+        out.push_str(&table(
+            &tables::arm_spreads(data, &split, &task),
+            &format!(
+                "{task}, {split}: accuracy, and scores of each predicted spread read as a normal distribution; AUROC tells unchanged sequences from changed ones by the spread. \
+                 With several replicates: mean, and in brackets one standard deviation to either side."
+            ),
+        ));
+        out.push_str(&table(
+            &tables::arm_intervals(data, &split, &task),
+            &format!(
+                "{task}, {split}: share of measured values inside, mean width and Winkler score of intervals; gap is the mean distance of coverage to the promise over groups of sequences."
+            ),
+        ));
+    }
+    out.push_str(&table(
+        &tables::arm_costs(data),
+        "What each method costs: networks trained for it (teachers included), their epochs and steps together, and passes through a network that one prediction takes",
+    ));
     out
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn training(data: &ReportData) -> Table {
 }
 
 /// The arms of one comparison arranged for reading.
-pub(crate) fn arms(comparison: &Comparison) -> Table {
+pub(crate) fn arms_of(comparison: &Comparison) -> Table {
     let mut table = Table::new(
         &format!("arms-{}", crate::text::slug(&comparison.metric)),
         &ARM_COLUMNS,

@@ -7,7 +7,9 @@ use degu_report::{Arm, Comparison, CurvePoint, ModelKind, Sweep, SweepLine};
 use degu_stats::compare::{holm, sign_flip_test, t_interval};
 
 use super::{
-    CalibrationResult, Evaluation, calibrate, evaluate,
+    CalibrationResult, Evaluation,
+    arms::is_final,
+    calibrate, evaluate,
     plan::{StudyPlan, prefix},
 };
 use crate::{
@@ -51,15 +53,22 @@ fn evaluated(
     }))
 }
 
-/// The value of a metric for one kind of model, averaged over models and tasks.
-fn value(of: &Evaluated, metric: &str, alpha: Option<f64>, kind: ModelKind) -> Option<f64> {
+/// The value of a metric for one kind of model, averaged over models and tasks; of intervals, those of the study's main calibration.
+fn value(
+    of: &Evaluated,
+    study: &Study,
+    metric: &str,
+    alpha: Option<f64>,
+    kind: ModelKind,
+) -> Option<f64> {
     let test = Split::Test.name();
     let values: Vec<f64> = if let Some(alpha) = alpha {
-        let rows = of.calibration.iter().flat_map(|c| &c.rows).filter(|r| {
+        let main = study.report.calibration(study.calibration.keys())?;
+        let results = of.calibration.iter().filter(|c| c.name == main);
+        let rows = results.flat_map(|c| &c.rows).filter(|r| {
             (r.alpha - alpha).abs() < 1e-12 && r.split == test && r.task != calibrate::ALL_TASKS
         });
-        let student = |model: &str| model.starts_with("student");
-        rows.filter(|r| student(&r.model) == (kind == ModelKind::Student))
+        rows.filter(|r| is_final(kind, &r.model))
             .filter_map(|r| match metric {
                 "interval_width" => Some(r.mean_width),
                 "interval_coverage" => Some(r.coverage),
@@ -86,7 +95,7 @@ fn final_value(of: &Evaluated, study: &Study, metric: &str, alpha: Option<f64>) 
     } else {
         ModelKind::Ensemble
     };
-    value(of, metric, alpha, kind)
+    value(of, study, metric, alpha, kind)
 }
 
 /// Metrics of a study with their direction: `Some(true)` where larger is better.
@@ -103,19 +112,17 @@ fn metrics(study: &Study) -> Vec<(String, Option<f64>, bool)> {
             }
             MetricSpec::Interval(metric) if metric.name() == "interval_coverage" => {}
             MetricSpec::Interval(metric) => {
-                for block in study.calibration.values() {
-                    all.extend(
-                        block
-                            .keys
-                            .alpha
-                            .iter()
-                            .map(|a| (metric.name().to_owned(), Some(*a), false)),
-                    );
-                }
+                let main = study.report.calibration(study.calibration.keys());
+                let alphas = main.and_then(|m| study.calibration.get(m));
+                all.extend(
+                    alphas
+                        .into_iter()
+                        .flat_map(|block| &block.keys.alpha)
+                        .map(|a| (metric.name().to_owned(), Some(*a), false)),
+                );
             }
         }
     }
-    all.dedup();
     all
 }
 
@@ -273,7 +280,7 @@ pub(crate) fn sweeps(
                     .filter_map(|(x, e)| {
                         Some(CurvePoint {
                             x: *x,
-                            value: value(e, &metric, alpha, kind)?,
+                            value: value(e, study, &metric, alpha, kind)?,
                             low: None,
                             high: None,
                         })

@@ -5,6 +5,7 @@
 //! [`plan`] turns a validated study into tasks with keys; [`StageRunner`] does the work of a task; [`summary`] collects what a study
 //! has produced for the report. What a stage may read decides its key: a member does not see `[distill]`, nothing sees `[report]`.
 
+mod arms;
 mod attribute;
 mod calibrate;
 mod compare;
@@ -14,7 +15,7 @@ mod hold_out;
 mod map_figures;
 mod models;
 mod network;
-mod options;
+pub(crate) mod options;
 mod plan;
 mod prepare;
 mod prepared;

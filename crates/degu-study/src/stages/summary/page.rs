@@ -56,6 +56,7 @@ impl Results {
         map_figures::extend(&mut data, study, self.prepared.as_ref(), &self.attribution)?;
         data.shift.clone_from(&self.shift);
         data.comparisons.clone_from(&self.comparisons);
+        data.arms.clone_from(&self.arms);
         data.sweeps.clone_from(&self.sweeps);
         data.holes = record::holes(study, run);
         data.configuration = study

@@ -4,8 +4,8 @@ use degu_report::{ModelKind, ShiftCurve};
 use degu_train::{FitReport, HostForecast, SavedModel, backend::Weights};
 
 use super::super::{
-    AttributionSummary, CalibrationResult, Evaluation, PreparedData, Result, StageError, attribute,
-    calibrate, compare, evaluate, network,
+    AttributionSummary, CalibrationResult, Evaluation, PreparedData, Result, StageError, arms,
+    attribute, calibrate, compare, evaluate, network,
     plan::{StudyPlan, Work, prefix},
     shift,
 };
@@ -38,6 +38,7 @@ pub(super) struct Results {
     pub(super) shift: Vec<ShiftCurve>,
     pub(super) uncertainty: degu_report::Uncertainty,
     pub(super) comparisons: Vec<degu_report::Comparison>,
+    pub(super) arms: degu_report::Arms,
     pub(super) sweeps: Vec<degu_report::Sweep>,
 }
 
@@ -53,6 +54,7 @@ impl Results {
             shift: Vec::new(),
             uncertainty: degu_report::Uncertainty::default(),
             comparisons: compare::comparisons(study, plan, store)?,
+            arms: arms::arms(study, plan, store)?,
             sweeps: compare::sweeps(study, plan, store)?,
         };
         let Some(point) = plan.points.first() else {
