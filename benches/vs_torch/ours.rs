@@ -206,7 +206,9 @@ fn speed(net: &nets::Net, options: &Options) -> Result<String> {
             noise: None,
             rows: n,
         };
-        let loss = backend.step(&batch, &targets, &dropout, step, &update)?;
+        let loss = backend
+            .step(&batch, &targets, &dropout, step, &update)?
+            .wait()?;
         step += 1;
         if loss.is_finite() {
             Ok(())

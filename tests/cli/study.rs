@@ -261,3 +261,22 @@ fn an_executor_that_is_not_there_exits_with_8() {
     let ran = run_in(folder.path(), &["run", "quick.toml", "--executor", "slurm"]);
     assert_eq!(ran.code, 8, "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn options_that_nothing_would_follow_are_refused() {
+    let (folder, _file) = experiment(SMALL);
+    for (set, named) in [
+        ("architecture.prior=\"gc\"", "architecture.prior"),
+        ("track.sinks=[\"jsonl\", \"tensorboard\"]", "track.sinks"),
+        ("executor.gpus=[0]", "executor.gpus"),
+        ("training.precision=\"tf32\"", "tf32"),
+        // A device that no machine has.
+        ("training.device=\"cuda:99\"", "cuda:99"),
+        ("distill.training.device=\"cuda:99\"", "cuda:99"),
+    ] {
+        let ran = run_in(folder.path(), &["run", "quick.toml", "--set", set]);
+        assert_eq!(ran.code, 8, "{set}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(named), "{set}: {}", ran.stderr);
+        assert!(!folder.path().join("runs").exists(), "{set}");
+    }
+}

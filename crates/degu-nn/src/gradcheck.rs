@@ -24,7 +24,7 @@ pub fn irregular(name: &str, shape: &[usize]) -> Result<Tensor> {
 ///
 /// # Shapes
 ///
-/// * `inputs` - any, f64
+/// * `inputs` - any, f64, all on one device
 /// * returns, per input, the largest difference relative to the largest gradient (at least 1)
 ///
 /// # Errors
@@ -39,7 +39,7 @@ pub fn gradient_errors(
         .map(Var::from_tensor)
         .collect::<candle_core::Result<Vec<_>>>()?;
     let y = f(&vars)?;
-    let weights = irregular("gradient weights", y.dims())?;
+    let weights = irregular("gradient weights", y.dims())?.to_device(y.device())?;
     let loss = |vars: &[Var]| -> Result<Tensor> { Ok((f(vars)? * &weights)?.sum_all()?) };
     let gradients = (y * &weights)?.sum_all()?.backward()?;
     let mut errors = Vec::with_capacity(vars.len());
@@ -59,7 +59,7 @@ pub fn gradient_errors(
             let at = |delta: f64| -> Result<f64> {
                 let mut values = start.clone();
                 values[k] += delta;
-                var.set(&Tensor::from_vec(values, &shape, &Device::Cpu)?)?;
+                var.set(&Tensor::from_vec(values, &shape, var.device())?)?;
                 Ok(loss(&vars)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
             };
             // Richardson's extrapolation of two central differences: the error is of order h^4.
@@ -70,7 +70,7 @@ pub fn gradient_errors(
             worst = worst.max((numeric - expected).abs());
             size = size.max(numeric.abs());
         }
-        var.set(&Tensor::from_vec(start, &shape, &Device::Cpu)?)?;
+        var.set(&Tensor::from_vec(start, &shape, var.device())?)?;
         errors.push(worst / size);
     }
     Ok(errors)

@@ -1,5 +1,7 @@
 //! Adam, AdamW and SGD with momentum, whose state is plain named vectors.
 
+mod device;
+
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor, Var};
@@ -8,6 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Array, Error, Result, array, schedule::Rates};
+
+pub use device::DeviceOptimizer;
 
 /// Gradients by name, row-major, on the host.
 pub type NamedGradients = BTreeMap<String, Vec<f32>>;

@@ -38,6 +38,7 @@ pub mod gc;
 pub mod import;
 pub mod journal;
 pub mod key;
+mod offered;
 pub mod plan;
 pub mod run;
 pub mod signal;

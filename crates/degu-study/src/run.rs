@@ -147,12 +147,7 @@ pub fn planned(study: &Study, selection: &Selection, store: &Store) -> Result<St
 ///
 /// [`RunError`]; failures of tasks are in the summary.
 pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<Outcome, RunError> {
-    if study.executor.kind == crate::config::ExecutorKind::Slurm {
-        return Err(RunError::Unavailable {
-            what: "`executor.kind = \"slurm\"` was asked for, and this version has the local executor only".to_owned(),
-            help: "set `executor.kind = \"local\"`; the store may be shared, so several hosts can run the same study side by side",
-        });
-    }
+    crate::offered::check(study, &request.selection)?;
     let folder = folder(study);
     fs_err::create_dir_all(&folder)?;
     let lock = StudyLock::acquire(&folder)?;

@@ -71,6 +71,29 @@ impl Update {
     }
 }
 
+/// The loss of a step.
+#[derive(Debug, Clone)]
+pub enum StepLoss {
+    /// Its value.
+    Known(f64),
+    /// A scalar that may still be computed on its device: reading it waits for the step to end.
+    Pending(Tensor),
+}
+
+impl StepLoss {
+    /// The value, waited for if need be.
+    ///
+    /// # Errors
+    ///
+    /// If the value cannot be copied from the device.
+    pub fn wait(&self) -> Result<f64> {
+        match self {
+            Self::Known(value) => Ok(*value),
+            Self::Pending(tensor) => scalar(tensor),
+        }
+    }
+}
+
 /// Where a network computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -92,7 +115,8 @@ pub trait Backend: Send {
     /// Where targets are wanted.
     fn tensor_device(&self) -> &candle_core::Device;
 
-    /// Forward, backward and one optimizer step; returns the loss before the step.
+    /// Forward, backward and one optimizer step; returns the loss before the step. A loss that is not finite has not changed the
+    /// weights where it is [known](StepLoss::Known) at once.
     fn step(
         &mut self,
         batch: &Batch<'_>,
@@ -100,7 +124,7 @@ pub trait Backend: Send {
         dropout: &Seed,
         step: u64,
         update: &Update,
-    ) -> Result<f64>;
+    ) -> Result<StepLoss>;
 
     /// Raw outputs in evaluation mode, `[n, O]` or `[n, B, O]`.
     fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor>;
@@ -254,6 +278,24 @@ impl Device {
             })),
         }
     }
+}
+
+/// Lets matrix products on a CUDA device round their inputs to 10 bits of mantissa, or not. The setting is that of the whole process.
+///
+/// # Errors
+///
+/// [`TrainError::Device`] if it is asked for on the CPU.
+pub fn use_tf32(device: &candle_core::Device, wanted: bool) -> Result<()> {
+    if device.is_cuda() {
+        candle_core::cuda::set_gemm_reduced_precision_f32(wanted);
+    } else if wanted {
+        return Err(TrainError::Device {
+            device: "cpu".to_owned(),
+            problem: "`precision = \"tf32\"` is arithmetic of CUDA devices; write \"f32\", or `device = \"cuda:0\"`"
+                .to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Makes the network of a recipe.

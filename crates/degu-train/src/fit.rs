@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Backend, ExampleSet, Labels, Result, Teacher, TrainError,
+    backend::StepLoss,
     backend::{Batch, Update},
     checkpoint::{Checkpoint, Progress},
     examples::shuffled,
@@ -25,6 +26,9 @@ use crate::{
 
 /// Rows of a validation pass that are evaluated at once.
 const VALIDATION_ROWS: usize = 4096;
+
+/// Steps whose losses may wait on another device than the CPU.
+const READ_EVERY: usize = 50;
 
 /// What training is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -249,8 +253,10 @@ impl Fitter<'_> {
         let order = shuffled(train, &self.stream("order").child(format!("epoch/{epoch}")));
         let of = steps(train.len(), batch_size);
         let mut codes = Vec::new();
+        let mut pending = Vec::new();
         while progress.step_in_epoch < of {
             if self.interrupt.load(Ordering::Relaxed) {
+                settle(&mut pending, epoch, progress)?;
                 observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
                 return Ok(false);
             }
@@ -264,26 +270,23 @@ impl Fitter<'_> {
             let index = &order[step * batch_size..end];
             self.data.examples.gather(index, &mut codes);
             let loss = self.step(backend, index, &codes, epoch, progress)?;
-            progress.loss_sum += loss * index.len() as f64;
-            progress.rows_seen += index.len();
             progress.step_in_epoch += 1;
             progress.step += 1;
-            if !loss.is_finite() {
-                return Err(TrainError::Diverged {
-                    epoch,
-                    step: progress.step,
-                    what: "the training loss",
-                    value: loss,
-                });
+            let every = self.options.checkpoint_steps;
+            let save =
+                every > 0 && progress.step.is_multiple_of(every) && progress.step_in_epoch < of;
+            let known = matches!(loss, StepLoss::Known(_));
+            pending.push((loss, index.len(), progress.step));
+            if known || save || pending.len() >= READ_EVERY || progress.step_in_epoch == of {
+                settle(&mut pending, epoch, progress)?;
             }
             observer.step(
                 epoch,
                 progress.step_in_epoch,
                 of,
-                progress.loss_sum / progress.rows_seen as f64,
+                progress.loss_sum / progress.rows_seen.max(1) as f64,
             );
-            let every = self.options.checkpoint_steps;
-            if every > 0 && progress.step.is_multiple_of(every) && progress.step_in_epoch < of {
+            if save {
                 observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
             }
         }
@@ -346,7 +349,7 @@ impl Fitter<'_> {
         codes: &[u8],
         epoch: usize,
         progress: &mut Progress,
-    ) -> Result<f64> {
+    ) -> Result<StepLoss> {
         let (tasks, output) = (self.data.examples.tasks, self.data.examples.output);
         let update = Update::new(
             &self.options.optimizer,
@@ -382,27 +385,31 @@ impl Fitter<'_> {
                 help: "leave noise out of `distill.augmentation`",
             }));
         }
-        let mut all = Vec::new();
-        if dynamic.append {
-            all.extend_from_slice(codes);
-        }
+        // The unchanged rows have their labels already: the teacher has seen them.
+        let (mut all, clean) = if dynamic.append {
+            (codes.to_vec(), index)
+        } else {
+            (Vec::new(), &index[..0])
+        };
         all.extend_from_slice(&batch.codes);
         let rows = all.len() / self.data.examples.length;
-        let teacher = dynamic.teacher.borrow_mut().label(&all, rows)?;
+        let teacher = dynamic
+            .teacher
+            .borrow_mut()
+            .label(&batch.codes, index.len())?;
         let width = self.data.examples.width();
+        let known = self.data.labels;
         let labels = Labels {
             width,
-            mean: teacher.mean,
-            epistemic: if dynamic.epistemic {
-                teacher.epistemic
-            } else {
-                None
-            },
-            aleatoric: if dynamic.aleatoric {
-                teacher.aleatoric
-            } else {
-                None
-            },
+            mean: after(clean, width, &known.mean, &teacher.mean),
+            epistemic: dynamic
+                .epistemic
+                .then(|| spread(clean, width, known.epistemic.as_ref(), teacher.epistemic))
+                .flatten(),
+            aleatoric: dynamic
+                .aleatoric
+                .then(|| spread(clean, width, known.aleatoric.as_ref(), teacher.aleatoric))
+                .flatten(),
             weight: None,
             value_weight: None,
         };
@@ -478,6 +485,48 @@ impl Fitter<'_> {
             seed.child(format!("phase/{}", self.phase))
         }
     }
+}
+
+/// The known labels of `rows`, then new ones.
+fn after(rows: &[usize], width: usize, known: &[f32], new: &[f32]) -> Vec<f32> {
+    let own = rows.iter().flat_map(|r| &known[r * width..(r + 1) * width]);
+    own.chain(new).copied().collect()
+}
+
+/// As [`after`] for a spread that may be missing.
+fn spread(
+    rows: &[usize],
+    width: usize,
+    known: Option<&Vec<f32>>,
+    new: Option<Vec<f32>>,
+) -> Option<Vec<f32>> {
+    match (known, new) {
+        (_, Some(new)) if rows.is_empty() => Some(new),
+        (Some(known), Some(new)) => Some(after(rows, width, known, &new)),
+        _ => None,
+    }
+}
+
+/// Adds losses, row counts and numbers of steps to `progress`, waiting for those that are still computed.
+fn settle(
+    pending: &mut Vec<(StepLoss, usize, u64)>,
+    epoch: usize,
+    progress: &mut Progress,
+) -> Result<()> {
+    for (loss, rows, step) in pending.drain(..) {
+        let loss = loss.wait()?;
+        progress.loss_sum += loss * rows as f64;
+        progress.rows_seen += rows;
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged {
+                epoch,
+                step,
+                what: "the training loss",
+                value: loss,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Steps of an epoch: whole batches, and the rest unless it is a single row.

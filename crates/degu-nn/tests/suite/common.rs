@@ -1,5 +1,7 @@
 //! Helpers.
 
+use std::sync::OnceLock;
+
 use candle_core::{Device, Tensor, Var};
 use degu_core::{Ctx, Mode, Result, Seed};
 use degu_nn::gradcheck::{gradient_errors, irregular};
@@ -17,8 +19,26 @@ pub(crate) fn check(name: &str, f: impl Fn(&[Var]) -> Result<Tensor>, inputs: &[
     }
 }
 
+/// The first CUDA device of a binary that has CUDA, or else the CPU: the same tests run on either.
+pub(crate) fn device() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    let open = || {
+        if !cfg!(feature = "cuda") {
+            return Device::Cpu;
+        }
+        Device::new_cuda(0).unwrap_or_else(|error| {
+            println!("skipped on CUDA, run on the CPU: no device ({error})");
+            Device::Cpu
+        })
+    };
+    DEVICE.get_or_init(open).clone()
+}
+
 pub(crate) fn values(name: &str, shape: &[usize]) -> Tensor {
-    irregular(name, shape).unwrap()
+    irregular(name, shape)
+        .unwrap()
+        .to_device(&device())
+        .unwrap()
 }
 
 /// Irregular order, values at least 0.03 apart and 0.015 from zero: far from ties and kinks for the steps of the differences.
@@ -34,7 +54,7 @@ pub(crate) fn spaced(name: &str, shape: &[usize]) -> Tensor {
     for (rank, at) in order.into_iter().enumerate() {
         spread[at] = (rank as f64 - (raw.len() / 2) as f64) * 0.03 + 0.015;
     }
-    Tensor::from_vec(spread, shape, &Device::Cpu).unwrap()
+    Tensor::from_vec(spread, shape, &device()).unwrap()
 }
 
 pub(crate) fn difference(a: &Tensor, b: &Tensor) -> f64 {

@@ -1,13 +1,13 @@
 //! Finite differences of every operation, f64, batches of three.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use degu_core::{
     Ctx, Result,
     graph::{Activation, Pool},
 };
 use degu_nn::ops::{self, BatchNormOptions, BatchNormTensors, ConvOptions, LstmTensors};
 
-use crate::common::{check, difference, spaced, train, values};
+use crate::common::{check, device, difference, spaced, train, values};
 
 fn options(pad: (usize, usize), dilation: usize, stride: usize, groups: usize) -> ConvOptions {
     ConvOptions {
@@ -102,7 +102,7 @@ fn convolution_equals_its_definition() {
 #[test]
 fn codes_and_one_hot_give_the_same_bits() {
     let codes: Vec<u8> = (0..3 * 13).map(|i| (i * 7 % 5) as u8).collect();
-    let codes = Tensor::from_vec(codes, (3, 13), &Device::Cpu).unwrap();
+    let codes = Tensor::from_vec(codes, (3, 13), &device()).unwrap();
     let one_hot = degu_core::Sequences::codes(codes.clone())
         .unwrap()
         .one_hot(DType::F64)
@@ -278,7 +278,7 @@ fn activations() {
 
 #[test]
 fn relu_has_derivative_zero_at_zero() {
-    let x = Var::zeros(3, DType::F64, &Device::Cpu).unwrap();
+    let x = Var::zeros(3, DType::F64, &device()).unwrap();
     let y = ops::relu(&x, &Ctx::eval()).unwrap();
     let g = y.sum_all().unwrap().backward().unwrap();
     assert_eq!(g.get(&x).unwrap().to_vec1::<f64>().unwrap(), [0.0; 3]);
@@ -288,7 +288,7 @@ fn relu_has_derivative_zero_at_zero() {
 fn softplus_keeps_its_digits() {
     let x = Tensor::new(
         &[-740.0f64, -100.0, -40.0, -1.0, 0.0, 1.0, 40.0, 1000.0],
-        &Device::Cpu,
+        &device(),
     )
     .unwrap();
     let y = ops::softplus(&x, &Ctx::eval())
@@ -356,7 +356,7 @@ fn pools() {
 
 #[test]
 fn the_first_of_tied_maxima_gets_the_gradient() {
-    let x = Var::new(&[[[1.0f64], [2.0], [2.0], [2.0], [0.0]]], &Device::Cpu).unwrap();
+    let x = Var::new(&[[[1.0f64], [2.0], [2.0], [2.0], [0.0]]], &device()).unwrap();
     let y = ops::max_pool(&x, Pool { size: 3, stride: 2 }, &Ctx::eval()).unwrap();
     assert_eq!(
         y.flatten_all().unwrap().to_vec1::<f64>().unwrap(),
@@ -415,10 +415,10 @@ fn batch_statistics_follow_the_convention() {
     let rows = x.reshape((21, 2)).unwrap().to_vec2::<f64>().unwrap();
     for unbiased in [true, false] {
         let tensors = BatchNormTensors {
-            weight: Tensor::ones(2, DType::F64, &Device::Cpu).unwrap(),
-            bias: Tensor::zeros(2, DType::F64, &Device::Cpu).unwrap(),
-            running_mean: Tensor::zeros(2, DType::F64, &Device::Cpu).unwrap(),
-            running_var: Tensor::ones(2, DType::F64, &Device::Cpu).unwrap(),
+            weight: Tensor::ones(2, DType::F64, &device()).unwrap(),
+            bias: Tensor::zeros(2, DType::F64, &device()).unwrap(),
+            running_mean: Tensor::zeros(2, DType::F64, &device()).unwrap(),
+            running_var: Tensor::ones(2, DType::F64, &device()).unwrap(),
         };
         let options = BatchNormOptions {
             epsilon: 0.0,
@@ -600,7 +600,7 @@ fn dropout_gradients_and_masks() {
         |v| ops::dropout(&v[0], 0.4, "drop", &train(3)),
         &[values("x", &[3, 5, 4])],
     );
-    let x = Tensor::ones((3, 500), DType::F64, &Device::Cpu).unwrap();
+    let x = Tensor::ones((3, 500), DType::F64, &device()).unwrap();
     let draw = |step, path: &str| {
         ops::dropout(&x, 0.25, path, &train(step))
             .unwrap()

@@ -4,7 +4,7 @@ use candle_core::{Tensor, Var};
 use degu_core::{Ctx, Masked, Result};
 use degu_nn::{loss, ops};
 
-use crate::common::{check, spaced, values};
+use crate::common::{check, device, spaced, values};
 
 fn target(shape: &[usize]) -> Masked {
     let mask = values("mask", shape).affine(1.0, 0.3).unwrap();
@@ -84,7 +84,7 @@ fn losses_of_profiles() {
             .unwrap()
             .floor()
             .unwrap(),
-        mask: Tensor::ones(&shape, candle_core::DType::F64, &candle_core::Device::Cpu).unwrap(),
+        mask: Tensor::ones(&shape, candle_core::DType::F64, &device()).unwrap(),
     };
     let total = Masked {
         value: (values("total", &[3, 1]).abs().unwrap() * 200.0).unwrap(),

@@ -1,11 +1,11 @@
 //! Values and gradients of the losses against `tests/data/heads.json`, and their laws.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use degu_core::{Ctx, Masked, Result};
 use degu_nn::{loss, ops};
 use serde_json::Value;
 
-use crate::common::values;
+use crate::common::{device, values};
 
 fn numbers(v: &Value) -> Vec<f64> {
     match v.as_array() {
@@ -19,7 +19,7 @@ fn file() -> Value {
 }
 
 fn known(value: Vec<f64>) -> Masked {
-    let value = Tensor::from_vec(value, (6, 1), &Device::Cpu).unwrap();
+    let value = Tensor::from_vec(value, (6, 1), &device()).unwrap();
     Masked {
         mask: value.ones_like().unwrap(),
         value,
@@ -35,14 +35,14 @@ fn compare(
 ) {
     let file = file();
     let heads = &file["inputs"]["heads"];
-    let raw = Tensor::from_vec(numbers(&heads["raw"]), (6, 4), &Device::Cpu).unwrap();
+    let raw = Tensor::from_vec(numbers(&heads["raw"]), (6, 4), &device()).unwrap();
     let raw = raw.narrow(1, 0, raw_columns).unwrap().contiguous().unwrap();
     let expected = &file["cases"][format!("heads/{case}")]["value"];
     let (losses, gradients) = (numbers(&expected["loss"]), numbers(&expected["grad"]));
     for row in 0..6 {
         let mut target = known(numbers(&heads["y"]));
         let shown: Vec<f64> = (0..6).map(|i| if i == row { 1.0 } else { 0.0 }).collect();
-        target.mask = Tensor::from_vec(shown, (6, 1), &Device::Cpu).unwrap();
+        target.mask = Tensor::from_vec(shown, (6, 1), &device()).unwrap();
         let x = Var::from_tensor(&raw).unwrap();
         let value = f(&x, &target).unwrap();
         let got = value.to_scalar::<f64>().unwrap() * scale;
@@ -124,7 +124,7 @@ fn ln_gamma_and_digamma_match_scipy() {
         numbers(&table["digamma"]),
     );
     let n = x.len();
-    let v = Var::from_tensor(&Tensor::from_vec(x, n, &Device::Cpu).unwrap()).unwrap();
+    let v = Var::from_tensor(&Tensor::from_vec(x, n, &device()).unwrap()).unwrap();
     let y = ops::ln_gamma(&v).unwrap();
     let g = y
         .sum_all()
@@ -179,8 +179,8 @@ fn nothing_known_gives_zero_and_no_nan() {
 /// Against the probability mass itself, counts (2, 0, 1) of three bins: 3! / (2! 0! 1!) p0^2 p2.
 #[test]
 fn multinomial_equals_its_mass() {
-    let logits = Tensor::new(&[[[0.3f64], [-0.2], [1.1]]], &Device::Cpu).unwrap();
-    let value = Tensor::new(&[[[2.0f64], [0.0], [1.0]]], &Device::Cpu).unwrap();
+    let logits = Tensor::new(&[[[0.3f64], [-0.2], [1.1]]], &device()).unwrap();
+    let value = Tensor::new(&[[[2.0f64], [0.0], [1.0]]], &device()).unwrap();
     let t = Masked {
         mask: value.ones_like().unwrap(),
         value,

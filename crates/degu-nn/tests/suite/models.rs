@@ -1,6 +1,6 @@
 //! Network, last layer and head together.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use degu_core::{
     Architecture, Ctx, Head, ModelIo, Network, OutputKind, Params, Prediction, Predictor, Result,
     Seed, Sequences, Targets,
@@ -12,7 +12,7 @@ use degu_nn::{
     schedule::Rates,
 };
 
-use crate::common::{difference, train, values};
+use crate::common::{device, difference, train, values};
 
 const LENGTH: usize = 16;
 
@@ -64,14 +64,14 @@ fn io(outputs: usize) -> ModelIo {
 }
 
 fn model(passes: usize, dtype: DType) -> (ParamStore, Model) {
-    let store = ParamStore::new(Seed::root(1).child("init"), dtype, &Device::Cpu);
+    let store = ParamStore::new(Seed::root(1).child("init"), dtype, &device());
     let model = Model::new(&Small, Box::new(Spread { passes }), &io(2), &store.params()).unwrap();
     (store, model)
 }
 
 fn sequences(n: usize) -> Sequences {
     let codes: Vec<u8> = (0..n * LENGTH).map(|i| (i * i % 13 % 4) as u8).collect();
-    Sequences::codes(Tensor::from_vec(codes, (n, LENGTH), &Device::Cpu).unwrap()).unwrap()
+    Sequences::codes(Tensor::from_vec(codes, (n, LENGTH), &device()).unwrap()).unwrap()
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn the_graph_describes_the_whole_model() {
 
 #[test]
 fn another_number_of_outputs_is_an_error() {
-    let store = ParamStore::new(Seed::root(1), DType::F32, &Device::Cpu);
+    let store = ParamStore::new(Seed::root(1), DType::F32, &device());
     let error = Model::new(
         &Small,
         Box::new(Spread { passes: 0 }),
@@ -132,7 +132,7 @@ fn stochastic_passes_give_an_epistemic_spread() {
     let alone = model.predict(&sequences(1)).unwrap();
     assert!(difference(&alone.mean, &p.mean.narrow(0, 0, 1).unwrap()) < 1e-14);
     // Each sequence has masks of its own: the error of 20 passes is not shared between sequences.
-    let both = Sequences::codes(Tensor::zeros((2, LENGTH), DType::U8, &Device::Cpu).unwrap());
+    let both = Sequences::codes(Tensor::zeros((2, LENGTH), DType::U8, &device()).unwrap());
     let twins = model
         .predict(&both.unwrap())
         .unwrap()

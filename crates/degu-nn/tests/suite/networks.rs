@@ -7,7 +7,7 @@ use degu_core::{
 };
 use degu_nn::{GraphNetwork, ParamStore, gradcheck::gradient_errors};
 
-use crate::common::{LIMIT, difference, train, values};
+use crate::common::{LIMIT, device, difference, train, values};
 
 const LENGTH: usize = 21;
 
@@ -42,11 +42,11 @@ fn graph() -> Graph {
 
 fn codes(n: usize) -> Tensor {
     let codes: Vec<u8> = (0..n * LENGTH).map(|i| (i * i % 11 % 5) as u8).collect();
-    Tensor::from_vec(codes, (n, LENGTH), &Device::Cpu).unwrap()
+    Tensor::from_vec(codes, (n, LENGTH), &device()).unwrap()
 }
 
 fn build(graph: Graph, dtype: DType) -> (ParamStore, GraphNetwork) {
-    let store = ParamStore::new(Seed::root(2), dtype, &Device::Cpu);
+    let store = ParamStore::new(Seed::root(2), dtype, &device());
     let network = GraphNetwork::new(graph, &io(), &store.params()).unwrap();
     (store, network)
 }
@@ -70,7 +70,7 @@ fn names_and_shapes_are_those_of_the_graph() {
     assert_eq!(network.features(), Some(4));
     assert_eq!(network.graph(), Some(&graph()));
     let direct =
-        ParamStore::for_graph(&graph(), LENGTH, Seed::root(2), DType::F32, &Device::Cpu).unwrap();
+        ParamStore::for_graph(&graph(), LENGTH, Seed::root(2), DType::F32, &device()).unwrap();
     assert_eq!(direct.snapshot().unwrap(), store.snapshot().unwrap());
 }
 
@@ -172,7 +172,7 @@ impl degu_core::model::ParamSourceBackend for Given<'_> {
         DType::F64
     }
     fn device(&self) -> &Device {
-        &Device::Cpu
+        self.store.device()
     }
 }
 
@@ -259,14 +259,14 @@ fn another_length_is_an_error() {
 
 #[test]
 fn empty_batches_are_refused_by_name() {
-    let none = Tensor::zeros((0, 40), DType::U8, &Device::Cpu).unwrap();
+    let none = Tensor::zeros((0, 40), DType::U8, &device()).unwrap();
     let error = Sequences::codes(none).unwrap_err().to_string();
     assert!(
         error.contains("`codes`") && error.contains("[0, 40]"),
         "{error}"
     );
     let (_, network) = build(graph(), DType::F32);
-    let none = Tensor::zeros((0, io().length, 4), DType::F32, &Device::Cpu).unwrap();
+    let none = Tensor::zeros((0, io().length, 4), DType::F32, &device()).unwrap();
     let error = network
         .forward(&Sequences::OneHot(none), &mut Ctx::eval())
         .unwrap_err()

@@ -1,16 +1,17 @@
 //! Optimizers against scalar loops.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var, backprop::GradStore};
 use degu_nn::{
     Error,
+    clip::clip_global_norm,
     optim::{
-        Adam, AdamW, Decay, NamedGradients, Optimizer, OptimizerConfig, OptimizerState, Sgd,
-        gradients,
+        Adam, AdamW, Decay, DeviceOptimizer, NamedGradients, Optimizer, OptimizerConfig,
+        OptimizerState, Sgd, gradients,
     },
     schedule::Rates,
 };
 
-use crate::common::values;
+use crate::common::{device, difference, values};
 
 const STEPS: usize = 7;
 
@@ -187,6 +188,88 @@ fn a_resumed_run_has_the_same_bits() {
     }
 }
 
+/// The gradients of `step` as those of a loss.
+fn store(parameters: &[(String, Var)], step: usize) -> GradStore {
+    let mut loss = Tensor::zeros((), DType::F32, &device()).unwrap();
+    for (name, var) in parameters {
+        let g = gradient(step).remove(name).unwrap();
+        let g = Tensor::from_vec(g, var.shape(), &device()).unwrap();
+        loss = (loss + (var.as_tensor() * g).unwrap().sum_all().unwrap()).unwrap();
+    }
+    loss.backward().unwrap()
+}
+
+#[test]
+fn steps_on_the_device_are_those_on_the_host() {
+    let decay = |decay| AdamW {
+        lr: 0.05,
+        weight_decay: 0.1,
+        decay,
+        ..AdamW::default()
+    };
+    let momentum = |nesterov| Sgd {
+        nesterov,
+        weight_decay: 0.1,
+        ..Sgd::default()
+    };
+    for config in [
+        OptimizerConfig::default(),
+        OptimizerConfig::AdamW(decay(Decay::Matrices)),
+        OptimizerConfig::AdamW(decay(Decay::All)),
+        OptimizerConfig::Sgd(momentum(false)),
+        OptimizerConfig::Sgd(momentum(true)),
+    ] {
+        for clip in [None, Some(0.3), Some(1e3)] {
+            let (host, other) = (parameters(DType::F32), parameters(DType::F32));
+            let mut optimizer = Optimizer::new(config.clone());
+            let mut state = OptimizerState::default();
+            for step in 0..STEPS {
+                let mut g = gradient(step);
+                if let Some(limit) = clip {
+                    clip_global_norm(&mut g, limit);
+                }
+                optimizer.step(&host, &g, rates(config.lr())).unwrap();
+                // Each step goes on from a saved state.
+                let mut own =
+                    DeviceOptimizer::new(config.clone(), &state, &other, &device()).unwrap();
+                own.step(&other, &store(&other, step), rates(config.lr()), clip)
+                    .unwrap();
+                state = own.state().unwrap();
+            }
+            assert_eq!(state.step, optimizer.state().step);
+            assert_eq!(state.second.len(), optimizer.state().second.len());
+            for ((name, a), (_, b)) in host.iter().zip(&other) {
+                let apart = difference(
+                    &a.to_dtype(DType::F64).unwrap(),
+                    &b.to_dtype(DType::F64).unwrap(),
+                );
+                assert!(apart < 2e-6, "{config:?}, {clip:?}, {name}: {apart:e}");
+                let (own, of) = (&state.first[name], &optimizer.state().first[name]);
+                assert!(own.iter().zip(of).all(|(a, b)| (a - b).abs() < 1e-6));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_device_names_a_parameter_without_gradient_and_changes_nothing() {
+    let p = parameters(DType::F32);
+    let before = p[0].1.to_vec1::<f32>().unwrap();
+    let gradients = store(&p[..1], 0);
+    let state = OptimizerState::default();
+    let mut optimizer =
+        DeviceOptimizer::new(OptimizerConfig::default(), &state, &p, &device()).unwrap();
+    let error = optimizer
+        .step(&p, &gradients, rates(0.1), None)
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::NoGradient { names } if names == &["a.weight"]),
+        "{error}"
+    );
+    assert_eq!(p[0].1.to_vec1::<f32>().unwrap(), before);
+    assert_eq!(optimizer.state().unwrap().step, 0);
+}
+
 #[test]
 fn mistakes_are_named_and_change_nothing() {
     let p = parameters(DType::F32);
@@ -273,7 +356,7 @@ fn settings_read_from_toml() {
 
 #[test]
 fn tensors_on_the_host_are_updated_in_place() {
-    let v = Var::from_tensor(&Tensor::ones(2, DType::F32, &Device::Cpu).unwrap()).unwrap();
+    let v = Var::from_tensor(&Tensor::ones(2, DType::F32, &device()).unwrap()).unwrap();
     let shared = v.as_tensor().clone();
     let mut optimizer = Optimizer::new(OptimizerConfig::default());
     let g = NamedGradients::from([("v".to_owned(), vec![1.0, -1.0])]);

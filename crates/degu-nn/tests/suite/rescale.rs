@@ -1,13 +1,13 @@
 //! Completeness and fall-back of the rescale rules, in f64.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use degu_core::{
     Ctx, Mode, ModelIo, Network, OutputKind, Result, Seed, Sequences,
     graph::{Activation, Graph, NormStyle},
 };
 use degu_nn::{GraphNetwork, ParamStore, ops};
 
-use crate::common::{difference, incompleteness, largest, multipliers, values};
+use crate::common::{device, difference, incompleteness, largest, multipliers, values};
 
 const LENGTH: usize = 29;
 
@@ -15,7 +15,7 @@ fn sequences(n: usize, shift: usize) -> Tensor {
     let codes: Vec<u8> = (0..n * LENGTH)
         .map(|i| ((i * i / 3 + i * shift + shift) % 9 % 5) as u8)
         .collect();
-    let codes = Tensor::from_vec(codes, (n, LENGTH), &Device::Cpu).unwrap();
+    let codes = Tensor::from_vec(codes, (n, LENGTH), &device()).unwrap();
     Sequences::codes(codes)
         .unwrap()
         .one_hot(DType::F64)
@@ -24,7 +24,7 @@ fn sequences(n: usize, shift: usize) -> Tensor {
 
 /// A network with irregular parameters and running statistics.
 fn network(graph: Graph) -> GraphNetwork {
-    let store = ParamStore::new(Seed::root(3), DType::F64, &Device::Cpu);
+    let store = ParamStore::new(Seed::root(3), DType::F64, &device());
     let io = ModelIo {
         length: LENGTH,
         outputs: 1,
@@ -207,7 +207,7 @@ fn without_a_change_multipliers_are_gradients() {
 #[test]
 fn extreme_inputs_give_finite_multipliers() {
     let all = |code: u8| {
-        let codes = Tensor::full(code, (2, LENGTH), &Device::Cpu).unwrap();
+        let codes = Tensor::full(code, (2, LENGTH), &device()).unwrap();
         Sequences::codes(codes)
             .unwrap()
             .one_hot(DType::F64)
@@ -225,7 +225,7 @@ fn extreme_inputs_give_finite_multipliers() {
             assert!(largest(&m).is_finite(), "{name}");
         }
     }
-    let peaked = Tensor::new(&[[1e4f64, 0.0, -1e4], [0.0, 0.0, 0.0]], &Device::Cpu).unwrap();
+    let peaked = Tensor::new(&[[1e4f64, 0.0, -1e4], [0.0, 0.0, 0.0]], &device()).unwrap();
     let (m, _) = multipliers(
         |x, ctx| ops::softmax(x, 1, ctx),
         &peaked,

@@ -1,11 +1,11 @@
 //! Each rescale rule alone, against `tests/data/rules.json` (two independent implementations in f64).
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 use degu_core::{Ctx, Mode, Result, graph::Pool};
 use degu_nn::ops;
 use serde_json::Value;
 
-use crate::common::{difference, largest};
+use crate::common::{device, difference, largest};
 
 fn tensor(value: &Value) -> Tensor {
     fn walk(v: &Value, shape: &mut Vec<usize>, depth: usize, out: &mut Vec<f64>) {
@@ -23,7 +23,7 @@ fn tensor(value: &Value) -> Tensor {
     }
     let (mut shape, mut out) = (Vec::new(), Vec::new());
     walk(value, &mut shape, 0, &mut out);
-    Tensor::from_vec(out, shape, &Device::Cpu).unwrap()
+    Tensor::from_vec(out, shape, &device()).unwrap()
 }
 
 fn apply(case: &Value, x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {

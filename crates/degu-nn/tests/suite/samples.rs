@@ -1,11 +1,13 @@
 //! Monte Carlo dropout: masks of the sequences, in both engines.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use degu_core::{
     Ctx, Mode, ModelIo, Network as _, OutputKind, Seed, Sequences,
     graph::{Graph, NormStyle},
 };
 use degu_nn::{GraphNetwork, ParamStore, engine::Engine, ops};
+
+use crate::common::device;
 
 const LENGTH: usize = 20;
 
@@ -35,7 +37,7 @@ fn masks(codes: &[u8], pass: usize) -> Vec<u64> {
 }
 
 fn networks(n: usize, threads: usize) -> (GraphNetwork, Engine) {
-    let store = ParamStore::new(Seed::root(3), DType::F32, &Device::Cpu);
+    let store = ParamStore::new(Seed::root(3), DType::F32, &device());
     let io = ModelIo {
         length: LENGTH,
         outputs: 3,
@@ -60,7 +62,7 @@ fn both_engines_draw_the_same_masks() {
         let masks = masks(&codes, 4);
         let mut fused = vec![0.0; n * 3];
         engine.sample(&codes, n, &masks, &mut fused).unwrap();
-        let x = Tensor::from_slice(&codes, (n, LENGTH), &Device::Cpu).unwrap();
+        let x = Tensor::from_slice(&codes, (n, LENGTH), &device()).unwrap();
         let mode = Mode::Sample {
             dropout: Seed::root(0),
             step: 0,
@@ -115,11 +117,11 @@ fn a_sample_does_not_depend_on_the_batch() {
 #[test]
 fn a_clamped_output_finds_its_way_back() {
     use candle_core::Var;
-    let x = Var::new(&[-2.0f64, -2.0, 0.5, 2.0, 2.0], &Device::Cpu).unwrap();
+    let x = Var::new(&[-2.0f64, -2.0, 0.5, 2.0, 2.0], &device()).unwrap();
     let y = ops::clamp(x.as_tensor(), -1.0, 1.0, &Ctx::eval()).unwrap();
     assert_eq!(y.to_vec1::<f64>().unwrap(), [-1.0, -1.0, 0.5, 1.0, 1.0]);
     // A descent moves against the gradient: up from below, down from above.
-    let slopes = Tensor::new(&[-3.0f64, 3.0, 3.0, -3.0, 3.0], &Device::Cpu).unwrap();
+    let slopes = Tensor::new(&[-3.0f64, 3.0, 3.0, -3.0, 3.0], &device()).unwrap();
     let g = (y * slopes).unwrap().sum_all().unwrap().backward().unwrap();
     let g = g.get(&x).unwrap().to_vec1::<f64>().unwrap();
     assert_eq!(g, [-3.0, 0.0, 3.0, 0.0, 3.0]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use degu_core::{
     BatchStatistics, Seed,
     graph::{Graph, Init, NormStyle},
@@ -10,7 +10,7 @@ use degu_core::{
 };
 use degu_nn::{Array, Error, ParamStore};
 
-use crate::common::values;
+use crate::common::{device, values};
 
 fn seed() -> Seed {
     Seed::root(5).child("init")
@@ -27,11 +27,11 @@ fn graph() -> Graph {
 }
 
 fn store(dtype: DType) -> ParamStore {
-    ParamStore::for_graph(&graph(), 20, seed(), dtype, &Device::Cpu).unwrap()
+    ParamStore::for_graph(&graph(), 20, seed(), dtype, &device()).unwrap()
 }
 
 fn draw(path: &str, shape: &[usize], init: Init) -> Vec<f64> {
-    let store = ParamStore::new(seed(), DType::F64, &Device::Cpu);
+    let store = ParamStore::new(seed(), DType::F64, &device());
     store
         .tensor(path, shape, init)
         .unwrap()
@@ -43,7 +43,7 @@ fn draw(path: &str, shape: &[usize], init: Init) -> Vec<f64> {
 
 #[test]
 fn a_tensor_depends_on_its_seed_and_name_alone() {
-    let other = ParamStore::new(seed(), DType::F32, &Device::Cpu);
+    let other = ParamStore::new(seed(), DType::F32, &device());
     for p in graph().parameters(20).unwrap().into_iter().rev() {
         other
             .tensor("before/this", &[7], Init::Normal { std: 1.0 })
@@ -54,7 +54,7 @@ fn a_tensor_depends_on_its_seed_and_name_alone() {
     a.remove("before/this");
     assert_eq!(a, store(DType::F32).snapshot().unwrap());
     let different =
-        ParamStore::for_graph(&graph(), 20, Seed::root(6), DType::F32, &Device::Cpu).unwrap();
+        ParamStore::for_graph(&graph(), 20, Seed::root(6), DType::F32, &device()).unwrap();
     assert_ne!(different.snapshot().unwrap(), a);
     let double = store(DType::F64).values_f32().unwrap();
     assert_eq!(double, store(DType::F32).values_f32().unwrap());
@@ -177,12 +177,12 @@ fn bytes_round_trip_and_are_stable() {
         ]);
         let bytes = a.to_bytes(&metadata).unwrap();
         assert_eq!(bytes, store(dtype).to_bytes(&metadata).unwrap());
-        let b = ParamStore::for_graph(&graph(), 20, Seed::root(9), dtype, &Device::Cpu).unwrap();
+        let b = ParamStore::for_graph(&graph(), 20, Seed::root(9), dtype, &device()).unwrap();
         assert_eq!(b.load_bytes(&bytes).unwrap(), metadata);
         assert_eq!(a.snapshot().unwrap(), b.snapshot().unwrap());
         assert!(b.load_bytes(&bytes[..bytes.len() - 1]).is_err());
         // candle reads the file too.
-        let read = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
+        let read = candle_core::safetensors::load_buffer(&bytes, &device()).unwrap();
         assert_eq!(read.len(), a.tensors().len());
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{
     Architecture, Ctx, Head, Mode, ModelIo, Multipliers, Prediction, Predictor, Seed, Sequences,
     Substitution, Target, Targets, explain, graph::Graph,
@@ -13,10 +13,10 @@ use degu_core::{
 use degu_nn::{
     Explainer, Model, ParamStore,
     clip::clip_global_norm,
-    optim::{Optimizer, OptimizerState, gradients},
+    optim::{DeviceOptimizer, Optimizer, OptimizerConfig, OptimizerState, gradients},
 };
 
-use super::{Backend, BackendState, Batch, Update, Weights, scalar};
+use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, scalar};
 use crate::{Result, TrainError, forecast::host};
 
 /// Rows that a prediction passes through the network at once.
@@ -26,13 +26,55 @@ const PREDICT_ROWS: usize = 256;
 pub struct Autograd {
     model: Model,
     store: Arc<ParamStore>,
-    optimizer: Option<Optimizer>,
+    optimizer: Option<Stepper>,
     restored: OptimizerState,
     length: usize,
     device: Device,
     /// The network as the fused engine explains it, made of the weights of the moment when it is first asked; `None` where it does
     /// not cover the network.
     explainer: OnceLock<Option<Explainer>>,
+}
+
+/// The optimizer, beside the parameters or on the host.
+enum Stepper {
+    /// On the CPU: f64, the same bits everywhere.
+    Host(Optimizer),
+    /// On another device: nothing comes to the host.
+    Device(DeviceOptimizer),
+}
+
+impl Stepper {
+    fn config(&self) -> &OptimizerConfig {
+        match self {
+            Self::Host(o) => o.config(),
+            Self::Device(o) => o.config(),
+        }
+    }
+
+    fn state(&self) -> Result<OptimizerState> {
+        match self {
+            Self::Host(o) => Ok(o.state().clone()),
+            Self::Device(o) => o.state().map_err(nn_error),
+        }
+    }
+
+    /// One step with the gradients of `loss`.
+    fn step(&mut self, loss: &Tensor, parameters: &[(String, Var)], update: &Update) -> Result<()> {
+        match self {
+            Self::Host(optimizer) => {
+                let mut gradients = gradients(loss, parameters).map_err(nn_error)?;
+                if let Some(limit) = update.clip {
+                    clip_global_norm(&mut gradients, limit);
+                }
+                optimizer.step(parameters, &gradients, update.rates)
+            }
+            Self::Device(optimizer) => {
+                let gradients = loss.backward()?;
+                optimizer.step(parameters, &gradients, update.rates, update.clip)
+            }
+        }
+        .map_err(nn_error)
+    }
 }
 
 impl Autograd {
@@ -95,6 +137,20 @@ impl Autograd {
         };
         let noise = Tensor::from_slice(noise, (batch.rows, self.length, 4), &self.device)?;
         Ok(Sequences::OneHot((codes.one_hot(DType::F32)? + noise)?))
+    }
+
+    fn stepper(
+        &self,
+        config: &OptimizerConfig,
+        state: OptimizerState,
+        parameters: &[(String, Var)],
+    ) -> Result<Stepper> {
+        Ok(if self.device.is_cpu() {
+            Stepper::Host(Optimizer::resume(config.clone(), state))
+        } else {
+            let optimizer = DeviceOptimizer::new(config.clone(), &state, parameters, &self.device);
+            Stepper::Device(optimizer.map_err(nn_error)?)
+        })
     }
 
     fn in_pieces(
@@ -195,7 +251,7 @@ impl Backend for Autograd {
         dropout: &Seed,
         step: u64,
         update: &Update,
-    ) -> Result<f64> {
+    ) -> Result<StepLoss> {
         self.explainer.take();
         let x = self.sequences(batch)?;
         let mut ctx = Ctx::new(Mode::Train {
@@ -204,27 +260,29 @@ impl Backend for Autograd {
         });
         let raw = self.model.raw(&x, &mut ctx)?;
         let loss = self.model.head().loss(&raw, targets)?;
-        let value = scalar(&loss)?;
-        if !value.is_finite() {
+        let value = if self.device.is_cpu() {
+            StepLoss::Known(scalar(&loss)?)
+        } else {
+            StepLoss::Pending(loss.detach())
+        };
+        if matches!(value, StepLoss::Known(v) if !v.is_finite()) {
             return Ok(value);
         }
         let parameters = self.store.parameters();
-        let mut gradients = gradients(&loss, &parameters).map_err(nn_error)?;
-        if let Some(limit) = update.clip {
-            clip_global_norm(&mut gradients, limit);
+        let fits = self
+            .optimizer
+            .as_ref()
+            .is_some_and(|o| *o.config() == update.optimizer);
+        if !fits {
+            let state = match self.optimizer.take() {
+                Some(optimizer) => optimizer.state()?,
+                None => self.restored.clone(),
+            };
+            self.optimizer = Some(self.stepper(&update.optimizer, state, &parameters)?);
         }
-        let optimizer = match &mut self.optimizer {
-            Some(optimizer) if *optimizer.config() == update.optimizer => optimizer,
-            slot => {
-                let state = slot
-                    .take()
-                    .map_or_else(|| self.restored.clone(), |o| o.state().clone());
-                slot.insert(Optimizer::resume(update.optimizer.clone(), state))
-            }
-        };
-        optimizer
-            .step(&parameters, &gradients, update.rates)
-            .map_err(nn_error)?;
+        if let Some(optimizer) = &mut self.optimizer {
+            optimizer.step(&loss, &parameters, update)?;
+        }
         self.store
             .fold_statistics(&ctx.into_statistics())
             .map_err(nn_error)?;
@@ -276,10 +334,10 @@ impl Backend for Autograd {
 
     fn state(&self) -> Result<BackendState> {
         let weights = self.weights()?;
-        let state = self
-            .optimizer
-            .as_ref()
-            .map_or(&self.restored, Optimizer::state);
+        let state = match &self.optimizer {
+            Some(optimizer) => optimizer.state()?,
+            None => self.restored.clone(),
+        };
         let named = |moments: &BTreeMap<String, Vec<f32>>| -> Weights {
             moments
                 .iter()

@@ -9,7 +9,7 @@ use degu_nn::{
     optim::OptimizerConfig,
 };
 
-use super::{Backend, BackendState, Batch, Update, Weights, scalar};
+use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, scalar};
 use crate::{Result, TrainError};
 
 /// A network compiled by [`degu_nn::engine`], under its head.
@@ -130,7 +130,7 @@ impl Backend for Fused {
         dropout: &Seed,
         step: u64,
         update: &Update,
-    ) -> Result<f64> {
+    ) -> Result<StepLoss> {
         if batch.noise.is_some() {
             return Err(TrainError::Core(Error::Unsupported {
                 operation: "noise on the one-hot input".to_owned(),
@@ -151,7 +151,7 @@ impl Backend for Fused {
         let value = scalar(&loss)?;
         if !value.is_finite() {
             // The caller reports the divergence; weights and running statistics stay as they were.
-            return Ok(value);
+            return Ok(StepLoss::Known(value));
         }
         let gradient = loss.backward()?.remove(raw.as_tensor()).ok_or_else(|| {
             TrainError::Core(Error::Unsupported {
@@ -172,7 +172,7 @@ impl Backend for Fused {
             Ok(())
         })
         .map_err(engine_error)?;
-        Ok(value)
+        Ok(StepLoss::Known(value))
     }
 
     fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {

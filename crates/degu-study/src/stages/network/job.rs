@@ -6,7 +6,7 @@ use degu_core::{Augmentation, LabelInfo, Seed, Split, UncertaintyHead};
 use degu_train::{
     Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, HostForecast, Labels, ModelCard,
     Teacher,
-    backend::{Recipe, choose},
+    backend::{Recipe, choose, use_tf32},
     checkpoint::Checkpoint,
     fit::DynamicLabels,
     model_file::{self, PluginCard},
@@ -19,7 +19,7 @@ use super::{
     plugin_card,
 };
 use crate::{
-    config::{Study, Training},
+    config::{Precision, Study, Training},
     execute::{TaskContext, TaskError},
     journal::Level,
 };
@@ -76,6 +76,7 @@ impl Job<'_> {
     ) -> Result<(), Failure> {
         let options = options::fit_options(self.training)?;
         let device = options::device(self.training.device).open()?;
+        use_tf32(&device, self.training.precision == Precision::Tf32)?;
         let architecture = self.study.architecture.plugin.build()?;
         let bind = || self.head.bind(&self.info);
         let recipe = Recipe {

@@ -132,7 +132,10 @@ fn train(backend: &mut dyn Backend, fit: &Fit, steps: u64) -> crate::Result<Vec<
         rows: ROWS,
     };
     (0..steps)
-        .map(|step| backend.step(&batch, &targets, &dropout, step, &update))
+        .map(|step| {
+            let loss = backend.step(&batch, &targets, &dropout, step, &update)?;
+            loss.wait()
+        })
         .collect()
 }
 
