@@ -86,8 +86,13 @@ impl Job<'_> {
             output: self.data.output(),
             seed: self.init,
         };
-        // Dynamic labels may append the changed batch to the clean one; a single row may join the last batch.
-        let capacity = 2 * options.batch_size + 2;
+        // Labels on the spot may append the changed batch to the clean one; a single row may join the last batch.
+        let batches = if dynamic.as_ref().is_some_and(|d| d.append) {
+            2
+        } else {
+            1
+        };
+        let capacity = batches * (options.batch_size + 1);
         let (kind, because) = options::backend(self.training, self.augmentation.as_deref())?;
         let chosen = choose(&recipe, kind, &device, capacity, context.threads())?;
         let mut backend = chosen.backend;
