@@ -256,6 +256,53 @@ fn a_study_runs_once_resumes_for_nothing_and_predicts() {
 }
 
 #[test]
+fn students_may_have_a_network_of_their_own() {
+    let (folder, _file) = experiment(QUICK);
+    let own =
+        "[distill.architecture]\nplugin = \"deepstarr\"\nfilters = [2, 2, 2, 2]\nunits = [4, 4]\n";
+    fs_err::write(folder.path().join("small.toml"), format!("{SMALL}\n{own}")).unwrap();
+    let here = |arguments: &[&str]| run_in(folder.path(), arguments);
+    let ran = here(&["run", "small.toml", "--progress", "none"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let parameters = |model: &str| -> u64 {
+        let card = folder
+            .path()
+            .join("runs/small/models")
+            .join(model)
+            .join("card.json");
+        let card: Value = serde_json::from_slice(&fs_err::read(card).unwrap()).unwrap();
+        card["parameters"].as_u64().unwrap()
+    };
+    assert!(parameters("student-0") < parameters("member-0"));
+    fs_err::write(
+        folder.path().join("x.fa"),
+        format!(">a\n{}\n", "ACGTA".repeat(12)),
+    )
+    .unwrap();
+    let predicted = here(&["predict", "runs/small/models/student-0", "--fasta", "x.fa"]);
+    assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+    // The members are those of the study without the block.
+    fs_err::write(folder.path().join("small.toml"), SMALL).unwrap();
+    let plan = here(&["plan", "small.toml", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert_eq!(plan["counts"]["cached"], 4, "{plan}");
+    // A misspelled parameter is found where it stands.
+    let wrong = own.replace("units", "unit");
+    fs_err::write(
+        folder.path().join("small.toml"),
+        format!("{SMALL}\n{wrong}"),
+    )
+    .unwrap();
+    let refused = here(&["config", "show", "small.toml"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("distill.architecture.unit"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn an_executor_that_is_not_there_exits_with_8() {
     let (folder, _file) = experiment(SMALL);
     let ran = run_in(folder.path(), &["run", "quick.toml", "--executor", "slurm"]);

@@ -34,7 +34,7 @@ pub(crate) fn choice(path: &[String]) -> Option<(&'static str, &'static [&'stati
 pub(crate) fn slot(path: &[&str]) -> Option<Slot> {
     Some(match path {
         ["dataset"] => Slot::Dataset,
-        ["architecture"] => Slot::Architecture,
+        ["architecture"] | ["distill", "architecture"] => Slot::Architecture,
         ["augmentation"] | ["distill", "augmentation"] => Slot::Augmentation,
         ["ensemble" | "distill", "head"] => Slot::UncertaintyHead,
         ["attribute", _] => Slot::Attributor,

@@ -73,6 +73,19 @@ pub struct NoKeys {}
 /// A slot that may be empty: `plugin = "none"`.
 pub struct Optional<T: ?Sized>(pub Option<Slotted<T>>);
 
+impl<T: ?Sized> Optional<T> {
+    /// Whether the slot is empty.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl<T: ?Sized> Default for Optional<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
 impl<T: ?Sized> Clone for Optional<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

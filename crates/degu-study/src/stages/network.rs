@@ -5,7 +5,9 @@ mod observer;
 
 use std::collections::BTreeMap;
 
-use degu_core::{Augmentation, LabelInfo, Part, Seed, Split, Spread, UncertaintyHead};
+use degu_core::{
+    Architecture, Augmentation, LabelInfo, Part, Seed, Split, Spread, UncertaintyHead,
+};
 use degu_train::{
     HostForecast, Labels, ModelCard, SavedModel, StudentLabels, Teacher,
     model_file::{self, PluginCard},
@@ -57,6 +59,7 @@ pub(crate) fn member(
     let job = Job {
         name: format!("member-{k}"),
         study,
+        architecture: &study.architecture.plugin,
         data: &data,
         labels: &labels,
         info,
@@ -105,6 +108,12 @@ fn weighed(
         .map_err(|e| StageError::from(e).into_task())
 }
 
+/// The network of students.
+pub(crate) fn students(study: &Study) -> &degu_core::Resolved<dyn Architecture> {
+    let own = study.distill.architecture.as_ref();
+    own.map_or(&study.architecture.plugin, |slot| &slot.plugin)
+}
+
 /// Trains student `s`, or a control that learns the teacher's mean alone.
 pub(crate) fn student(
     assigned: &Assigned,
@@ -142,6 +151,7 @@ pub(crate) fn student(
     let job = Job {
         name: format!("{kind}-{s}"),
         study,
+        architecture: students(study),
         data: &data,
         labels: &labels,
         info,

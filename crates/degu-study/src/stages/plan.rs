@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{REVISION, Result, StageError, sources::Sources};
+use super::{REVISION, Result, StageError, network::students, sources::Sources};
 use crate::{
     config::{AttributeModels, LabelMembers, Labels, Point, Study, Vary},
     key::KeyFields,
@@ -387,7 +387,7 @@ impl Planner<'_> {
         let dynamic = distill.labels == Labels::Dynamic;
         let augmentation = distill.augmentation.0.as_ref().map(|a| of(&a.plugin));
         let plugins = json!({
-            "architecture": of(&study.architecture.plugin),
+            "architecture": of(students(study)),
             "head": of(&distill.head.plugin),
             "augmentation": augmentation,
         });

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use degu_core::{Augmentation, Part, Spread, UncertaintyHead};
+use degu_core::{Architecture, Augmentation, Part, Spread, UncertaintyHead};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,9 @@ pub struct Distill {
     /// Which members label a training row.
     #[serde(default)]
     pub label_members: LabelMembers,
+    /// The network of students (and of controls); that of the members if absent.
+    #[serde(default, skip_serializing_if = "Optional::is_none")]
+    pub architecture: Optional<dyn Architecture>,
     /// What a student's outputs mean.
     pub head: Slotted<dyn UncertaintyHead>,
     /// Who labels augmented sequences.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Augmentation, LabelInfo, Seed, Split, UncertaintyHead};
+use degu_core::{Architecture, Augmentation, LabelInfo, Resolved, Seed, Split, UncertaintyHead};
 use degu_train::{
     Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, HostForecast, Labels, ModelCard,
     Teacher,
@@ -45,6 +45,7 @@ pub(super) struct Dynamic<'a> {
 pub(super) struct Job<'a> {
     pub(super) name: String,
     pub(super) study: &'a Study,
+    pub(super) architecture: &'a Resolved<dyn Architecture>,
     pub(super) data: &'a PreparedData,
     pub(super) labels: &'a Labels,
     pub(super) info: LabelInfo,
@@ -77,7 +78,7 @@ impl Job<'_> {
         let options = options::fit_options(self.training)?;
         let device = options::device(self.training.device).open()?;
         use_tf32(&device, self.training.precision == Precision::Tf32)?;
-        let architecture = self.study.architecture.plugin.build()?;
+        let architecture = self.architecture.build()?;
         let bind = || self.head.bind(&self.info);
         let recipe = Recipe {
             architecture: architecture.as_ref(),
@@ -244,7 +245,7 @@ impl Job<'_> {
             format: model_file::FORMAT,
             name: self.name.clone(),
             written_by: concat!("degu-lab ", env!("CARGO_PKG_VERSION")).to_owned(),
-            architecture: plugin_card(&self.study.architecture.plugin),
+            architecture: plugin_card(self.architecture),
             head: self.head_card.clone(),
             labels: self.info.clone(),
             length: self.data.info.length,

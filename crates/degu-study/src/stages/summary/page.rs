@@ -159,10 +159,17 @@ fn summary_text(study: &Study) -> String {
     if study.distill.enabled {
         format!(
             "{members} networks ({architecture}) were trained from different starts; the mean of their predictions is the ensemble. \
-             {} student{} of the same architecture then learned the ensemble's mean and how far its members disagree, so that one \
+             {} student{} {} then learned the ensemble's mean and how far its members disagree, so that one \
              network predicts activity and how far to trust it.",
             study.distill.students,
-            if study.distill.students == 1 { "" } else { "s" }
+            if study.distill.students == 1 { "" } else { "s" },
+            match study.distill.architecture.as_ref() {
+                None => "of the same architecture".to_owned(),
+                Some(own) if own.plugin.name == architecture => {
+                    "of the same architecture with other parameters".to_owned()
+                }
+                Some(own) => format!("({})", own.plugin.name),
+            }
         )
     } else {
         format!(

@@ -154,6 +154,13 @@ pub(super) fn notes(study: &Study) -> Vec<PluginNote> {
     ];
     wanted.extend(
         study
+            .distill
+            .architecture
+            .iter()
+            .map(|own| (Slot::Architecture, own.plugin.name)),
+    );
+    wanted.extend(
+        study
             .calibration
             .values()
             .map(|b| (Slot::Calibrator, b.plugin.name)),
