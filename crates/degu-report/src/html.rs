@@ -5,6 +5,7 @@ mod page;
 mod points;
 mod record;
 mod sections;
+mod thin;
 mod trust;
 
 pub use page::html;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::hash::source_hash;
 use super::points;
 use super::sections::{self, Part};
+use super::thin;
 use crate::Result;
 use crate::data::{ReportData, Tone};
 use crate::error::Error;
@@ -19,12 +20,32 @@ const LIMIT: usize = 5 * 1024 * 1024;
 /// The report as one HTML document that loads nothing.
 ///
 /// Tables, text and figures are readable without JavaScript; the script adds tooltips, switches, sorting and an
-/// interactive scatter plot. Equal input gives equal text.
+/// interactive scatter plot. Equal input gives equal text. A page that would be larger than 5 MB leaves out attribution maps and points
+/// of the scatter plots, evenly, and says so; files of [`figures`](crate::figures) and [`tables`](crate::tables) have them all.
 ///
 /// # Errors
 ///
-/// [`Error::TooLarge`] above 5 MB, [`Error::Json`] when the points cannot be encoded.
+/// [`Error::TooLarge`] if it is above 5 MB nevertheless, [`Error::Json`] when the points cannot be encoded.
 pub fn html(data: &ReportData) -> Result<String> {
+    let whole = page(data, "")?;
+    if whole.len() <= LIMIT {
+        return Ok(whole);
+    }
+    let mut less = data.clone();
+    while thin::further(&mut less) {
+        let page = page(&less, &thin::note(data, &less))?;
+        if page.len() <= LIMIT {
+            return Ok(page);
+        }
+    }
+    Err(Error::TooLarge {
+        limit: LIMIT,
+        found: whole.len(),
+    })
+}
+
+/// The page with a note on what it leaves out.
+fn page(data: &ReportData, note: &str) -> Result<String> {
     let points = points::json(data)?;
     let parts = sections::all(data, points.is_some());
     let mut out = String::with_capacity(1 << 20);
@@ -48,6 +69,7 @@ pub fn html(data: &ReportData) -> Result<String> {
     navigation(&mut out, data, &parts);
     out.push_str("<main>\n");
     header(&mut out, data, &title);
+    out.push_str(note);
     for part in &parts {
         let _ = writeln!(
             out,
@@ -70,12 +92,6 @@ pub fn html(data: &ReportData) -> Result<String> {
         );
     }
     let _ = writeln!(out, "<script>{SCRIPT}</script>\n</body>\n</html>");
-    if out.len() > LIMIT {
-        return Err(Error::TooLarge {
-            limit: LIMIT,
-            found: out.len(),
-        });
-    }
     Ok(out)
 }
 
