@@ -334,6 +334,18 @@ impl Store {
         verify::probe(self)
     }
 
+    /// Removes what processes of this host that have ended left in `tmp/`: objects that they did not finish. What cannot be removed
+    /// stays for `gc`.
+    pub(crate) fn remove_unfinished(&self) {
+        let temporary = self.root.join("tmp");
+        let names = files::list(&temporary).unwrap_or_default();
+        let unfinished =
+            |name: &&String| !name.contains(".broken.") && lease::Holder::temporary_is_dead(name);
+        for name in names.iter().filter(unfinished) {
+            let _ = files::remove_tree(&temporary.join(name));
+        }
+    }
+
     /// A place in `tmp/` to move something to that is about to be removed.
     pub(crate) fn aside(&self, path: &Path) -> PathBuf {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

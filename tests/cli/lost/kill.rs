@@ -46,6 +46,15 @@ const MOMENTS: [Moment; 6] = [
             .iter()
             .any(|e| is(e, "task_progress", "distill/student-0"))
     }),
+    ("while an object is written", |folder, _| {
+        let Ok(objects) = fs_err::read_dir(folder.join("store/tmp")) else {
+            return false;
+        };
+        let mut written = objects
+            .filter_map(Result::ok)
+            .map(|o| fs_err::read_dir(o.path()));
+        written.any(|files| files.is_ok_and(|mut files| files.next().is_some()))
+    }),
     ("while models are compared", |_, events| {
         events.iter().any(|e| is(e, "task_started", "evaluate"))
     }),

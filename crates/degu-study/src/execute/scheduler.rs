@@ -116,6 +116,7 @@ impl<'a> Scheduler<'a> {
     /// Compares the plan with the store.
     fn reconcile(&mut self) {
         let nodes = self.plan.nodes();
+        self.store.remove_unfinished();
         let partials = self.store.partials().unwrap_or_default();
         let mut left = COMPARED;
         for (place, node) in nodes.iter().enumerate() {
