@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// When a run is killed: what it is, and how it is recognised from the folder and from the events of this process.
 type Moment = (&'static str, fn(&Path, &[Value]) -> bool);
 
-const MOMENTS: [Moment; 6] = [
+const MOMENTS: [Moment; 7] = [
     ("while the data are prepared", |_, events| {
         events.iter().any(|e| is(e, "task_started", "prepare"))
     }),
