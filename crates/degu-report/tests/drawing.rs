@@ -260,3 +260,39 @@ fn many_networks_and_tasks_fit() {
     }
     assert_eq!(check(&data), 1);
 }
+
+/// The enlarged stretch has wide letters wherever it lies.
+#[test]
+fn letters_of_an_enlarged_stretch_are_as_wide_as_their_positions() {
+    for peak in [10, 100, 190] {
+        let mut logo = Logo {
+            sequence: "s0".to_owned(),
+            title: "ensemble".to_owned(),
+            heights: vec![[0.01, 0.0, 0.0, 0.0]; 200],
+            ..Logo::default()
+        };
+        for height in &mut logo.heights[peak - 5..peak + 5] {
+            *height = [0.0, 0.0, 1.0, 0.0];
+        }
+        let mut data = ReportData::new("wide", "Wide", "degu-lab");
+        data.logos.push(logo);
+        let drawn = figures(&data);
+        let svg = &drawn
+            .iter()
+            .find(|(name, _)| name.starts_with("logo"))
+            .unwrap()
+            .1;
+        let widths: Vec<f64> = svg
+            .split("matrix(")
+            .skip(1)
+            .map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
+            .collect();
+        // In hundredths of a pixel: four pixels a base in the whole, and more than ten in the stretch.
+        let widest = widths.iter().copied().fold(0.0, f64::max);
+        let narrowest = widths.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!(
+            widest > 0.1 && narrowest > 0.03,
+            "{peak}: {narrowest} to {widest}"
+        );
+    }
+}

@@ -224,7 +224,8 @@ fn frame(svg: &mut Svg, panel: &Panel, title: &str, map: &Logo) {
 }
 
 fn letters(svg: &mut Svg, panel: &Panel, map: &Logo, range: Range<usize>, clip: &str) {
-    let step = panel.px(1.0) - panel.px(0.0);
+    // Between two positions of the panel: an axis says no more than "far outside" of the others.
+    let step = panel.px(range.start as f64 + 1.0) - panel.px(range.start as f64);
     let step = if step.abs() > 0.0 { step } else { 1.0 };
     spans(svg, panel, map, &range);
     svg.clip(clip, panel.left, panel.top, panel.width, panel.height);
