@@ -97,6 +97,8 @@ pub struct Request {
     pub retries: u32,
     /// Only tasks that match one of these (`train/*`) and what they need; all if empty.
     pub only: Vec<String>,
+    /// Write tables, figures and report again although nothing has changed.
+    pub rewrite: bool,
     /// Ends the run at the next batch when set.
     pub interrupt: Arc<AtomicBool>,
 }
@@ -191,6 +193,9 @@ pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<
     let tasks = wanted.as_ref().unwrap_or(&study_plan.plan);
     let mut summary = execute(tasks, &store, &runner, &options, &both);
     let mut repairs = 0;
+    if request.rewrite {
+        summary::forget(&folder)?;
+    }
     let report = loop {
         if !request.only.is_empty() {
             break None;

@@ -105,6 +105,7 @@ pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
     }
     let request = Request {
         selection,
+        rewrite: true,
         ..Request::default()
     };
     let outcome = run::run(
@@ -135,6 +136,7 @@ fn execute(
         fail_fast: args.fail_fast,
         retries: args.retries,
         only: args.only.clone(),
+        rewrite: false,
         interrupt,
     };
     let observer = progress::observer(args.progress);

@@ -25,6 +25,22 @@ use crate::{
 };
 use results::Results;
 
+/// File of a run folder that says what its report was made of.
+const STAMP: &str = ".report";
+
+/// Forgets what the report of a run folder was made of, so that it is written again.
+///
+/// # Errors
+///
+/// A folder that cannot be written.
+pub fn forget(folder: &Path) -> Result<(), RunError> {
+    let stamp = folder.join(STAMP);
+    if stamp.is_file() {
+        fs_err::remove_file(&stamp)?;
+    }
+    Ok(())
+}
+
 /// Writes everything below the run folder; returns the path of the report.
 ///
 /// Nothing here is the truth: it can be deleted and written again from the store.
@@ -41,7 +57,7 @@ pub fn write(
 ) -> Result<PathBuf, RunError> {
     let report = folder.join("report.html");
     let stamp = stamp(study, plan, run);
-    let stamp_file = folder.join(".report");
+    let stamp_file = folder.join(STAMP);
     if run.finished.is_empty()
         && report.is_file()
         && fs_err::read_to_string(&stamp_file).is_ok_and(|s| s == stamp)
