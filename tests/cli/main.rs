@@ -7,6 +7,7 @@
     reason = "helpers of tests; a test that skips says so"
 )]
 
+mod ablation;
 mod apply;
 mod check;
 mod choices;

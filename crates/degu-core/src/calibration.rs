@@ -1,10 +1,11 @@
 //! Prediction intervals, in f64 on the host.
 //!
 //! This module holds the slot; below it stands what calibrators have in common: [`OutputRows`] (which rows of an output calibrate),
-//! [`Scale`] (the spread that a width follows) and [`TooFew`] (what happens without enough rows).
+//! [`Scale`] (the spread that a width follows), [`SpreadSource`] (which predicted spread that is) and [`TooFew`] (what happens without enough rows).
 
 mod rows;
 mod scale;
+mod source;
 
 use degu_stats::{Alpha, Guarantee};
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use crate::Result;
 
 pub use rows::{OutputRows, TooFew, column, gather};
 pub use scale::{FittedScale, Recalibrate, Scale, ScaleConfig};
+pub use source::SpreadSource;
 
 /// Predictions, row-major `[rows, outputs]`; an output is a task (or a task and a bin).
 #[derive(Debug, Clone, Copy)]

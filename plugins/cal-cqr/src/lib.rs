@@ -31,7 +31,7 @@
 use degu_core::{
     Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, Invalid,
     PluginConfig, Result,
-    calibration::{CalibratorNeeds, OutputRows, TooFew, gather},
+    calibration::{CalibratorNeeds, OutputRows, SpreadSource, TooFew, column, gather},
     check,
 };
 use degu_stats::{
@@ -202,32 +202,19 @@ impl Band {
         ends: Ends,
         median: bool,
     ) -> Result<Self> {
-        let (epistemic, aleatoric) = (forecast.epistemic, forecast.aleatoric);
-        if epistemic.is_none() && aleatoric.is_none() {
-            return Err(Error::Missing {
-                what: "a predicted spread",
-                by: "cqr with `band = \"normal\"`",
-                help: "use a head that predicts one: `distilled`, `gaussian`, or an ensemble of at least 2 members",
-            });
-        }
-        let part = |values: Option<&[f64]>, at: usize| values.map_or(0.0, |v| v[at].max(0.0));
-        let (z_lower, z_upper) = (normal_quantile(ends.lower), normal_quantile(ends.upper));
-        let mut band = Self {
-            lower: Vec::new(),
-            upper: Vec::new(),
-            median: None,
-            crossed: 0,
+        let sd = SpreadSource::Total.of_output(forecast, output)?;
+        let mean = column(forecast.mean, output, forecast.outputs);
+        let rows: Vec<usize> = rows.collect();
+        let at = |p: f64| -> Vec<f64> {
+            let z = normal_quantile(p);
+            rows.iter().map(|r| mean[*r] + z * sd[*r]).collect()
         };
-        let mut means = Vec::new();
-        for row in rows {
-            let at = row * forecast.outputs + output;
-            let sd = part(epistemic, at).hypot(part(aleatoric, at));
-            means.push(forecast.mean[at]);
-            band.lower.push(forecast.mean[at] + z_lower * sd);
-            band.upper.push(forecast.mean[at] + z_upper * sd);
-        }
-        band.median = median.then_some(means);
-        Ok(band)
+        Ok(Self {
+            lower: at(ends.lower),
+            upper: at(ends.upper),
+            median: median.then(|| rows.iter().map(|r| mean[*r]).collect()),
+            crossed: 0,
+        })
     }
 
     fn predicted(

@@ -3,7 +3,7 @@
 use degu_core::{
     Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig,
     Result,
-    calibration::{CalibratorNeeds, OutputRows, column, gather},
+    calibration::{CalibratorNeeds, OutputRows, SpreadSource, column, gather},
 };
 use degu_stats::{
     Alpha, Guarantee, conformal,
@@ -13,14 +13,14 @@ use degu_stats::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::source::{Source, floor, raised};
+use crate::floor::{floor, raised};
 
 /// Intervals between recalibrated quantiles.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IsotonicConfig {
     /// The spread of the predicted normal distributions.
-    pub spread: Source,
+    pub spread: SpreadSource,
 }
 
 impl PluginConfig for IsotonicConfig {}
@@ -41,7 +41,7 @@ struct Fitted {
 #[serde(deny_unknown_fields)]
 struct Output {
     rows: usize,
-    spread: Source,
+    spread: SpreadSource,
     floor: f64,
     /// Share of calibration rows whose level is 0 or 1: so far away that the predicted distribution cannot express it.
     beyond: f64,
@@ -52,9 +52,7 @@ struct Output {
 
 impl Output {
     fn sd(&self, forecast: &Forecast<'_>, output: usize) -> Result<Vec<f64>> {
-        let pick = |values: &[f64]| column(values, output, forecast.outputs);
-        let (epistemic, aleatoric) = (forecast.epistemic.map(pick), forecast.aleatoric.map(pick));
-        let sd = self.spread.of(epistemic.as_deref(), aleatoric.as_deref())?;
+        let sd = self.spread.of_output(forecast, output)?;
         Ok(sd.iter().map(|s| s.max(self.floor)).collect())
     }
 

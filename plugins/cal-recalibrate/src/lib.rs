@@ -26,12 +26,11 @@
 //!
 //! Variance scaling of netcal and isotonic regression of scikit-learn, through the fixtures of `degu-stats`.
 
+mod floor;
 mod isotonic;
 mod scaling;
-mod source;
 
 pub use isotonic::IsotonicConfig;
 pub use scaling::{Factors, VarianceScalingConfig};
-pub use source::Source;
 
 degu_core::document!("lib.rs");

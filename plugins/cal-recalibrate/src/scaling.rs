@@ -3,7 +3,7 @@
 use degu_core::{
     Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig,
     Result,
-    calibration::{CalibratorNeeds, OutputRows, column, gather},
+    calibration::{CalibratorNeeds, OutputRows, SpreadSource, column, gather},
 };
 use degu_stats::{
     Alpha, Guarantee, conformal,
@@ -13,7 +13,7 @@ use degu_stats::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::source::{Source, floor, raised};
+use crate::floor::{floor, raised};
 
 /// Normal intervals with a repaired standard deviation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub struct VarianceScalingConfig {
     /// One factor, or one for each part.
     pub factors: Factors,
     /// The spread that one factor repairs.
-    pub spread: Source,
+    pub spread: SpreadSource,
 }
 
 /// How many factors.
@@ -54,7 +54,7 @@ struct Fitted {
 #[serde(deny_unknown_fields)]
 struct Output {
     rows: usize,
-    spread: Source,
+    spread: SpreadSource,
     floor: f64,
     /// Factors of the standard deviations (epistemic, aleatoric); equal for one factor.
     factors: (f64, f64),
@@ -66,7 +66,7 @@ impl Output {
         let (epistemic, aleatoric) = (rows.epistemic.as_deref(), rows.aleatoric.as_deref());
         let spread = match config.factors {
             Factors::One => config.spread,
-            Factors::Two => Source::Total,
+            Factors::Two => SpreadSource::Total,
         };
         let raw = spread.of(epistemic, aleatoric)?;
         let floor = floor(&raw)?;
@@ -242,8 +242,8 @@ mod tests {
         };
         let set = CalibrationSet::new(forecast, &y, &unit);
         for (factors, spread) in [
-            (Factors::One, Source::Epistemic),
-            (Factors::Two, Source::Total),
+            (Factors::One, SpreadSource::Epistemic),
+            (Factors::Two, SpreadSource::Total),
         ] {
             let config = VarianceScalingConfig { factors, spread };
             let fitted = config.fit(None, &set, None).unwrap();

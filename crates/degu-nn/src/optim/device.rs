@@ -210,8 +210,7 @@ impl Flat {
 
 /// The gradient with its norm at most `limit`, without asking for the norm.
 fn clipped(g: &Tensor, limit: f64) -> Result<Tensor> {
-    let norm = g.sqr()?.sum_all()?.sqrt()?;
-    let scale = (norm.affine(1.0, f64::MIN_POSITIVE)?.recip()? * limit)?;
-    let scale = scale.minimum(&scale.ones_like()?)?;
-    Ok(g.broadcast_mul(&scale)?)
+    // A norm of 0 gives an infinite factor, of which 1 is the smaller.
+    let scale = (g.sqr()?.sum_all()?.sqrt()?.recip()? * limit)?;
+    Ok(g.broadcast_mul(&scale.minimum(&scale.ones_like()?)?)?)
 }

@@ -36,7 +36,8 @@ pub(crate) fn extend(
         data.completeness
             .extend(summary.completeness.iter().cloned());
         let Some(prepared) = prepared else { continue };
-        let drawn = logos(summary, maps, prepared, namer.as_ref());
+        let places = drawn(summary, &study.report.show);
+        let drawn = logos(summary, maps, prepared, namer.as_ref(), &places);
         if study.report.reverse_complement {
             let turned: Vec<Logo> = drawn.iter().map(Logo::reverse_complement).collect();
             data.logos.extend(drawn);
@@ -64,8 +65,8 @@ fn named_motifs(logos: &[Logo]) -> Vec<String> {
     names
 }
 
-/// Places of the sequences that are drawn, with what is said of them.
-fn drawn(summary: &AttributionSummary) -> Vec<(usize, &'static str)> {
+/// Places of the sequences that are drawn, with what is said of them; those that were asked for by name last.
+fn drawn(summary: &AttributionSummary, named: &[String]) -> Vec<(usize, &'static str)> {
     let mut all: Vec<(usize, &'static str)> = (0..summary.rows.len().min(DRAWN))
         .map(|i| (i, ""))
         .collect();
@@ -90,6 +91,16 @@ fn drawn(summary: &AttributionSummary) -> Vec<(usize, &'static str)> {
             }
         }
     }
+    for name in named {
+        match summary.ids.iter().position(|id| id == name) {
+            Some(place) if all.iter().all(|(known, _)| *known != place) => all.push((place, "")),
+            Some(_) => {}
+            None => tracing::warn!(
+                sequence = %name, method = %summary.method,
+                "`report.show` names a sequence that was not explained; see `[attribute]` for those that are"
+            ),
+        }
+    }
     all
 }
 
@@ -98,6 +109,7 @@ fn logos(
     maps: &Weights,
     prepared: &PreparedData,
     namer: Option<&Namer>,
+    places: &[(usize, &str)],
 ) -> Vec<Logo> {
     let length = prepared.info.length;
     let mut targets: Vec<(degu_core::Part, &str)> = Vec::new();
@@ -107,7 +119,7 @@ fn logos(
         }
     }
     let mut logos = Vec::new();
-    for (place, what) in drawn(summary) {
+    for (place, what) in places.iter().copied() {
         let row = summary.rows[place];
         let codes = prepared.examples.row(row);
         for (part, task) in &targets {
@@ -266,6 +278,18 @@ impl Namer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sequences_are_drawn_by_name_once() {
+        let summary = AttributionSummary {
+            ids: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+            rows: vec![7, 3, 5, 1],
+            ..AttributionSummary::default()
+        };
+        let named = ["d", "a", "elsewhere"].map(str::to_owned);
+        let places: Vec<usize> = drawn(&summary, &named).into_iter().map(|p| p.0).collect();
+        assert_eq!(places, [0, 1, 3]);
+    }
 
     #[test]
     fn stretches_that_matter_are_named() {

@@ -17,6 +17,9 @@ pub struct Report {
     /// Motifs in MEME format, to name stretches of the maps by, as in `{ path = "motifs.meme" }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub motifs: Option<FileRef>,
+    /// Identifiers of sequences whose maps are drawn besides those of the most active and of the most and least agreed on.
+    #[schemars(extend("uniqueItems" = true))]
+    pub show: Vec<String>,
     /// Draw each map along the other strand as well.
     pub reverse_complement: bool,
     /// Title of the page; the study's if absent.
@@ -49,6 +52,7 @@ impl Default for Report {
             formats: vec![ReportFormat::Html, ReportFormat::Csv],
             compare_by: Vec::new(),
             motifs: None,
+            show: Vec::new(),
             reverse_complement: false,
             title: None,
             intervals: None,
