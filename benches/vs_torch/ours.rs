@@ -23,7 +23,7 @@ use degu_nn::{
     optim::{Adam, OptimizerConfig},
     schedule::Rates,
 };
-use degu_train::backend::{self, Backend, BackendKind, Batch, Recipe, Update};
+use degu_train::backend::{self, Backend, BackendKind, Batch, Precision, Recipe, Update};
 use serde_json::json;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -125,6 +125,7 @@ fn open(net: &nets::Net, batch: usize, threads: usize) -> Result<Box<dyn Backend
         length: net.length,
         output: OutputKind::Scalar,
         seed: Seed::root(1),
+        precision: Precision::F32,
     };
     let device = candle_core::Device::Cpu;
     Ok(backend::open(

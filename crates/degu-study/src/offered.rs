@@ -1,9 +1,7 @@
 //! What an experiment file may ask for and this version, or this machine, does not have. Nothing is left out silently.
 
-use degu_train::backend::use_tf32;
-
 use crate::{
-    config::{ExecutorKind, Precision, Prior, Selection, Study, TrackSink},
+    config::{ExecutorKind, Prior, Selection, Study, TrackSink},
     run::RunError,
     stages::options,
 };
@@ -43,7 +41,7 @@ fn one(study: &Study) -> Result<(), RunError> {
     for training in [&study.training, &study.distill.training] {
         let found = options::device(training.device)
             .open()
-            .and_then(|device| use_tf32(&device, training.precision == Precision::Tf32));
+            .and_then(|device| training.precision.prepare(&device));
         if let Err(error) = found {
             return Err(RunError::Unavailable {
                 what: error.to_string(),

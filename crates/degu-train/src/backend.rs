@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use degu_core::{Architecture, Head, ModelIo, Prediction, Seed, Targets, graph::Graph};
-use degu_nn::{ops, optim::OptimizerConfig, schedule::Rates};
+use degu_nn::{
+    ops::{self, Rounding},
+    optim::OptimizerConfig,
+    schedule::Rates,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +215,8 @@ pub struct Recipe<'a> {
     pub output: degu_core::OutputKind,
     /// Root of the streams of this network; initial values come from its child `init`.
     pub seed: Seed,
+    /// Arithmetic of training; [`Bf16`](Precision::Bf16) is emulated on the CPU.
+    pub precision: Precision,
 }
 
 /// A device as an experiment file names it.
@@ -253,7 +259,7 @@ impl From<Device> for String {
 }
 
 impl Device {
-    /// Opens the device.
+    /// Opens the device, on CUDA with a stream of its own: networks trained side by side do not wait for each other.
     ///
     /// # Errors
     ///
@@ -261,7 +267,7 @@ impl Device {
     pub fn open(&self) -> Result<candle_core::Device> {
         let cuda = |n: usize| {
             if cfg!(feature = "cuda") {
-                candle_core::Device::new_cuda(n).map_err(|e| e.to_string())
+                candle_core::Device::new_cuda_with_stream(n).map_err(|e| e.to_string())
             } else {
                 Err("this binary was built without CUDA (build with `--features cuda`)".to_owned())
             }
@@ -280,22 +286,49 @@ impl Device {
     }
 }
 
-/// Lets matrix products on a CUDA device round their inputs to 10 bits of mantissa, or not. The setting is that of the whole process.
-///
-/// # Errors
-///
-/// [`TrainError::Device`] if it is asked for on the CPU.
-pub fn use_tf32(device: &candle_core::Device, wanted: bool) -> Result<()> {
-    if device.is_cuda() {
-        candle_core::cuda::set_gemm_reduced_precision_f32(wanted);
-    } else if wanted {
-        return Err(TrainError::Device {
-            device: "cpu".to_owned(),
-            problem: "`precision = \"tf32\"` is arithmetic of CUDA devices; write \"f32\", or `device = \"cuda:0\"`"
-                .to_owned(),
-        });
+/// Arithmetic of matrix products while training; parameters and activations have 32 bits, sums are taken in 32 bits, and
+/// predictions, calibration and attribution are not rounded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// CUDA only: products round their factors to 10 bits of mantissa (a relative error of about 5e-4 each) and are faster for it.
+    /// It is a setting of the process: predictions of its networks on the same device round as well.
+    Tf32,
+    /// CUDA only: products round their factors and results to 8 bits of mantissa (a relative error of about 4e-3 each).
+    Bf16,
+}
+
+impl Precision {
+    /// Sets what is a setting of the process on a device, before networks are trained there.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Device`] if rounding is asked for on the CPU.
+    pub fn prepare(self, device: &candle_core::Device) -> Result<()> {
+        if device.is_cuda() {
+            candle_core::cuda::set_gemm_reduced_precision_f32(self == Self::Tf32);
+        } else if self != Self::F32 {
+            let name = if self == Self::Tf32 { "tf32" } else { "bf16" };
+            return Err(TrainError::Device {
+                device: "cpu".to_owned(),
+                problem: format!(
+                    "`precision = \"{name}\"` is arithmetic of CUDA devices; write \"f32\", or `device = \"cuda:0\"`"
+                ),
+            });
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// What the products of a step round to.
+    fn rounding(self) -> Rounding {
+        match self {
+            Self::F32 | Self::Tf32 => Rounding::None,
+            Self::Bf16 => Rounding::Bf16,
+        }
+    }
 }
 
 /// Makes the network of a recipe.
@@ -340,7 +373,8 @@ pub fn choose(
         output: recipe.output,
     };
     let passes = head.stochastic_passes();
-    let mut autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?;
+    let mut autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?
+        .rounding(recipe.precision.rounding());
     if passes > 0 {
         require_dropout(&mut autograd, recipe.length)?;
     }
@@ -355,6 +389,17 @@ pub fn choose(
     }
     if !device.is_cpu() {
         return taped(autograd, "the fused engine is for the CPU".to_owned());
+    }
+    if recipe.precision == Precision::Bf16 {
+        return if kind == BackendKind::Fused {
+            Err(TrainError::Core(degu_core::Error::Unsupported {
+                operation: "training with `precision = \"bf16\"`".to_owned(),
+                rule: "fused kernel",
+                help: "use `backend = \"auto\"`",
+            }))
+        } else {
+            taped(autograd, "the fused engine computes in 32 bits".to_owned())
+        };
     }
     let graph: Option<Graph> = autograd.graph();
     let Some(graph) = graph else {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Backend, BackendKind, Result, TrainError,
-    backend::{Autograd, Recipe, Weights, open},
+    backend::{Autograd, Precision, Recipe, Weights, open},
     forecast::{deserialize, serialize},
 };
 
@@ -234,6 +234,7 @@ impl SavedModel {
             length: self.card.length,
             output: self.card.output,
             seed: Seed::root(0),
+            precision: Precision::F32,
         }
     }
 

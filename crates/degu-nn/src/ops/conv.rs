@@ -9,6 +9,7 @@ use degu_core::{Error, Result, graph::Conv};
 use super::{
     custom::with_gradient,
     linear::{check_bias, column_sums, plus},
+    rounding::multiply,
 };
 
 /// How a kernel moves over its input.
@@ -305,7 +306,7 @@ impl Plan {
     }
 
     fn product(&self, windows: &Tensor, kernel: &Tensor) -> TensorResult<Tensor> {
-        let y = windows.matmul(kernel)?;
+        let y = multiply(windows, kernel)?;
         if self.options.groups == 1 {
             Ok(y)
         } else {
@@ -328,11 +329,8 @@ impl Plan {
 
     fn input_gradient(&self, g: &Tensor, kernel: &Tensor) -> TensorResult<Tensor> {
         let groups = self.options.groups;
-        let windows = self.rows(g)?.matmul(
-            &kernel
-                .transpose(kernel.rank() - 2, kernel.rank() - 1)?
-                .contiguous()?,
-        )?;
+        let kernel = kernel.transpose(kernel.rank() - 2, kernel.rank() - 1)?;
+        let windows = multiply(&self.rows(g)?, &kernel.contiguous()?)?;
         let windows = if groups == 1 {
             windows
         } else {
@@ -365,12 +363,9 @@ impl Plan {
         let shape = (self.width, self.channels / groups, self.filters);
         if groups == 1 {
             // A transposed view of a matrix: a copy would cost more than the product.
-            return windows.t()?.matmul(&self.rows(g)?)?.reshape(shape);
+            return multiply(&windows.t()?, &self.rows(g)?)?.reshape(shape);
         }
-        let product = windows
-            .transpose(1, 2)?
-            .contiguous()?
-            .matmul(&self.rows(g)?)?;
+        let product = multiply(&windows.transpose(1, 2)?.contiguous()?, &self.rows(g)?)?;
         product.permute((1, 0, 2))?.contiguous()?.reshape(shape)
     }
 }

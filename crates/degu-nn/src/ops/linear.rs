@@ -3,7 +3,7 @@
 use candle_core::{Result as TensorResult, Tensor};
 use degu_core::{Error, Result};
 
-use super::custom::with_gradient;
+use super::{custom::with_gradient, rounding::multiply};
 
 /// Affine map of the last axis, by one product of contiguous matrices whatever the strides of `x`.
 ///
@@ -32,7 +32,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     check_bias("bias of linear", bias, o)?;
     let rows = matrix(&x.detach(), i)?;
     let w = weight.detach().contiguous()?;
-    let y = plus(rows.matmul(&w)?, bias)?.reshape(dims)?;
+    let y = plus(multiply(&rows, &w)?, bias)?.reshape(dims)?;
     let x_dims = x.dims().to_vec();
     let inputs: Vec<&Tensor> = [x, weight].into_iter().chain(bias).collect();
     let tracked: Vec<bool> = inputs.iter().map(|t| t.track_op()).collect();
@@ -40,13 +40,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         let g = g.reshape(((), o))?;
         let mut all = vec![None; tracked.len()];
         if tracked[0] {
-            all[0] = Some(
-                g.matmul(&w.t()?.contiguous()?)?
-                    .reshape(x_dims.as_slice())?,
-            );
+            all[0] = Some(multiply(&g, &w.t()?.contiguous()?)?.reshape(x_dims.as_slice())?);
         }
         if tracked[1] {
-            all[1] = Some(rows.t()?.matmul(&g)?);
+            all[1] = Some(multiply(&rows.t()?, &g)?);
         }
         if let Some(slot) = all.get_mut(2) {
             *slot = Some(column_sums(&g)?);

@@ -8,6 +8,7 @@ use super::{
     custom::with_gradient,
     linear::linear,
     pair::{Pair, over_zeros, rescales, secant, upper},
+    rounding::multiply,
 };
 
 /// Parameters of one direction, gates in the order i, f, g, o.
@@ -99,7 +100,7 @@ fn recur(z: &Tensor, recurrent: &Tensor, hidden: usize, ctx: &Ctx<'_>) -> Result
     let keep = z.track_op() || recurrent.track_op();
     let (mut saved, mut outputs) = (Vec::with_capacity(length), Vec::with_capacity(length));
     for t in 0..length {
-        let a = (steps.get(t)? + h.matmul(&u)?)?;
+        let a = (steps.get(t)? + multiply(&h, &u)?)?;
         let parts = [
             logistic(&a.narrow(1, 0, 2 * hidden)?)?,
             a.narrow(1, 2 * hidden, hidden)?.tanh()?,
@@ -127,12 +128,10 @@ fn recur(z: &Tensor, recurrent: &Tensor, hidden: usize, ctx: &Ctx<'_>) -> Result
         let du = if tracked {
             let before: Vec<_> = saved.iter().map(|s| &s.hidden_before).collect();
             let before = Tensor::stack(&before, 1)?.reshape(((), hidden))?;
-            Some(
-                before
-                    .t()?
-                    .contiguous()?
-                    .matmul(&dz.reshape(((), gates))?)?,
-            )
+            Some(multiply(
+                &before.t()?.contiguous()?,
+                &dz.reshape(((), gates))?,
+            )?)
         } else {
             None
         };
@@ -216,7 +215,7 @@ fn sweep(steps: &[Step], g: &Tensor, ut: &Tensor, hidden: usize) -> TensorResult
             1,
         )?;
         let da = (dy * &step.slope)?;
-        dh = da.matmul(ut)?;
+        dh = multiply(&da, ut)?;
         dc = (cell * gate(1)?)?;
         all.push(da);
     }

@@ -25,6 +25,7 @@ mod norm;
 mod pair;
 mod pool;
 mod product;
+mod rounding;
 mod softmax;
 mod special;
 
@@ -41,5 +42,6 @@ pub use lstm::{LstmTensors, bi_lstm, lstm};
 pub use norm::{BatchNormOptions, BatchNormTensors, batch_norm, layer_norm};
 pub use pool::{avg_pool, global_max, global_mean, max_pool};
 pub use product::{matmul, product};
+pub use rounding::{Rounding, RoundingScope};
 pub use softmax::{log_softmax, logsumexp, softmax};
 pub use special::ln_gamma;

@@ -6,6 +6,7 @@ use degu_core::{Ctx, Error, Result};
 use super::{
     custom::with_gradient,
     pair::{Pair, over_zeros, rescales, upper},
+    rounding::multiply,
 };
 
 /// Elementwise product: gates, squeeze-and-excite, squares.
@@ -61,7 +62,7 @@ pub fn matmul(a: &Tensor, b: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
         });
     }
     let (za, zb) = (a.detach().contiguous()?, b.detach().contiguous()?);
-    let y = za.matmul(&zb)?;
+    let y = multiply(&za, &zb)?;
     let (i, j) = (rank - 2, rank - 1);
     if rescales(ctx) {
         let (ma, mb) = (
@@ -75,8 +76,8 @@ pub fn matmul(a: &Tensor, b: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
         return Ok(with_gradient("matmul", &[a, b], y, move |g| {
             let g = upper(g)?;
             Ok(vec![
-                Some(over_zeros(&g.matmul(&bt)?)?),
-                Some(over_zeros(&at.matmul(&g)?)?),
+                Some(over_zeros(&multiply(&g, &bt)?)?),
+                Some(over_zeros(&multiply(&at, &g)?)?),
             ])
         })?);
     }
@@ -85,6 +86,6 @@ pub fn matmul(a: &Tensor, b: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
             za.transpose(i, j)?.contiguous()?,
             zb.transpose(i, j)?.contiguous()?,
         );
-        Ok(vec![Some(g.matmul(&bt)?), Some(at.matmul(g)?)])
+        Ok(vec![Some(multiply(g, &bt)?), Some(multiply(&at, g)?)])
     })?)
 }

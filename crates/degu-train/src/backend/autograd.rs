@@ -13,6 +13,7 @@ use degu_core::{
 use degu_nn::{
     Explainer, Model, ParamStore,
     clip::clip_global_norm,
+    ops::Rounding,
     optim::{DeviceOptimizer, Optimizer, OptimizerConfig, OptimizerState, gradients},
 };
 
@@ -30,6 +31,7 @@ pub struct Autograd {
     restored: OptimizerState,
     length: usize,
     device: Device,
+    rounding: Rounding,
     /// The network as the fused engine explains it, made of the weights of the moment when it is first asked; `None` where it does
     /// not cover the network.
     explainer: OnceLock<Option<Explainer>>,
@@ -99,8 +101,15 @@ impl Autograd {
             restored: OptimizerState::default(),
             length: io.length,
             device: device.clone(),
+            rounding: Rounding::None,
             explainer: OnceLock::new(),
         })
+    }
+
+    /// Rounds the products of training steps.
+    #[must_use]
+    pub fn rounding(self, rounding: Rounding) -> Self {
+        Self { rounding, ..self }
     }
 
     /// The fused engine for attribution, where it covers the network: f32 on the CPU.
@@ -253,6 +262,7 @@ impl Backend for Autograd {
         update: &Update,
     ) -> Result<StepLoss> {
         self.explainer.take();
+        let _scope = self.rounding.enter();
         let x = self.sequences(batch)?;
         let mut ctx = Ctx::new(Mode::Train {
             dropout: *dropout,

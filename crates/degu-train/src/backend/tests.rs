@@ -1,14 +1,14 @@
-//! Monte Carlo dropout through both backends.
+//! Monte Carlo dropout through both backends, and rounded products.
 
 use candle_core::{Device, Tensor};
 use degu_core::{
-    Architecture, Ctx, Head, ModelIo, Network, OutputKind, Params, Prediction, Result, Seed,
-    Targets,
+    Architecture, Ctx, Head, Masked, ModelIo, Network, OutputKind, Params, Prediction, Result,
+    Seed, Targets,
     graph::{Graph, NormStyle},
 };
-use degu_nn::{GraphNetwork, loss};
+use degu_nn::{GraphNetwork, loss, optim::OptimizerConfig, schedule::Rates};
 
-use super::{Backend, BackendKind, Recipe, open};
+use super::{Backend, BackendKind, Batch, Precision, Recipe, Update, open};
 
 const LENGTH: usize = 24;
 
@@ -49,6 +49,15 @@ impl Head for Sampled {
 }
 
 fn network(dropout: f64, kind: BackendKind, threads: usize) -> crate::Result<Box<dyn Backend>> {
+    rounded(dropout, kind, threads, Precision::F32)
+}
+
+fn rounded(
+    dropout: f64,
+    kind: BackendKind,
+    threads: usize,
+    precision: Precision,
+) -> crate::Result<Box<dyn Backend>> {
     let head = || -> Result<Box<dyn Head>> { Ok(Box::new(Sampled)) };
     let architecture = Small { dropout };
     let recipe = Recipe {
@@ -57,6 +66,7 @@ fn network(dropout: f64, kind: BackendKind, threads: usize) -> crate::Result<Box
         length: LENGTH,
         output: OutputKind::Scalar,
         seed: Seed::root(2),
+        precision,
     };
     open(&recipe, kind, &Device::Cpu, 8, threads)
 }
@@ -109,4 +119,55 @@ fn a_network_without_dropout_is_refused() {
         .to_string();
     assert!(error.contains("dropout in the network"), "{error}");
     assert!(error.contains("architecture.dropout"), "{error}");
+}
+
+#[test]
+fn steps_round_to_bf16_and_predictions_do_not() {
+    let codes = codes(8);
+    let activity = [0.5f32, -1.0, 0.25, 2.0, 0.0, -0.5, 1.0, 0.75];
+    let value = Tensor::from_slice(&activity, (8, 1), &Device::Cpu).unwrap();
+    let mask = value.ones_like().unwrap();
+    let targets = Targets {
+        mean: Masked { value, mask },
+        epistemic: None,
+        aleatoric: None,
+    };
+    let rates = Rates {
+        lr: 1e-2,
+        momentum: None,
+    };
+    let update = Update::new(&OptimizerConfig::default(), rates, 0.0);
+    let losses = |precision| {
+        let mut network = rounded(0.3, BackendKind::Autograd, 1, precision).unwrap();
+        let start = network.predict(&codes, 8).unwrap();
+        let losses: Vec<f64> = (0..30)
+            .map(|step| {
+                let batch = Batch {
+                    codes: &codes,
+                    noise: None,
+                    rows: 8,
+                };
+                let loss = network
+                    .step(&batch, &targets, &Seed::root(4), step, &update)
+                    .unwrap();
+                loss.wait().unwrap()
+            })
+            .collect();
+        (start, losses)
+    };
+    let (start, exact) = losses(Precision::F32);
+    let (same, rounded_losses) = losses(Precision::Bf16);
+    assert_eq!(start, same);
+    let first = (rounded_losses[0] - exact[0]).abs() / exact[0];
+    assert!(first > 1e-6 && first < 1e-2, "relative error {first}");
+    assert!(
+        rounded_losses[29] < 0.7 * rounded_losses[0],
+        "{rounded_losses:?}"
+    );
+    assert!((rounded_losses[29] - exact[29]).abs() < 0.1 * exact[0]);
+
+    let error = rounded(0.3, BackendKind::Fused, 1, Precision::Bf16).err();
+    let error = error.unwrap().to_string();
+    assert!(error.contains("precision = \"bf16\""), "{error}");
+    assert!(Precision::Bf16.prepare(&Device::Cpu).is_err());
 }

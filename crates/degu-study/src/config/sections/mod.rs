@@ -31,7 +31,5 @@ pub use identity::Identity;
 pub use optimizer::{OptimizerConfig, Schedule};
 pub use report::{Mlflow, Report, ReportFormat, Track, TrackSink};
 pub use split::{Chromosomes, Fractions, Group, HoldOut, SplitConfig, SplitKind};
-pub use training::{
-    Checkpoint, DeviceChoice, Direction, EarlyStopping, FineTuneConfig, Precision, Training,
-};
+pub use training::{Checkpoint, DeviceChoice, Direction, EarlyStopping, FineTuneConfig, Training};
 pub use units::{Memory, TimeSpan};

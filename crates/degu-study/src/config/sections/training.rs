@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use degu_train::BackendKind;
+use degu_train::{BackendKind, backend::Precision};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -199,15 +199,4 @@ impl JsonSchema for DeviceChoice {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": "^(auto|cpu|cuda(:[0-9]+)?)$" })
     }
-}
-
-/// Arithmetic of matrix products; parameters and activations have 32 bits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// 32 bits.
-    #[default]
-    F32,
-    /// CUDA only: products round their inputs to 10 bits of mantissa (a relative error of about 1e-3) and are faster for it.
-    Tf32,
 }

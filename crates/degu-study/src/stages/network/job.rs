@@ -6,7 +6,7 @@ use degu_core::{Architecture, Augmentation, LabelInfo, Resolved, Seed, Split, Un
 use degu_train::{
     Backend, FitData, FitOptions, FitOutcome, FitReport, Fitter, HostForecast, Labels, ModelCard,
     Teacher,
-    backend::{Recipe, choose, use_tf32},
+    backend::{Recipe, choose},
     checkpoint::Checkpoint,
     fit::DynamicLabels,
     model_file::{self, PluginCard},
@@ -19,7 +19,7 @@ use super::{
     plugin_card,
 };
 use crate::{
-    config::{Precision, Study, Training},
+    config::{Study, Training},
     execute::{TaskContext, TaskError},
     journal::Level,
 };
@@ -77,7 +77,7 @@ impl Job<'_> {
     ) -> Result<(), Failure> {
         let options = options::fit_options(self.training)?;
         let device = options::device(self.training.device).open()?;
-        use_tf32(&device, self.training.precision == Precision::Tf32)?;
+        self.training.precision.prepare(&device)?;
         let architecture = self.architecture.build()?;
         let bind = || self.head.bind(&self.info);
         let recipe = Recipe {
@@ -86,6 +86,7 @@ impl Job<'_> {
             length: self.data.info.length,
             output: self.data.output(),
             seed: self.init,
+            precision: self.training.precision,
         };
         // Labels on the spot may append the changed batch to the clean one; a single row may join the last batch.
         let batches = if dynamic.as_ref().is_some_and(|d| d.append) {

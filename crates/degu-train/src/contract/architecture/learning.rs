@@ -10,7 +10,7 @@ use degu_nn::{
 use super::Fit;
 use crate::{
     Backend, BackendKind,
-    backend::{Batch, Recipe, Update, open},
+    backend::{Batch, Precision, Recipe, Update, open},
     contract::{
         Checked, Checks, Verdict, ensure,
         probe::{Plain, Probe, apart, codes, root, sequences, values},
@@ -80,6 +80,7 @@ fn backend(
         length: fit.length,
         output: fit.output,
         seed: root(),
+        precision: Precision::F32,
     };
     open(&recipe, BackendKind::Auto, &Device::Cpu, ROWS, threads)
 }
