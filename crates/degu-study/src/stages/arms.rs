@@ -2,23 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::Split;
+use degu_core::{LabelInfo, Split};
 use degu_report::{
     ArmCost, ArmCurve, ArmScore, ArmSource, Arms, ModelKind, ReliabilityCurve, UncertaintySource,
 };
 use degu_stats::compare::t_interval;
-use degu_train::{FitReport, ModelCard};
 
 use super::{
-    CalibrationResult, Evaluation, calibrate, evaluate, network,
-    plan::{StudyPlan, Work, prefix},
-    shift,
+    calibrate,
+    produced::{Produced, is_of_kind},
 };
-use crate::{
-    config::{Point, Study},
-    run::RunError,
-    store::Store,
-};
+use crate::{config::Study, run::RunError};
 
 /// Numbers by what they belong to, metric and unit; one value per replicate and student.
 type Scores = BTreeMap<(Key, String, String), Vec<Vec<f64>>>;
@@ -26,110 +20,45 @@ type Scores = BTreeMap<(Key, String, String), Vec<Vec<f64>>>;
 /// Calibration, spread, split and task.
 type Key = (String, String, String, String);
 
-/// What one replicate of an arm has produced.
-#[derive(Default)]
-struct Replicate {
-    evaluation: Evaluation,
-    calibration: Vec<CalibrationResult>,
-    shift: Vec<degu_report::Uncertainty>,
-    fits: Vec<FitReport>,
-    passes: usize,
-}
-
-impl Replicate {
-    fn read(point: &Point, plan: &StudyPlan, store: &Store) -> Result<Option<Self>, RunError> {
-        let start = prefix(point);
-        let mut found = Self::default();
-        let mut evaluated = false;
-        for (id, assigned) in &plan.work {
-            if !id.starts_with(&start) || (start.is_empty() && id.contains(':')) {
-                continue;
-            }
-            let Some(node) = plan.plan.node(id) else {
-                continue;
-            };
-            let Some(artifact) = store.get(&node.key)? else {
-                continue;
-            };
-            match &assigned.work {
-                Work::Evaluate => {
-                    found.evaluation = artifact.json(evaluate::FILE)?;
-                    evaluated = true;
-                }
-                Work::Calibrate(_) => found.calibration.push(artifact.json(calibrate::FILE)?),
-                Work::Shift(_) => {
-                    let result: shift::ShiftResult = artifact.json(shift::FILE)?;
-                    found.shift.push(result.uncertainty);
-                }
-                Work::Member(_) | Work::Student(_) => {
-                    found.fits.push(artifact.json(network::CURVE)?);
-                    let card: ModelCard = artifact.json(network::CARD)?;
-                    let student = matches!(assigned.work, Work::Student(_));
-                    if student == point.study.distill.enabled {
-                        found.passes =
-                            passes(&point.study, &card).map_err(|e| RunError::Stage(e.into()))?;
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(evaluated.then_some(found))
-    }
-}
-
 /// Passes through a network that one prediction of the final model takes.
-fn passes(study: &Study, card: &ModelCard) -> degu_core::Result<usize> {
+fn passes(study: &Study, labels: &LabelInfo) -> degu_core::Result<usize> {
     let (networks, head) = if study.distill.enabled {
         (1, &study.distill.head)
     } else {
         (study.ensemble.members, &study.ensemble.head)
     };
-    let head = head.plugin.build()?.bind(&card.labels)?;
+    let head = head.plugin.build()?.bind(labels)?;
     Ok(networks * head.stochastic_passes().max(1))
 }
 
-/// What an arm ends with: its students, or its ensemble.
-fn final_kind(study: &Study) -> ModelKind {
-    if study.distill.enabled {
-        ModelKind::Student
-    } else {
-        ModelKind::Ensemble
-    }
-}
-
-/// Whether a model of this name is of the kind that an arm ends with.
-pub(super) fn is_final(kind: ModelKind, model: &str) -> bool {
-    match kind {
-        ModelKind::Student => model.starts_with("student"),
-        ModelKind::Member => model.starts_with("member"),
-        _ => model == "ensemble",
-    }
-}
-
 /// All arms, the baseline first; nothing without an ablation.
-pub(crate) fn arms(study: &Study, plan: &StudyPlan, store: &Store) -> Result<Arms, RunError> {
+pub(super) fn arms(study: &Study, produced: &[Produced<'_>]) -> Result<Arms, RunError> {
     let Some(ablation) = &study.ablation else {
         return Ok(Arms::default());
     };
-    let mut by_arm: BTreeMap<(bool, &str), Vec<(&Point, Replicate)>> = BTreeMap::new();
-    for point in plan.points.iter().filter(|p| p.sweep.is_none()) {
-        if let (Some(arm), Some(found)) = (&point.arm, Replicate::read(point, plan, store)?) {
-            by_arm
-                .entry((!point.baseline, arm))
-                .or_default()
-                .push((point, found));
+    let mut by_arm: BTreeMap<(bool, &str), Vec<&Produced<'_>>> = BTreeMap::new();
+    for found in produced.iter().filter(|p| p.point.sweep.is_none()) {
+        if let Some(arm) = &found.point.arm {
+            let first = (!found.point.baseline, arm.as_str());
+            by_arm.entry(first).or_default().push(found);
         }
     }
     let mut all = Arms::default();
-    for ((_, arm), replicates) in by_arm {
-        let Some((first, _)) = replicates.first() else {
+    for ((_, arm), of) in by_arm {
+        let Some(first) = of.first() else {
             continue;
         };
-        let kind = final_kind(&first.study);
+        let kind = first.final_kind();
         let title = ablation.arm.get(arm).and_then(|a| a.title.clone());
-        let of: Vec<&Replicate> = replicates.iter().map(|(_, r)| r).collect();
         let over =
-            |f: &dyn Fn(&Replicate) -> f64| mean(&of.iter().map(|r| f(r)).collect::<Vec<_>>());
+            |f: &dyn Fn(&Produced<'_>) -> f64| mean(&of.iter().map(|r| f(r)).collect::<Vec<_>>());
+        let mut most = 0;
+        for found in &of {
+            if let Some(labels) = &found.labels {
+                let own = passes(&found.point.study, labels);
+                most = most.max(own.map_err(|e| RunError::Stage(e.into()))?);
+            }
+        }
         all.costs.push(ArmCost {
             arm: arm.to_owned(),
             title: title.unwrap_or_else(|| arm.to_owned()),
@@ -138,7 +67,7 @@ pub(crate) fn arms(study: &Study, plan: &StudyPlan, store: &Store) -> Result<Arm
             networks: of.iter().map(|r| r.fits.len()).max().unwrap_or(0),
             epochs: over(&|r| r.fits.iter().map(|f| f.epochs.len() as f64).sum()),
             steps: over(&|r| r.fits.iter().map(|f| f.steps as f64).sum()),
-            passes: of.iter().map(|r| r.passes).max().unwrap_or(0),
+            passes: most,
         });
         let (scores, curves) = gather(kind, &of);
         let source = |(calibration, spread, split, task): Key| ArmSource {
@@ -187,7 +116,7 @@ fn mean(values: &[f64]) -> f64 {
 /// The numbers and curves of an arm's final model.
 fn gather<'a>(
     kind: ModelKind,
-    replicates: &[&'a Replicate],
+    replicates: &[&'a Produced<'_>],
 ) -> (Scores, BTreeMap<Key, Vec<&'a ReliabilityCurve>>) {
     let mut scores = Scores::new();
     let mut curves: BTreeMap<Key, Vec<&ReliabilityCurve>> = BTreeMap::new();
@@ -218,33 +147,33 @@ fn gather<'a>(
         let raw = std::iter::once(&replicate.evaluation.uncertainty).chain(&replicate.shift);
         for uncertainty in raw {
             for row in &uncertainty.rows {
-                let own = is_final(kind, &row.source.model) && row.source.calibrator.is_empty();
+                let own = is_of_kind(kind, &row.source.model) && row.source.calibrator.is_empty();
                 if own && row.value.is_finite() {
                     add(of("", &row.source), &row.metric, &row.unit, row.value);
                 }
             }
         }
         for curve in &replicate.evaluation.uncertainty.reliability {
-            if is_final(kind, &curve.source.model) && curve.source.calibrator.is_empty() {
+            if is_of_kind(kind, &curve.source.model) && curve.source.calibrator.is_empty() {
                 curves.entry(of("", &curve.source)).or_default().push(curve);
             }
         }
         for result in &replicate.calibration {
             let name = result.name.as_str();
             for row in &result.uncertainty.rows {
-                if is_final(kind, &row.source.model) && row.value.is_finite() {
+                if is_of_kind(kind, &row.source.model) && row.value.is_finite() {
                     add(of(name, &row.source), &row.metric, &row.unit, row.value);
                 }
             }
             for curve in &result.uncertainty.reliability {
-                if is_final(kind, &curve.source.model) {
+                if is_of_kind(kind, &curve.source.model) {
                     curves
                         .entry(of(name, &curve.source))
                         .or_default()
                         .push(curve);
                 }
             }
-            let rows = result.rows.iter().filter(|r| is_final(kind, &r.model));
+            let rows = result.rows.iter().filter(|r| is_of_kind(kind, &r.model));
             for row in rows.filter(|r| r.task != calibrate::ALL_TASKS) {
                 let key = || {
                     let (split, task) = (row.split.clone(), row.task.clone());

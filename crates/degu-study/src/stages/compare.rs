@@ -2,180 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::Split;
 use degu_report::{Arm, Comparison, CurvePoint, ModelKind, Sweep, SweepLine};
 use degu_stats::compare::{holm, sign_flip_test, t_interval};
 
-use super::{
-    CalibrationResult, Evaluation,
-    arms::is_final,
-    calibrate, evaluate,
-    plan::{StudyPlan, prefix},
-};
-use crate::{
-    config::{MetricSpec, Point, Study},
-    run::RunError,
-    store::Store,
-};
+use super::{produced::Produced, test_metrics::test_metrics};
+use crate::config::Study;
 
 /// Confidence level of the intervals of differences.
 const LEVEL: f64 = 0.95;
 
-/// What a point has been evaluated to.
-struct Evaluated {
-    evaluation: Evaluation,
-    calibration: Vec<CalibrationResult>,
-}
-
-fn evaluated(
-    point: &Point,
-    plan: &StudyPlan,
-    store: &Store,
-) -> Result<Option<Evaluated>, RunError> {
-    let start = prefix(point);
-    let Some(node) = plan.plan.node(&format!("{start}evaluate")) else {
-        return Ok(None);
-    };
-    let Some(artifact) = store.get(&node.key)? else {
-        return Ok(None);
-    };
-    let mut calibration = Vec::new();
-    for name in point.study.calibration.keys() {
-        if let Some(node) = plan.plan.node(&format!("{start}calibrate/{name}"))
-            && let Some(artifact) = store.get(&node.key)?
-        {
-            calibration.push(artifact.json(calibrate::FILE)?);
-        }
-    }
-    Ok(Some(Evaluated {
-        evaluation: artifact.json(evaluate::FILE)?,
-        calibration,
-    }))
-}
-
-/// The value of a metric for one kind of model, averaged over models and tasks; of intervals, those of the study's main calibration.
-fn value(
-    of: &Evaluated,
-    study: &Study,
-    metric: &str,
-    alpha: Option<f64>,
-    kind: ModelKind,
-) -> Option<f64> {
-    let test = Split::Test.name();
-    let values: Vec<f64> = if let Some(alpha) = alpha {
-        let main = study.report.calibration(study.calibration.keys())?;
-        let results = of.calibration.iter().filter(|c| c.name == main);
-        let rows = results.flat_map(|c| &c.rows).filter(|r| {
-            (r.alpha - alpha).abs() < 1e-12 && r.split == test && r.task != calibrate::ALL_TASKS
-        });
-        rows.filter(|r| is_final(kind, &r.model))
-            .filter_map(|r| match metric {
-                "interval_width" => Some(r.mean_width),
-                "interval_coverage" => Some(r.coverage),
-                "interval_score" => r.winkler,
-                _ => None,
-            })
-            .collect()
-    } else {
-        let rows = of
-            .evaluation
-            .metrics
-            .iter()
-            .filter(|r| r.kind == kind && r.metric == metric && r.split == test);
-        rows.map(|r| r.value).collect()
-    };
-    let finite = values.iter().all(|v| v.is_finite());
-    (!values.is_empty() && finite).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// The value of a point's final model: its students, or its ensemble.
-fn final_value(of: &Evaluated, study: &Study, metric: &str, alpha: Option<f64>) -> Option<f64> {
-    let kind = if study.distill.enabled {
-        ModelKind::Student
-    } else {
-        ModelKind::Ensemble
-    };
-    value(of, study, metric, alpha, kind)
-}
-
-/// Metrics of a study with their direction: `Some(true)` where larger is better.
-fn metrics(study: &Study) -> Vec<(String, Option<f64>, bool)> {
-    let mut all = Vec::new();
-    for spec in &study.evaluation.metrics {
-        match spec {
-            MetricSpec::Plugin(slotted) => {
-                if let Ok(metric) = slotted.plugin.build()
-                    && let Some(better) = metric.higher_is_better()
-                {
-                    all.push((slotted.plugin.name.to_owned(), None, better));
-                }
-            }
-            MetricSpec::Interval(metric) if metric.name() == "interval_coverage" => {}
-            MetricSpec::Interval(metric) => {
-                let main = study.report.calibration(study.calibration.keys());
-                let alphas = main.and_then(|m| study.calibration.get(m));
-                all.extend(
-                    alphas
-                        .into_iter()
-                        .flat_map(|block| &block.keys.alpha)
-                        .map(|a| (metric.name().to_owned(), Some(*a), false)),
-                );
-            }
-        }
-    }
-    all
-}
-
-fn label(metric: &str, alpha: Option<f64>) -> String {
-    alpha.map_or_else(
-        || format!("test/{metric}"),
-        |a| format!("test/{metric}@{a}"),
-    )
-}
-
 /// Every arm against the baseline, in every metric.
-pub(crate) fn comparisons(
-    study: &Study,
-    plan: &StudyPlan,
-    store: &Store,
-) -> Result<Vec<Comparison>, RunError> {
+pub(super) fn comparisons(study: &Study, produced: &[Produced<'_>]) -> Vec<Comparison> {
     let Some(ablation) = &study.ablation else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let points: Vec<&Point> = plan
-        .points
-        .iter()
-        .filter(|p| p.arm.is_some() && p.sweep.is_none())
-        .collect();
-    if points.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut by_arm: BTreeMap<&str, BTreeMap<usize, (&Point, Evaluated)>> = BTreeMap::new();
-    for point in points {
-        if let (Some(arm), Some(e)) = (&point.arm, evaluated(point, plan, store)?) {
-            by_arm
-                .entry(arm)
-                .or_default()
-                .insert(point.replicate, (point, e));
+    let mut by_arm: BTreeMap<&str, BTreeMap<usize, &Produced<'_>>> = BTreeMap::new();
+    for found in produced.iter().filter(|p| p.point.sweep.is_none()) {
+        if let Some(arm) = &found.point.arm {
+            let replicates = by_arm.entry(arm).or_default();
+            replicates.insert(found.point.replicate, found);
         }
     }
     let mut all = Vec::new();
-    for (metric, alpha, better) in metrics(study) {
+    for metric in test_metrics(study) {
+        let Some(better) = metric.higher_is_better else {
+            continue;
+        };
         let values = |arm: &str| -> BTreeMap<usize, f64> {
             let points = by_arm.get(arm).into_iter().flatten();
             points
-                .filter_map(|(r, (p, e))| Some((*r, final_value(e, &p.study, &metric, alpha)?)))
+                .filter_map(|(r, found)| Some((*r, found.final_value(&metric)?)))
                 .collect()
         };
         let baseline = values(&ablation.baseline);
         if baseline.is_empty() {
             continue;
         }
-        let name = label(&metric, alpha);
         let primary = ablation
             .primary_metric
             .as_ref()
-            .is_some_and(|m| m.metric == metric && m.alpha == alpha);
+            .is_some_and(|m| (m.metric.as_str(), m.alpha) == metric.parts());
         let mut arms = Vec::new();
         for arm in by_arm.keys().filter(|a| **a != ablation.baseline) {
             let own = values(arm);
@@ -226,7 +92,7 @@ pub(crate) fn comparisons(
         let n = baseline.len();
         let smallest = sign_flip_test(&vec![1.0; n], 0).ok().map(|t| t.smallest_p);
         all.push(Comparison {
-            metric: name,
+            metric: metric.label(),
             unit: String::new(),
             primary,
             baseline: ablation.baseline.clone(),
@@ -235,40 +101,31 @@ pub(crate) fn comparisons(
             arms,
         });
     }
-    Ok(all)
+    all
 }
 
 /// Metrics along every sweep with one axis of numbers.
-pub(crate) fn sweeps(
-    study: &Study,
-    plan: &StudyPlan,
-    store: &Store,
-) -> Result<Vec<Sweep>, RunError> {
+pub(super) fn sweeps(study: &Study, produced: &[Produced<'_>]) -> Vec<Sweep> {
     let mut all = Vec::new();
     for name in study.sweep.keys() {
-        let points: Vec<&Point> = plan
-            .points
-            .iter()
-            .filter(|p| p.arm.is_none() && p.sweep.as_ref().is_some_and(|(sweep, _)| sweep == name))
-            .collect();
+        let of = |p: &&Produced<'_>| {
+            let sweep = p.point.sweep.as_ref();
+            p.point.arm.is_none() && sweep.is_some_and(|(sweep, _)| sweep == name)
+        };
+        let points: Vec<&Produced<'_>> = produced.iter().filter(of).collect();
         let Some(axis) = points
             .first()
-            .and_then(|p| p.coordinates.keys().next().cloned())
+            .and_then(|p| p.point.coordinates.keys().next().cloned())
         else {
             continue;
         };
-        let mut found = Vec::new();
-        for point in points {
-            let x = point
-                .coordinates
-                .get(&axis)
-                .and_then(serde_json::Value::as_f64);
-            if let (Some(x), Some(e)) = (x, evaluated(point, plan, store)?) {
-                found.push((x, e));
-            }
-        }
+        let mut found: Vec<(f64, &Produced<'_>)> = points
+            .into_iter()
+            .filter_map(|p| Some((p.point.coordinates.get(&axis)?.as_f64()?, p)))
+            .collect();
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for (metric, alpha, _) in metrics(study) {
+        let metrics = test_metrics(study);
+        for metric in metrics.iter().filter(|m| m.higher_is_better.is_some()) {
             let mut lines = Vec::new();
             for (kind, model) in [
                 (ModelKind::Member, "mean of members"),
@@ -277,10 +134,10 @@ pub(crate) fn sweeps(
             ] {
                 let points: Vec<CurvePoint> = found
                     .iter()
-                    .filter_map(|(x, e)| {
+                    .filter_map(|(x, p)| {
                         Some(CurvePoint {
                             x: *x,
-                            value: value(e, study, &metric, alpha, kind)?,
+                            value: p.value(metric, kind)?,
                             low: None,
                             high: None,
                         })
@@ -298,12 +155,12 @@ pub(crate) fn sweeps(
                 all.push(Sweep {
                     name: name.clone(),
                     axis: axis.clone(),
-                    metric: label(&metric, alpha),
+                    metric: metric.label(),
                     log_axis: false,
                     lines,
                 });
             }
         }
     }
-    Ok(all)
+    all
 }

@@ -19,6 +19,7 @@ pub(crate) mod options;
 mod plan;
 mod prepare;
 mod prepared;
+mod produced;
 mod runner;
 mod shift;
 mod shift_watch;
@@ -27,6 +28,7 @@ mod split;
 mod spread;
 pub mod summary;
 mod teacher;
+mod test_metrics;
 mod trust;
 mod uncertainty;
 

@@ -7,6 +7,7 @@ use super::super::{
     AttributionSummary, CalibrationResult, Evaluation, PreparedData, Result, StageError, arms,
     attribute, calibrate, compare, evaluate, network,
     plan::{StudyPlan, Work, prefix},
+    produced::produced,
     shift,
 };
 use crate::{
@@ -44,6 +45,7 @@ pub(super) struct Results {
 
 impl Results {
     pub(super) fn read(study: &Study, plan: &StudyPlan, store: &Store) -> Result<Self, RunError> {
+        let points = produced(plan, store)?;
         let mut results = Self {
             prepared: None,
             digest: String::new(),
@@ -53,9 +55,9 @@ impl Results {
             attribution: Vec::new(),
             shift: Vec::new(),
             uncertainty: degu_report::Uncertainty::default(),
-            comparisons: compare::comparisons(study, plan, store)?,
-            arms: arms::arms(study, plan, store)?,
-            sweeps: compare::sweeps(study, plan, store)?,
+            comparisons: compare::comparisons(study, &points),
+            arms: arms::arms(study, &points)?,
+            sweeps: compare::sweeps(study, &points),
         };
         let Some(point) = plan.points.first() else {
             return Ok(results);
