@@ -8,8 +8,9 @@ use degu_report::{
     Arm, CalibrationRow, Comparison, CompletenessRow, ConditionalRow, ConfigurationRow,
     ConsistencyRow, CurvePoint, DatasetSummary, Epoch, Fact, GapClosed, Hole, HoleState,
     LearningCurve, Logo, LogoSpan, MapAgreement, MetricRow, ModelKind, NamedValue, Part,
-    PluginNote, Point, Provenance, ReportData, Scatter, ShiftCurve, SplitSummary, Sweep, SweepLine,
-    Task, Tone, Transfer, write_figures, write_report, write_tables,
+    PluginNote, Point, Provenance, ReportData, Scatter, Setting, SettingRow, SettingScore,
+    Settings, ShiftCurve, SplitSummary, Sweep, SweepLine, Task, Tone, Transfer, write_figures,
+    write_report, write_tables,
 };
 
 /// A small fixed stream of numbers (SplitMix64).
@@ -69,6 +70,7 @@ fn demo() -> ReportData {
     maps(&mut data, &mut stream);
     shifts(&mut data);
     ablation(&mut data, &mut stream);
+    settings(&mut data);
     data
 }
 
@@ -692,4 +694,32 @@ fn ablation(data: &mut ReportData, stream: &mut Stream) {
             line(ModelKind::MeanStudent, "mean of students", 0.026),
         ],
     });
+}
+
+/// Two arms of the ablation, repeated with less data.
+fn settings(data: &mut ReportData) {
+    let row = |arm: &str, fraction: f64, loss: f64| {
+        let score = |value: f64, sd: f64| SettingScore {
+            mean: Some(value),
+            sd: Some(sd),
+        };
+        let pearson = 0.806 - loss + 0.11 * fraction.ln() / 2.3;
+        SettingRow {
+            values: vec![Setting::Text(arm.into()), Setting::Number(fraction)],
+            points: 6,
+            scores: vec![
+                score(pearson, 0.004 / fraction.sqrt()),
+                score(2.9 - 1.4 * pearson, 0.03),
+            ],
+        }
+    };
+    let arms = [("full", 0.0), ("no_distill", 0.024)];
+    data.settings = Settings {
+        names: vec!["arm".into(), "split.train_fraction".into()],
+        metrics: vec!["test/pearson".into(), "test/interval_width@0.1".into()],
+        rows: arms
+            .into_iter()
+            .flat_map(|(arm, loss)| [0.1, 0.25, 0.5, 1.0].map(|x| row(arm, x, loss)))
+            .collect(),
+    };
 }

@@ -11,6 +11,7 @@ mod maps;
 mod models;
 mod points;
 mod record;
+mod settings;
 mod uncertainty;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ pub use record::{
     ConfigurationRow, DatasetSummary, Fact, Hole, HoleState, NamedValue, PluginNote, Provenance,
     SplitSummary, Tone,
 };
+pub use settings::{Setting, SettingRow, SettingScore, Settings};
 pub use uncertainty::{
     CalibrationNote, ReliabilityCurve, RiskCurve, TransformCounts, Uncertainty, UncertaintyRow,
     UncertaintySource,
@@ -115,6 +117,9 @@ pub struct ReportData {
     /// Metrics along a swept axis.
     #[serde(default)]
     pub sweeps: Vec<Sweep>,
+    /// Metrics of points grouped by what differs between them.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
     /// Tasks of the plan without a result.
     #[serde(default)]
     pub holes: Vec<Hole>,

@@ -16,6 +16,7 @@ mod maps;
 mod reliability;
 mod scatter;
 mod selective;
+mod settings;
 mod shift;
 mod transfer;
 mod trust;
@@ -79,6 +80,7 @@ pub(crate) enum Section {
     Comparison,
     Arms,
     Sweep,
+    Settings,
 }
 
 /// All drawings of a report by section, with unique names.
@@ -104,6 +106,7 @@ pub(crate) fn all(data: &ReportData) -> BTreeMap<Section, Vec<Figure>> {
         (Section::Comparison, comparison::draw(data)),
         (Section::Arms, arms::draw(data)),
         (Section::Sweep, shift::draw_sweeps(data)),
+        (Section::Settings, settings::draw(data)),
     ]);
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for figure in sections.values_mut().flatten() {

@@ -3,6 +3,7 @@
 mod arms;
 mod maps;
 mod page;
+mod settings;
 mod trust;
 
 pub(crate) use arms::{
@@ -10,6 +11,7 @@ pub(crate) use arms::{
 };
 pub(crate) use maps::{completeness, map_agreement};
 pub(crate) use page::{arms_of, metrics_by_model, training};
+pub(crate) use settings::by_setting_for_people;
 pub(crate) use trust::uncertainty;
 
 use crate::Result;
@@ -47,6 +49,7 @@ pub fn tables(data: &ReportData) -> Result<Vec<(String, String)>> {
         arms::reliability(data),
         arms::costs(data),
         sweeps(data),
+        settings::by_setting(data),
         holes(data),
         configuration(data),
     ]

@@ -10,8 +10,8 @@ mod common;
 use common::{elements, small};
 use degu_report::{
     Arm, Comparison, ConditionalRow, ConsistencyRow, CurvePoint, Epoch, LearningCurve, Logo,
-    MapAgreement, MetricRow, ModelKind, Point, ReportData, Scatter, ShiftCurve, Sweep, SweepLine,
-    Transfer, figures, html,
+    MapAgreement, MetricRow, ModelKind, Point, ReportData, Scatter, Setting, SettingRow,
+    SettingScore, Settings, ShiftCurve, Sweep, SweepLine, Transfer, figures, html,
 };
 
 /// Checks markup and that no coordinate is a non-number.
@@ -154,6 +154,23 @@ fn everything(value: f64, n: usize) -> ReportData {
             ..Sweep::default()
         });
     }
+    let row = SettingRow {
+        values: vec![
+            Setting::Number(value),
+            Setting::Text("a <b>".into()),
+            Setting::Absent,
+        ],
+        points: n,
+        scores: vec![SettingScore {
+            mean: Some(value),
+            sd: Some(value),
+        }],
+    };
+    data.settings = Settings {
+        names: vec!["a.b".into(), "arm".into(), "c".into()],
+        metrics: vec!["test/pearson".into()],
+        rows: vec![row; n],
+    };
     data.comparisons.push(Comparison {
         arms: vec![Arm {
             difference: value,

@@ -130,6 +130,17 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             "Sweeps",
             switch("sweep", &take(Section::Sweep)) + &folded("All values", &tables::sweeps(data)),
         ),
+        part(
+            "settings",
+            "By setting",
+            "Metrics by setting",
+            switch("settings", &take(Section::Settings))
+                + &table(
+                    &tables::by_setting_for_people(data),
+                    "Test split, mean over the final models (students, or the ensemble without them) of n points of the study that have these settings, and over tasks. \
+                     With several points: in brackets one standard deviation to either side.",
+                ),
+        ),
     ];
     parts.retain(|part| !part.body.is_empty());
     parts.push(holes(data, &parts));

@@ -11,7 +11,7 @@ use super::{
     error::{Code, ConfigError, ConfigErrors},
     merged::{Config, leaves},
     node::Node,
-    path::KeyPath,
+    path::{self, KeyPath},
     source::SourceKind,
     study::{Sections, Study},
     variants::{Variant, variants},
@@ -75,6 +75,21 @@ pub struct Point {
     pub replicate: usize,
     /// The study of this point, without ablation and sweeps; shared between replicates.
     pub study: Arc<Study>,
+}
+
+impl Point {
+    /// A setting by the name that `report.compare_by` has for it: the arm, or the value at the path of an axis, whether this point
+    /// varies it or has it from its configuration. Null where there is none.
+    pub fn setting(&self, name: &str) -> Json {
+        if name == "arm" {
+            return self.arm.clone().into();
+        }
+        let segments = path::parse(name).unwrap_or_default();
+        let steps = segments.iter().map(|segment| segment.name.as_str());
+        steps.fold(self.study.to_json(), |mut value, step| {
+            value.get_mut(step).map(Json::take).unwrap_or_default()
+        })
+    }
 }
 
 impl Study {

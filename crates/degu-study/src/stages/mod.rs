@@ -7,6 +7,7 @@
 
 mod arms;
 mod attribute;
+mod by_setting;
 mod calibrate;
 mod compare;
 mod error;

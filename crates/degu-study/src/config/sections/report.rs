@@ -11,7 +11,7 @@ pub struct Report {
     /// What is written.
     #[schemars(extend("uniqueItems" = true))]
     pub formats: Vec<ReportFormat>,
-    /// What tables and curves are grouped by: "arm", or paths of sweep axes.
+    /// Group the finished points by "arm" or by paths of sweep axes, in a table of their test metrics with curves along numbers.
     #[schemars(extend("uniqueItems" = true))]
     pub compare_by: Vec<String>,
     /// Motifs in MEME format, to name stretches of the maps by, as in `{ path = "motifs.meme" }`.

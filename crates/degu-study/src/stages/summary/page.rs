@@ -58,6 +58,7 @@ impl Results {
         data.comparisons.clone_from(&self.comparisons);
         data.arms.clone_from(&self.arms);
         data.sweeps.clone_from(&self.sweeps);
+        data.settings.clone_from(&self.settings);
         data.holes = record::holes(study, run);
         data.configuration = study
             .listing()

@@ -5,7 +5,7 @@ use degu_train::{FitReport, HostForecast, SavedModel, backend::Weights};
 
 use super::super::{
     AttributionSummary, CalibrationResult, Evaluation, PreparedData, Result, StageError, arms,
-    attribute, calibrate, compare, evaluate, network,
+    attribute, by_setting, calibrate, compare, evaluate, network,
     plan::{StudyPlan, Work, prefix},
     produced::produced,
     shift,
@@ -41,6 +41,7 @@ pub(super) struct Results {
     pub(super) comparisons: Vec<degu_report::Comparison>,
     pub(super) arms: degu_report::Arms,
     pub(super) sweeps: Vec<degu_report::Sweep>,
+    pub(super) settings: degu_report::Settings,
 }
 
 impl Results {
@@ -58,6 +59,7 @@ impl Results {
             comparisons: compare::comparisons(study, &points),
             arms: arms::arms(study, &points)?,
             sweeps: compare::sweeps(study, &points),
+            settings: by_setting::by_setting(study, &points),
         };
         let Some(point) = plan.points.first() else {
             return Ok(results);
