@@ -1,11 +1,15 @@
 //! From a graph to blocks.
 
+mod branches;
+mod weighted;
+
 use super::error::EngineError;
 use super::first;
-use super::keep::{self, Keep};
+use super::keep;
 use super::layout::Layout;
-use super::plan::{Block, Drop, Linear, Norm, Plan, Root, Source, Value, Weights};
-use super::special::{BiLstm, Groups, Special};
+use super::place;
+use super::plan::{Block, Drop, Linear, Plan, Root, Source, Value};
+use super::special::{BiLstm, Special};
 use degu_core::graph::{self, Graph, Layer};
 use degu_kernels::{Activation, Pool};
 
@@ -40,9 +44,9 @@ pub(super) fn compile(graph: &Graph, length: usize, layout: &Layout) -> Result<P
         output,
         slots: vec![],
     };
-    halos(&mut plan)?;
-    stack(&mut plan);
-    gradients(&mut plan);
+    place::halos(&mut plan)?;
+    place::stack(&mut plan);
+    place::gradients(&mut plan);
     keep::decide(&mut plan);
     first::decide(&mut plan);
     Ok(plan)
@@ -225,93 +229,6 @@ impl Compiler<'_> {
         }
     }
 
-    fn conv(&mut self, c: &graph::Conv, flow: Flow) -> Result<Flow> {
-        let (left, _) = c.pad();
-        let rows = c.output_length(flow.shape.0).unwrap_or(0);
-        if c.groups != 1 {
-            return self.groups(c, left, rows, flow);
-        }
-        self.linear(
-            &c.name,
-            [c.width, c.dilation, left],
-            (rows, c.filters),
-            c.bias,
-            flow,
-        )
-    }
-
-    fn dense(&mut self, d: &graph::Dense, flow: Flow) -> Result<Flow> {
-        let rows = flow.shape.0;
-        self.linear(&d.name, [1, 1, 0], (rows, d.units), d.bias, flow)
-    }
-
-    fn linear(
-        &mut self,
-        name: &str,
-        [taps, dilation, left]: [usize; 3],
-        shape: (usize, usize),
-        bias: bool,
-        flow: Flow,
-    ) -> Result<Flow> {
-        let closed = self.close(flow, None)?;
-        let (rows_in, c_in) = closed.shape;
-        let (rows, c_out) = shape;
-        let weights = Weights {
-            taps,
-            dilation,
-            left,
-            c_in,
-            c_out,
-            weight: self.layout.range(name, "weight")?,
-            bias: if bias {
-                Some(self.layout.range(name, "bias")?)
-            } else {
-                None
-            },
-            stacked: false,
-        };
-        let linear = match closed.at {
-            Source::Codes => Linear::Lookup(weights),
-            Source::Value(_) => Linear::Conv(weights),
-        };
-        let mut block = Block::new(closed.at, linear, rows, c_out);
-        block.front = (taps - 1) * dilation - left;
-        block.back = rows_in + left - rows;
-        Ok(Flow {
-            at: closed.at,
-            shape,
-            open: Some((block, Stage::Linear)),
-        })
-    }
-
-    fn groups(&mut self, c: &graph::Conv, left: usize, rows: usize, flow: Flow) -> Result<Flow> {
-        let (rows_in, c_in) = flow.shape;
-        let weights = Weights {
-            taps: c.width,
-            dilation: c.dilation,
-            left,
-            c_in,
-            c_out: c.filters,
-            weight: self.layout.range(&c.name, "weight")?,
-            bias: if c.bias {
-                Some(self.layout.range(&c.name, "bias")?)
-            } else {
-                None
-            },
-            stacked: false,
-        };
-        let special = Special::Groups(Groups {
-            weights,
-            groups: c.groups,
-        });
-        let mut flow = self.special(special, (rows, c.filters), flow)?;
-        if let Some((block, _)) = &mut flow.open {
-            block.front = (c.width - 1) * c.dilation - left;
-            block.back = rows_in + left - rows;
-        }
-        Ok(flow)
-    }
-
     /// A block that starts with another layer than a convolution of all channels.
     fn special(&mut self, special: Special, shape: (usize, usize), flow: Flow) -> Result<Flow> {
         let closed = self.close(flow, None)?;
@@ -326,18 +243,6 @@ impl Compiler<'_> {
             at: closed.at,
             shape,
             open: Some((block, Stage::Linear)),
-        })
-    }
-
-    fn norm(&self, b: &graph::BatchNorm) -> Result<Norm> {
-        Ok(Norm {
-            gamma: self.layout.range(&b.name, "weight")?,
-            beta: self.layout.range(&b.name, "bias")?,
-            mean: self.layout.range(&b.name, "running_mean")?,
-            var: self.layout.range(&b.name, "running_var")?,
-            epsilon: b.epsilon,
-            momentum: b.momentum,
-            unbiased: b.unbiased,
         })
     }
 
@@ -382,106 +287,6 @@ impl Compiler<'_> {
             open: None,
         })
     }
-
-    fn residual(&mut self, body: &[Layer], flow: Flow) -> Result<Flow> {
-        let closed = self.close(flow, None)?;
-        let Source::Value(x) = closed.at else {
-            return Err(EngineError::unsupported(
-                "residual",
-                "kernel for a skip connection around the first layer",
-            ));
-        };
-        let mut end = self.layers(
-            body,
-            Flow {
-                open: None,
-                ..closed
-            },
-        )?;
-        // A block without linear part that starts at x itself would read x twice: finish it first.
-        let again = matches!(&end.open, Some((b, _)) if matches!(b.linear, Linear::None) && b.input == Source::Value(x));
-        if again || end.open.is_none() {
-            end = self.close(end, None)?;
-        }
-        match &mut end.open {
-            Some((block, stage)) if *stage < Stage::Skip => {
-                block.skip = Some(x);
-                *stage = Stage::Skip;
-                Ok(end)
-            }
-            Some((block, _)) => {
-                block.add = Some(x);
-                self.close(end, None)
-            }
-            None => self.extend(end, Stage::Skip, |block| block.skip = Some(x)),
-        }
-    }
-
-    fn parallel(&mut self, branches: &[Vec<Layer>], flow: Flow) -> Result<Flow> {
-        let closed = self.close(flow, None)?;
-        let start = |closed: &Flow| Flow {
-            at: closed.at,
-            shape: closed.shape,
-            open: None,
-        };
-        let mut ends = Vec::new();
-        for branch in branches {
-            ends.push(self.layers(branch, start(&closed))?);
-        }
-        let rows = ends.first().map_or(0, |e| e.shape.0);
-        let total = ends.iter().map(|e| e.shape.1).sum();
-        let joined = self.root(rows, total);
-        let mut col = 0;
-        for end in ends {
-            let cols = end.shape.1;
-            self.close(
-                end,
-                Some(Value {
-                    cols,
-                    col,
-                    ..joined
-                }),
-            )?;
-            col += cols;
-        }
-        Ok(Flow {
-            at: Source::Value(joined),
-            shape: (rows, total),
-            open: None,
-        })
-    }
-}
-
-impl Block {
-    fn new(input: Source, linear: Linear, rows: usize, channels: usize) -> Self {
-        Self {
-            input,
-            linear,
-            rows,
-            channels,
-            front: 0,
-            back: 0,
-            norm: None,
-            skip: None,
-            activation: Activation::Identity,
-            before: None,
-            pool: Pool::NONE,
-            after: None,
-            add: None,
-            output: Value {
-                root: usize::MAX,
-                rows: 0,
-                cols: 0,
-                col: 0,
-                pitch: 0,
-            },
-            keep: Keep::All,
-            counted: false,
-            input_accumulates: false,
-            skip_accumulates: false,
-            add_accumulates: false,
-        }
-    }
 }
 
 fn activation(a: graph::Activation) -> Result<Activation> {
@@ -509,96 +314,4 @@ pub(super) fn stream(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// Gives each matrix the zero rows that its readers need.
-fn halos(plan: &mut Plan) -> Result<()> {
-    for block in &plan.blocks {
-        if let (Source::Value(x), Some(w)) = (&block.input, block.weights()) {
-            let root = &mut plan.roots[x.root];
-            root.front = root.front.max(w.left);
-            root.back = root
-                .back
-                .max((block.rows + (w.taps - 1) * w.dilation).saturating_sub(w.left + x.rows));
-            if root.flat && root.front + root.back > 0 {
-                return Err(EngineError::unsupported(
-                    "flatten",
-                    "kernel for a matrix that is both flattened and convolved",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Rows of a sequence up to which the dense layers of a chunk are computed as one product.
-const STACKED_ROWS: usize = 16;
-
-fn stack(plan: &mut Plan) {
-    for b in 0..plan.blocks.len() {
-        let Source::Value(x) = plan.blocks[b].input else {
-            continue;
-        };
-        let contiguous = plan.contiguous(&x);
-        let block = &mut plan.blocks[b];
-        if let Linear::Conv(w) = &mut block.linear {
-            w.stacked = w.taps == 1 && block.rows <= STACKED_ROWS && contiguous;
-        }
-    }
-}
-
-/// Decides which gradients accumulate, and gives matrices whose gradients never live together the same place.
-fn gradients(plan: &mut Plan) {
-    let mut live = vec![false; plan.roots.len()];
-    // Matrices that a stacked product reads or writes lie densely, so they get a place of their own.
-    let mut dense = vec![false; plan.roots.len()];
-    for block in &plan.blocks {
-        if let (Source::Value(x), true) = (block.input, block.product()) {
-            dense[x.root] = true;
-        }
-    }
-    let mut free: Vec<usize> = vec![];
-    let Plan {
-        roots,
-        blocks,
-        slots,
-        output,
-        ..
-    } = plan;
-    let mut claim =
-        |roots: &mut Vec<Root>, live: &mut Vec<bool>, free: &mut Vec<usize>, root: usize| {
-            let met = live[root];
-            if !met {
-                live[root] = true;
-                let reused = if dense[root] { None } else { free.pop() };
-                let slot = reused.unwrap_or_else(|| {
-                    slots.push(0);
-                    slots.len() - 1
-                });
-                slots[slot] = slots[slot].max(roots[root].elements());
-                roots[root].slot = slot;
-            }
-            met
-        };
-    claim(roots, &mut live, &mut free, output.root);
-    // A matrix of branches is done when the first of its writers is.
-    let mut first_writer = vec![usize::MAX; roots.len()];
-    for (b, block) in blocks.iter().enumerate().rev() {
-        first_writer[block.output.root] = b;
-    }
-    for (b, block) in blocks.iter_mut().enumerate().rev() {
-        if let Some(add) = block.add {
-            block.add_accumulates = claim(roots, &mut live, &mut free, add.root);
-        }
-        if let Some(skip) = block.skip {
-            block.skip_accumulates = claim(roots, &mut live, &mut free, skip.root);
-        }
-        if let Source::Value(x) = block.input {
-            block.input_accumulates = claim(roots, &mut live, &mut free, x.root);
-        }
-        let done = block.output.root;
-        if first_writer[done] == b && !dense[done] {
-            free.push(roots[done].slot);
-        }
-    }
 }

@@ -40,6 +40,7 @@ mod layout;
 mod norm;
 mod optimizer;
 mod pass;
+mod place;
 mod plan;
 mod predict;
 mod probe;

@@ -130,6 +130,37 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// A block of a linear layer alone, before it has a place to write to.
+    pub(super) fn new(input: Source, linear: Linear, rows: usize, channels: usize) -> Self {
+        Self {
+            input,
+            linear,
+            rows,
+            channels,
+            front: 0,
+            back: 0,
+            norm: None,
+            skip: None,
+            activation: Activation::Identity,
+            before: None,
+            pool: Pool::NONE,
+            after: None,
+            add: None,
+            output: Value {
+                root: usize::MAX,
+                rows: 0,
+                cols: 0,
+                col: 0,
+                pitch: 0,
+            },
+            keep: Keep::All,
+            counted: false,
+            input_accumulates: false,
+            skip_accumulates: false,
+            add_accumulates: false,
+        }
+    }
+
     /// Weights of the linear part.
     pub(super) fn weights(&self) -> Option<&Weights> {
         match &self.linear {
