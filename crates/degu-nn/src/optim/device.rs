@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
 
-use super::{OptimizerConfig, OptimizerState, Update};
+use super::{OptimizerConfig, OptimizerState, update::Update};
 use crate::{Error, Result, schedule::Rates};
 
 /// An optimizer whose moments and arithmetic are on the device of the parameters, in f32.
