@@ -5,75 +5,32 @@
 //!
 //! Streams: `order` / `epoch/E`, `dropout` (per layer, step and element), `augmentation` / `epoch/E` / row.
 
+mod dynamic;
+mod options;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use degu_core::{Augmentation, Seed, SequenceBatch};
-use degu_nn::{
-    optim::OptimizerConfig,
-    schedule::{Rates, Schedule},
-};
-use schemars::JsonSchema;
+use degu_nn::schedule::Rates;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backend, ExampleSet, Labels, Result, Teacher, TrainError,
+    Backend, ExampleSet, Labels, Result, TrainError,
     backend::StepLoss,
     backend::{Batch, Update},
     checkpoint::{Checkpoint, Progress},
     examples::shuffled,
-    stopping::{Direction, EarlyStopping},
+    stopping::EarlyStopping,
 };
+
+pub use dynamic::DynamicLabels;
+pub use options::{FitOptions, StoppingOptions, Watched};
 
 /// Rows of a validation pass that are evaluated at once.
 const VALIDATION_ROWS: usize = 4096;
 
 /// Steps whose losses may wait on another device than the CPU.
 const READ_EVERY: usize = 50;
-
-/// What training is asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FitOptions {
-    /// Largest number of epochs.
-    pub epochs: usize,
-    /// Sequences per step.
-    pub batch_size: usize,
-    /// Optimizer.
-    pub optimizer: OptimizerConfig,
-    /// Schedule of the learning rate.
-    pub schedule: Schedule,
-    /// When to stop.
-    pub early_stopping: StoppingOptions,
-    /// Largest norm of the gradient over all parameters; 0 does not clip.
-    pub gradient_clip: f64,
-    /// A checkpoint after so many steps, besides the one after each epoch; 0 for none.
-    pub checkpoint_steps: u64,
-}
-
-/// Early stopping.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StoppingOptions {
-    /// Whether smaller or larger is better.
-    pub direction: Direction,
-    /// Watches the validation loss, or the mean Pearson correlation over tasks.
-    pub metric: Watched,
-    /// Epochs without improvement; 0 never stops.
-    pub patience: usize,
-    /// Smallest improvement that counts.
-    pub min_delta: f64,
-}
-
-/// What early stopping and the plateau schedule watch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Watched {
-    /// Loss on the validation rows.
-    #[default]
-    Loss,
-    /// Pearson correlation of predicted mean and label on the validation rows, averaged over tasks.
-    Pearson,
-}
 
 /// What a network is fitted to.
 pub struct FitData<'a> {
@@ -89,18 +46,6 @@ pub struct FitData<'a> {
     pub augmentation: Option<&'a dyn Augmentation>,
     /// Labels each augmented batch anew.
     pub dynamic: Option<DynamicLabels<'a>>,
-}
-
-/// Labels made by the teacher for the sequences at hand.
-pub struct DynamicLabels<'a> {
-    /// The teacher.
-    pub teacher: std::cell::RefCell<&'a mut Teacher>,
-    /// Whether the unchanged batch is trained on as well, before the changed one.
-    pub append: bool,
-    /// Whether the student learns the spread between members.
-    pub epistemic: bool,
-    /// Whether the student learns the spread between replicates.
-    pub aleatoric: bool,
 }
 
 /// One epoch of a training curve.
@@ -385,34 +330,8 @@ impl Fitter<'_> {
                 help: "leave noise out of `distill.augmentation`",
             }));
         }
-        // The unchanged rows have their labels already: the teacher has seen them.
-        let (mut all, clean) = if dynamic.append {
-            (codes.to_vec(), index)
-        } else {
-            (Vec::new(), &index[..0])
-        };
-        all.extend_from_slice(&batch.codes);
+        let (all, labels) = dynamic.label(&self.data, index, codes, &batch.codes)?;
         let rows = all.len() / self.data.examples.length;
-        let teacher = dynamic
-            .teacher
-            .borrow_mut()
-            .label(&batch.codes, index.len())?;
-        let width = self.data.examples.width();
-        let known = self.data.labels;
-        let labels = Labels {
-            width,
-            mean: after(clean, width, &known.mean, &teacher.mean),
-            epistemic: dynamic
-                .epistemic
-                .then(|| spread(clean, width, known.epistemic.as_ref(), teacher.epistemic))
-                .flatten(),
-            aleatoric: dynamic
-                .aleatoric
-                .then(|| spread(clean, width, known.aleatoric.as_ref(), teacher.aleatoric))
-                .flatten(),
-            weight: None,
-            value_weight: None,
-        };
         let everything: Vec<usize> = (0..rows).collect();
         let targets = labels.targets(&everything, tasks, output, backend.tensor_device())?;
         let batch = Batch {
@@ -484,26 +403,6 @@ impl Fitter<'_> {
         } else {
             seed.child(format!("phase/{}", self.phase))
         }
-    }
-}
-
-/// The known labels of `rows`, then new ones.
-fn after(rows: &[usize], width: usize, known: &[f32], new: &[f32]) -> Vec<f32> {
-    let own = rows.iter().flat_map(|r| &known[r * width..(r + 1) * width]);
-    own.chain(new).copied().collect()
-}
-
-/// As [`after`] for a spread that may be missing.
-fn spread(
-    rows: &[usize],
-    width: usize,
-    known: Option<&Vec<f32>>,
-    new: Option<Vec<f32>>,
-) -> Option<Vec<f32>> {
-    match (known, new) {
-        (_, Some(new)) if rows.is_empty() => Some(new),
-        (Some(known), Some(new)) => Some(after(rows, width, known, &new)),
-        _ => None,
     }
 }
 
