@@ -1,21 +1,22 @@
 //! From a study to its tasks.
 
+mod data;
 mod fields;
 mod files;
+mod networks;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{REVISION, Result, StageError, network::students, sources::Sources};
+use super::{Result, StageError, sources::Sources};
 use crate::{
-    config::{AttributeModels, LabelMembers, Labels, Point, Study, Vary},
+    config::{AttributeModels, Point, Study},
     key::KeyFields,
     plan::{Plan, Task},
     store::Store,
 };
-use fields::{backend, bug, of, training, value};
-use files::{FileParam, files, sha256, without_paths};
+use fields::{of, value};
 
 /// What a task does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,197 +241,6 @@ impl Planner<'_> {
             "{}:/replicate/{}/{path}",
             study.identity.seed, self.point.replicate
         ))
-    }
-
-    fn prepare(&mut self, study: &Arc<Study>) -> Result<String> {
-        let plugin = &study.dataset.plugin;
-        let mut digests = Vec::new();
-        for file in files(&plugin.params) {
-            digests.push(json!({ "of": file.at, "blake3": self.digest(&file)? }));
-        }
-        let mut split = serde_json::to_value(&study.split).map_err(bug)?;
-        if let Some(split) = split.as_object_mut() {
-            // What is allowed to leak changes no row.
-            split.remove("allow_leakage");
-        }
-        let fields = KeyFields {
-            plugins: json!({ "dataset": without_paths(of(plugin)) }),
-            settings: value(&json!({ "split": split }))?,
-            data: json!(digests),
-            seed: json!(format!("{}:/split", study.identity.seed)),
-            ..KeyFields::new("prepare", REVISION)
-        };
-        let title = "reads and splits the data".to_owned();
-        Ok(self.add(Work::Prepare, "prepare", fields, Vec::new(), title, study))
-    }
-
-    fn digest(&mut self, file: &FileParam) -> Result<String> {
-        if let Some(known) = self.digests.get(&file.path) {
-            return Ok(known.clone());
-        }
-        if let Some(expected) = &file.sha256 {
-            let found = sha256(&file.path)?;
-            if !found.eq_ignore_ascii_case(expected) {
-                return Err(StageError::Core(degu_core::Error::Data {
-                    path: file.path.clone(),
-                    at: None,
-                    problem: format!(
-                        "expected SHA-256 {expected}, found {found}; the file has changed or is incomplete"
-                    ),
-                }));
-            }
-        }
-        let missing = |e: std::io::Error| {
-            StageError::Core(degu_core::Error::Data {
-                path: file.path.clone(),
-                at: None,
-                problem: format!(
-                    "cannot be read ({e}); `dataset.{}` names it, relative to the experiment file",
-                    file.at
-                ),
-            })
-        };
-        let digest = match self.store {
-            Some(store) if file.path.is_file() => store.file_digest(&file.path)?.to_string(),
-            _ => {
-                let mut hasher = blake3::Hasher::new();
-                hasher
-                    .update_reader(std::fs::File::open(&file.path).map_err(missing)?)
-                    .map_err(missing)?;
-                hasher.finalize().to_hex().to_string()
-            }
-        };
-        self.digests.insert(file.path.clone(), digest.clone());
-        Ok(digest)
-    }
-
-    fn numeric(study: &Study) -> Value {
-        let device = match study.training.device {
-            crate::config::DeviceChoice::Cuda(_) => "cuda",
-            _ => "cpu",
-        };
-        json!({ "dtype": "f32", "device": device })
-    }
-
-    fn member(&mut self, study: &Arc<Study>, k: usize, prepare: &str) -> Result<String> {
-        let with = backend(
-            &study.training,
-            study.augmentation.0.as_ref().map(|a| &a.plugin),
-        )?;
-        let augmentation = study.augmentation.0.as_ref().map(|a| of(&a.plugin));
-        let plugins = json!({
-            "architecture": of(&study.architecture.plugin),
-            "head": of(&study.ensemble.head.plugin),
-            "augmentation": augmentation,
-        });
-        let mut vary: Vec<Vary> = study.ensemble.vary.clone();
-        vary.sort_unstable();
-        let mut settings = json!({ "training": training(&study.training)?, "vary": vary });
-        if vary.contains(&Vary::Folds) {
-            // Who is left out depends on how many folds there are.
-            settings["folds"] = json!(study.ensemble.members);
-        }
-        let fields = KeyFields {
-            plugins,
-            settings: value(&settings)?,
-            seed: self.seed(study, &format!("member/{k}")),
-            numeric: Self::numeric(study),
-            ..KeyFields::new("train", REVISION)
-        };
-        let title = format!("trains member {k}{with}");
-        Ok(self.add(
-            Work::Member(k),
-            &format!("train/member-{k}"),
-            fields,
-            vec![prepare.to_owned()],
-            title,
-            study,
-        ))
-    }
-
-    fn teacher(&mut self, study: &Arc<Study>, prepare: &str, members: &[String]) -> Result<String> {
-        let mut settings = json!({ "ddof": study.distill.ddof });
-        if study.distill.label_members != LabelMembers::All {
-            settings["label_members"] = json!(study.distill.label_members);
-        }
-        let fields = KeyFields {
-            settings: value(&settings)?,
-            ..KeyFields::new("predict", REVISION)
-        };
-        let inputs: Vec<String> = std::iter::once(prepare.to_owned())
-            .chain(members.iter().cloned())
-            .collect();
-        Ok(self.add(
-            Work::Teacher,
-            "predict/teacher",
-            fields,
-            inputs,
-            "combines the members".to_owned(),
-            study,
-        ))
-    }
-
-    fn student(
-        &mut self,
-        study: &Arc<Study>,
-        s: usize,
-        prepare: &str,
-        teacher: &str,
-        members: &[String],
-        control: bool,
-    ) -> Result<String> {
-        let distill = &study.distill;
-        let with = backend(
-            &distill.training,
-            distill.augmentation.0.as_ref().map(|a| &a.plugin),
-        )?;
-        let dynamic = distill.labels == Labels::Dynamic;
-        let augmentation = distill.augmentation.0.as_ref().map(|a| of(&a.plugin));
-        let plugins = json!({
-            "architecture": of(students(study)),
-            "head": of(&distill.head.plugin),
-            "augmentation": augmentation,
-        });
-        let mut targets = distill.targets.clone();
-        if control {
-            targets = vec![degu_core::Part::Mean];
-        }
-        targets.sort_unstable();
-        let mode = dynamic.then_some(distill.dynamic);
-        let settings = json!({
-            "training": training(&distill.training)?, "targets": targets, "spread": distill.spread,
-            "labels": distill.labels, "dynamic": mode,
-        });
-        let path = if control {
-            format!("control/{s}")
-        } else {
-            format!("student/{s}")
-        };
-        let fields = KeyFields {
-            plugins,
-            settings: value(&settings)?,
-            seed: self.seed(study, &path),
-            numeric: Self::numeric(study),
-            ..KeyFields::new("distill", REVISION)
-        };
-        let mut inputs = vec![prepare.to_owned(), teacher.to_owned()];
-        if dynamic {
-            inputs.extend(members.iter().cloned());
-        }
-        let (work, id, title) = if control {
-            (
-                Work::Control(s),
-                format!("distill/control-{s}"),
-                format!("trains control {s} on the teacher's mean{with}"),
-            )
-        } else {
-            (
-                Work::Student(s),
-                format!("distill/student-{s}"),
-                format!("distils student {s}{with}"),
-            )
-        };
-        Ok(self.add(work, &id, fields, inputs, title, study))
     }
 
     fn evaluate(&mut self, study: &Arc<Study>, inputs: &[String]) -> Result<()> {
