@@ -190,7 +190,7 @@ fn points_stand_in_one_table_with_the_values_of_their_own_tables() {
             .parse::<f64>()
             .unwrap()
     };
-    near(&own, &((of("ensemble") + of("student")) / 2.0).to_string());
+    near(&own, &of("ensemble").midpoint(of("student")).to_string());
 
     // Nothing is compared where nothing is named.
     let alone = half_study.replace("compare_by = [\"arm\"]", "compare_by = []");

@@ -1,4 +1,9 @@
 //! Metrics by setting.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests panic with a reason"
+)]
 
 mod common;
 
