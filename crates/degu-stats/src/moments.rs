@@ -297,6 +297,29 @@ pub fn attainable_pearson(members: usize, cv: f64) -> Result<f64> {
     Ok((signal / (signal + (1.0 - c * c) * (1.0 + cv * cv))).sqrt())
 }
 
+/// Largest attainable Pearson correlation with the standard deviations (ddof 1) of `replicates` normal measurements, of which
+/// `spreads` are a sample: the coefficient of variation v of the true spreads follows from E\[s\] = c4 E\[σ\] and E\[s²\] = E\[σ²\],
+/// as v² = c4² E\[s²\]/E\[s\]² − 1, and [`attainable_pearson`] from v.
+///
+/// 0 if the spreads vary no more than those of equal noise would; `None` if all are zero. Tails heavier than normal raise it.
+///
+/// # Errors
+///
+/// [`StatsError::TooFew`] below two replicates or without spreads, [`StatsError::NotFinite`].
+pub fn replicate_ceiling(spreads: &[f64], replicates: usize) -> Result<Option<f64>> {
+    check::at_least("spreads", 1, spreads.len())?;
+    check::finite("spreads", spreads)?;
+    let c = c4(replicates)?;
+    let n = spreads.len() as f64;
+    let first = spreads.iter().sum::<f64>() / n;
+    let second = spreads.iter().map(|s| s * s).sum::<f64>() / n;
+    if first <= 0.0 {
+        return Ok(None);
+    }
+    let cv = (c * c * second / (first * first) - 1.0).max(0.0).sqrt();
+    attainable_pearson(replicates, cv).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,6 +347,26 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+    }
+
+    #[test]
+    fn spreads_of_replicates_tell_their_ceiling() {
+        // sigma of 1 and 3 by turns: cv 1/2. Halves of normal quantiles stand for |x1 - x2| / sqrt 2 of two replicates.
+        let half_normal: Vec<f64> = (0..4000)
+            .map(|i| crate::special::normal_quantile(0.5 + (f64::from(i) + 0.5) / 8000.0))
+            .collect();
+        let spreads: Vec<f64> = half_normal.iter().flat_map(|z| [*z, 3.0 * z]).collect();
+        let found = replicate_ceiling(&spreads, 2).unwrap().unwrap();
+        let wanted = attainable_pearson(2, 0.5).unwrap();
+        assert!((found - wanted).abs() < 2e-3, "{found} and {wanted}");
+        let true_spreads: Vec<f64> = half_normal.iter().flat_map(|_| [1.0, 3.0]).collect();
+        let reached = pearson(&true_spreads, &spreads).unwrap().unwrap();
+        assert!((found - reached).abs() < 2e-3, "{found} and {reached}");
+        let equal = replicate_ceiling(&half_normal, 2).unwrap().unwrap();
+        assert!(equal < 0.05, "{equal}");
+        assert_eq!(replicate_ceiling(&[0.0, 0.0], 2).unwrap(), None);
+        assert!(replicate_ceiling(&[], 2).is_err());
+        assert!(replicate_ceiling(&[1.0], 1).is_err());
     }
 
     #[test]

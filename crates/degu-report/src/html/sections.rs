@@ -304,7 +304,7 @@ fn calibration(data: &ReportData) -> String {
 }
 
 fn comparisons(data: &ReportData) -> String {
-    let mut out = String::new();
+    let (mut out, mut folded) = (String::new(), String::new());
     for comparison in data.comparisons.iter().filter(|c| !c.arms.is_empty()) {
         let role = if comparison.primary {
             "primary metric, declared before the run; adjusted p by Holm over the arms"
@@ -314,11 +314,23 @@ fn comparisons(data: &ReportData) -> String {
         let baseline = comparison
             .baseline_mean
             .map_or(String::new(), |mean| format!(" (mean {})", number(mean)));
-        out.push_str(&tables::arms_of(comparison).html(&format!(
+        let table = tables::arms_of(comparison).html(&format!(
             "{} against “{}”{baseline}: {role}. Differences are turned so that positive is better; p is an exact sign-flip test over replicates.",
             metric_label(&comparison.metric),
             comparison.baseline
-        )));
+        ));
+        // The figures show them all; what was declared to count is read first.
+        if comparison.primary || data.comparisons.len() == 1 {
+            out.push_str(&table);
+        } else {
+            folded.push_str(&table);
+        }
+    }
+    if !folded.is_empty() {
+        let _ = writeln!(
+            out,
+            "<details><summary>Exploratory metrics, in numbers</summary>\n{folded}</details>"
+        );
     }
     if let Some(smallest) = data
         .comparisons

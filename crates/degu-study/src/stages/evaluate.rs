@@ -4,8 +4,6 @@ use degu_core::{Metric, TaskForecast, metric::Resampling};
 use degu_report::{GapClosed, MetricRow, ModelKind, Uncertainty};
 use degu_stats::{
     bootstrap::{Bootstrap, BootstrapInterval, Units},
-    metrics::pearson,
-    moments::{EnsembleMoments, epistemic_ceiling},
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +12,7 @@ use super::{
     models::{self, ModelForecast, TaskRows},
     network, options,
     plan::Assigned,
-    spread,
+    spread, spread_correlations,
 };
 use crate::{
     config::{BootstrapUnit, MetricSpec},
@@ -25,7 +23,7 @@ use crate::{
 pub(crate) const FILE: &str = "evaluation.json";
 
 /// Raised when the code of this stage gives other numbers.
-pub(crate) const REVISION: u32 = 2;
+pub(crate) const REVISION: u32 = 3;
 
 /// What `evaluate` writes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -117,9 +115,10 @@ fn compute(
                     }
                 }
             }
-            spreads(&mut evaluation, data, models, &rows, task, split, name)?;
         }
-        ceilings(&mut evaluation, assigned, data, models, &rows, split)?;
+        let ddof = options::ddof(study.distill.ddof);
+        let own = spread_correlations::of_split(data, models, &rows, split, ddof)?;
+        evaluation.metrics.extend(own);
         means(&mut evaluation, &named, split, &data.info.tasks);
     }
     evaluation.uncertainty = spread::of_models(
@@ -181,138 +180,6 @@ fn metric_row(
     }))
 }
 
-/// Correlation of predicted spreads with the teacher's and with the replicates'.
-fn spreads(
-    evaluation: &mut Evaluation,
-    data: &PreparedData,
-    models: &[ModelForecast],
-    rows: &[usize],
-    task: usize,
-    split: &str,
-    name: &str,
-) -> Result<()> {
-    let Some(teacher) = models.iter().find(|m| m.kind == ModelKind::Ensemble) else {
-        return Ok(());
-    };
-    let width = data.measured.width;
-    let columns = |values: &[f32]| -> Vec<f64> {
-        rows.iter()
-            .flat_map(|r| {
-                (task..width)
-                    .step_by(data.tasks())
-                    .map(move |j| r * width + j)
-            })
-            .map(|at| f64::from(values[at]))
-            .collect()
-    };
-    let mut push = |model: &ModelForecast, metric: &str, value: Option<f64>| {
-        if let Some(value) = value {
-            evaluation.metrics.push(MetricRow {
-                kind: model.kind,
-                model: model.name.clone(),
-                split: split.to_owned(),
-                task: name.to_owned(),
-                metric: metric.to_owned(),
-                value,
-                ..MetricRow::default()
-            });
-        }
-    };
-    let correlation = |a: &[f64], b: &[f64]| -> Result<Option<f64>> {
-        let (a, b) = degu_stats::metrics::finite_pairs(a, b)?;
-        if a.len() < 2 {
-            Ok(None)
-        } else {
-            Ok(pearson(&a, &b)?)
-        }
-    };
-    for model in models {
-        if model.kind == ModelKind::Student
-            && let (Some(own), Some(spread)) =
-                (&model.forecast.epistemic, &teacher.forecast.epistemic)
-        {
-            push(
-                model,
-                "epistemic_pearson",
-                correlation(&columns(spread), &columns(own))?,
-            );
-        }
-        let Some(own) = &model.forecast.aleatoric else {
-            continue;
-        };
-        if let Some(replicates) = &data.measured.aleatoric {
-            push(
-                model,
-                "aleatoric_pearson",
-                correlation(&columns(replicates), &columns(own))?,
-            );
-        }
-        if let Some(truth) = &data.truth {
-            push(
-                model,
-                "aleatoric_pearson_truth",
-                correlation(&columns(&truth.noise_std), &columns(own))?,
-            );
-        }
-    }
-    Ok(())
-}
-
-/// The largest epistemic correlation to expect, from the spreads of two halves of the members.
-fn ceilings(
-    evaluation: &mut Evaluation,
-    assigned: &Assigned,
-    data: &PreparedData,
-    models: &[ModelForecast],
-    rows: &[usize],
-    split: &str,
-) -> Result<()> {
-    let members: Vec<&ModelForecast> = models
-        .iter()
-        .filter(|m| m.kind == ModelKind::Member)
-        .collect();
-    if members.len() < 4 {
-        return Ok(());
-    }
-    let ddof = options::ddof(assigned.study.distill.ddof);
-    let width = data.measured.width;
-    for (task, name) in data.info.tasks.iter().enumerate() {
-        let half = |keep: usize| -> Result<Vec<f64>> {
-            let mut moments: Option<EnsembleMoments> = None;
-            for member in members.iter().skip(keep).step_by(2) {
-                let values: Vec<f64> = rows
-                    .iter()
-                    .flat_map(|r| {
-                        (task..width)
-                            .step_by(data.tasks())
-                            .map(move |j| r * width + j)
-                    })
-                    .map(|at| f64::from(member.forecast.mean[at]))
-                    .collect();
-                moments
-                    .get_or_insert_with(|| EnsembleMoments::new(values.len()))
-                    .push(&values, None)?;
-            }
-            Ok(moments
-                .map(|m| m.epistemic(ddof))
-                .transpose()?
-                .unwrap_or_default())
-        };
-        if let Some(ceiling) = epistemic_ceiling(&half(0)?, &half(1)?)? {
-            evaluation.metrics.push(MetricRow {
-                kind: ModelKind::Ceiling,
-                model: "two halves of the members".to_owned(),
-                split: split.to_owned(),
-                task: name.clone(),
-                metric: "epistemic_pearson".to_owned(),
-                value: ceiling.ceiling,
-                ..MetricRow::default()
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Means over members and over students, and the gap that students close.
 fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[String]) {
     let mut extra = Vec::new();
@@ -323,6 +190,7 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[Str
             [
                 "epistemic_pearson",
                 "aleatoric_pearson",
+                "aleatoric_barcodes_pearson",
                 "aleatoric_pearson_truth",
             ]
             .map(|n| (n, None)),

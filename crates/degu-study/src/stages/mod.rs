@@ -27,6 +27,7 @@ mod shift_watch;
 mod sources;
 mod split;
 mod spread;
+mod spread_correlations;
 pub mod summary;
 mod teacher;
 mod test_metrics;

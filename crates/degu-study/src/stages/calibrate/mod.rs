@@ -8,6 +8,7 @@ mod conditional;
 mod inputs;
 mod observe;
 mod resplit;
+mod truth;
 
 use std::collections::BTreeMap;
 
@@ -32,7 +33,7 @@ pub use resplit::Resplit;
 pub(crate) const FILE: &str = "calibration.json";
 
 /// Raised when the code of this stage gives other numbers.
-pub(crate) const REVISION: u32 = 2;
+pub(crate) const REVISION: u32 = 3;
 
 /// Name in tables of all tasks of a row together.
 pub(crate) const ALL_TASKS: &str = "all tasks";
@@ -292,6 +293,8 @@ fn compute(
                 if is_test {
                     let own = seed.child("slab").child(&model.name).first_u64();
                     result.uncertainty.rows.extend(seen.gaps(alpha, own)?);
+                    let known = seen.true_coverage(alpha)?;
+                    result.uncertainty.rows.extend(known);
                 }
             }
             result.uncertainty.extend(seen.curves(&seed)?);

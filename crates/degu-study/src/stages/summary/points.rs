@@ -8,8 +8,11 @@ use super::{
     results::{Model, Results},
 };
 
-/// Points of a scatter plot with names; more are thinned.
-const SCATTER_POINTS: usize = 6000;
+/// Points of measured against predicted, which hexagons count; more (bins of profiles) are thinned.
+const SCATTER_POINTS: usize = 100_000;
+
+/// Points of the teacher against its student.
+const TRANSFER_POINTS: usize = 6000;
 
 impl Results {
     pub(super) fn scatter(&self) -> Vec<Scatter> {
@@ -76,7 +79,7 @@ impl Results {
         };
         let rows = prepared.rows(Split::Test);
         let bins = prepared.output().bins();
-        let step = (rows.len() * bins).div_ceil(SCATTER_POINTS).max(1);
+        let step = (rows.len() * bins).div_ceil(TRANSFER_POINTS).max(1);
         let rows: Vec<usize> = rows.into_iter().step_by(step).collect();
         let mut all = Vec::new();
         for (task, name) in prepared.info.tasks.iter().enumerate() {
