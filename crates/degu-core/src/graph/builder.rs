@@ -1,8 +1,8 @@
 //! Writing a network down.
 
 use super::{
-    Activation, BatchNorm, BiLstm, Conv, Crop, Dense, Dropout, Graph, Layer, LayerNorm, NormStyle,
-    Padding, Pool,
+    Activation, Attention, BatchNorm, BiLstm, Conv, Crop, Dense, Dropout, Graph, Layer, LayerNorm,
+    NormStyle, Padding, Pool,
 };
 
 impl Graph {
@@ -25,7 +25,7 @@ impl Graph {
         self.conv_with(name, filters, width, |_| {})
     }
 
-    /// Convolution whose remaining options (dilation, padding, bias, groups) are set by `options`.
+    /// Convolution whose remaining options (stride, dilation, padding, bias, groups) are set by `options`.
     pub fn conv_with(
         self,
         name: &str,
@@ -38,6 +38,7 @@ impl Graph {
             filters,
             width,
             dilation: 1,
+            stride: 1,
             groups: 1,
             padding: Padding::Same,
             bias: true,
@@ -45,6 +46,11 @@ impl Graph {
         };
         options(&mut conv);
         self.layer(Layer::Conv(conv))
+    }
+
+    /// Convolution with bias that keeps every `stride`-th position: see [`Padding::Same`].
+    pub fn conv_strided(self, name: &str, filters: usize, width: usize, stride: usize) -> Self {
+        self.conv_with(name, filters, width, |c| c.stride = stride)
     }
 
     /// Affine map with bias.
@@ -149,5 +155,32 @@ impl Graph {
             units,
             init,
         }))
+    }
+
+    /// Self-attention with biases: `heads` heads of together `inner` channels, and `channels` output channels.
+    pub fn attention(self, name: &str, heads: usize, inner: usize, channels: usize) -> Self {
+        self.attention_with(name, heads, inner, channels, |_| {})
+    }
+
+    /// Self-attention whose remaining options (biases) are set by `options`.
+    pub fn attention_with(
+        self,
+        name: &str,
+        heads: usize,
+        inner: usize,
+        channels: usize,
+        options: impl FnOnce(&mut Attention),
+    ) -> Self {
+        let mut attention = Attention {
+            name: name.to_owned(),
+            heads,
+            inner,
+            channels,
+            project_bias: true,
+            output_bias: true,
+            init: self.style.init(),
+        };
+        options(&mut attention);
+        self.layer(Layer::Attention(attention))
     }
 }

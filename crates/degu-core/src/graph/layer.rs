@@ -9,15 +9,26 @@ use super::InitRule;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// Zeros so that the length stays: `floor(total / 2)` on the left, the rest on the right, total = dilation (width - 1).
+    /// Zeros so that the length stays at stride 1: `floor(total / 2)` before the input, the rest after it, total = dilation (width - 1).
+    /// A stride keeps every stride-th output of that convolution, the first one included: `ceil(L / stride)` of them. PyTorch with
+    /// `padding=total // 2` has the same outputs for odd kernels; Keras pads a convolution with a stride otherwise.
     #[default]
     Same,
-    /// None: the output is shorter by dilation (width - 1).
+    /// None: windows lie within the input.
     Valid,
+    /// Zeros before the input only, dilation (width - 1): an output sees nothing to the right of its position.
+    Causal,
+    /// Any number of zeros.
+    Explicit {
+        /// Zeros before the input.
+        left: usize,
+        /// Zeros after the input.
+        right: usize,
+    },
 }
 
-/// Convolution over positions (cross-correlation), stride 1. Parameters `NAME.weight` `[width, C_in / groups, filters]`,
-/// `NAME.bias` `[filters]`.
+/// Convolution over positions (cross-correlation): `[L, C_in]` to `[floor((L + padding - dilation (width - 1) - 1) / stride) + 1,
+/// filters]`. Parameters `NAME.weight` `[width, C_in / groups, filters]`, `NAME.bias` `[filters]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conv {
     /// Path of the parameters.
@@ -28,6 +39,9 @@ pub struct Conv {
     pub width: usize,
     /// Distance between taps.
     pub dilation: usize,
+    /// Positions from one output to the next.
+    #[serde(default = "one")]
+    pub stride: usize,
     /// Groups of channels that see only each other.
     pub groups: usize,
     /// Padding.
@@ -36,6 +50,10 @@ pub struct Conv {
     pub bias: bool,
     /// Initial values.
     pub init: InitRule,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Affine map of the channels at each position, or of a flat vector. Parameters `NAME.weight` `[I, O]`, `NAME.bias` `[O]`.
@@ -138,6 +156,29 @@ pub struct BiLstm {
     pub init: InitRule,
 }
 
+/// Multi-head self-attention over all positions (Vaswani et al. 2017): `softmax(Q K^T / sqrt(A / heads)) V` for each head, its results
+/// side by side, then an affine map; `[L, C]` to `[L, channels]`. Time and memory of the weights grow with the square of `L`.
+///
+/// Parameters: `weight` `[C, A]` and `bias` `[A]` of each of `NAME.query`, `NAME.key` and `NAME.value`, head by head along `A`;
+/// `NAME.output.weight` `[A, channels]`, `NAME.output.bias` `[channels]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attention {
+    /// Path of the parameters.
+    pub name: String,
+    /// Heads; they divide the inner width.
+    pub heads: usize,
+    /// Inner width `A`, of all heads together.
+    pub inner: usize,
+    /// Output channels.
+    pub channels: usize,
+    /// Whether queries, keys and values have biases.
+    pub project_bias: bool,
+    /// Whether the output has a bias.
+    pub output_bias: bool,
+    /// Initial values, of each map as of a dense layer.
+    pub init: InitRule,
+}
+
 /// One step of a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -173,6 +214,8 @@ pub enum Layer {
     Parallel(Vec<Vec<Layer>>),
     /// Bidirectional LSTM.
     BiLstm(BiLstm),
+    /// Multi-head self-attention.
+    Attention(Attention),
 }
 
 impl Layer {
@@ -185,6 +228,7 @@ impl Layer {
             Self::LayerNorm(l) => l.name.clone(),
             Self::Dropout(l) => l.name.clone(),
             Self::BiLstm(l) => l.name.clone(),
+            Self::Attention(l) => l.name.clone(),
             Self::Activation(a) => format!("{a:?}").to_lowercase(),
             Self::MaxPool(p) => format!("max_pool {}", p.size),
             Self::AvgPool(p) => format!("avg_pool {}", p.size),

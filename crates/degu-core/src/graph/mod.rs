@@ -20,11 +20,14 @@
 mod builder;
 mod init;
 mod layer;
+mod length;
 mod shape;
+mod tensors;
 
 pub use init::{Init, InitRule, NormStyle};
 pub use layer::{
-    Activation, BatchNorm, BiLstm, Conv, Crop, Dense, Dropout, Layer, LayerNorm, Padding, Pool,
+    Activation, Attention, BatchNorm, BiLstm, Conv, Crop, Dense, Dropout, Layer, LayerNorm,
+    Padding, Pool,
 };
 pub use shape::{ParameterSpec, Shape};
 

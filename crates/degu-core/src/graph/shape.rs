@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{BiLstm, Conv, Graph, Init, InitRule, Layer, Padding, Pool};
+use super::tensors::{attention, lstm};
+use super::{Graph, Init, Layer};
 use crate::{Error, Result};
 
 /// Shape of one example between two layers.
@@ -134,39 +135,6 @@ impl Layer {
     }
 }
 
-impl Conv {
-    /// Zeros added on the left and on the right.
-    pub fn pad(&self) -> (usize, usize) {
-        match self.padding {
-            Padding::Valid => (0, 0),
-            Padding::Same => {
-                let total = self.dilation * (self.width - 1);
-                (total / 2, total - total / 2)
-            }
-        }
-    }
-
-    /// Output positions for `length` input positions; `None` if the kernel does not fit.
-    pub fn output_length(&self, length: usize) -> Option<usize> {
-        let reach = self.dilation * (self.width - 1);
-        match self.padding {
-            Padding::Same => Some(length),
-            Padding::Valid => length.checked_sub(reach).filter(|l| *l > 0),
-        }
-    }
-}
-
-impl Pool {
-    /// Windows over `length` positions.
-    pub fn output_length(self, length: usize) -> usize {
-        if length < self.size {
-            0
-        } else {
-            (length - self.size) / self.stride + 1
-        }
-    }
-}
-
 fn run(layers: &[Layer], input: Shape, give: &mut dyn FnMut(ParameterSpec)) -> Result<Shape> {
     layers
         .iter()
@@ -197,9 +165,9 @@ fn step(layer: &Layer, input: Shape, give: &mut dyn FnMut(ParameterSpec)) -> Res
     Ok(match layer {
         Layer::Conv(c) => {
             let (length, channels) = sequence()?;
-            if c.filters == 0 || c.width == 0 || c.dilation == 0 || c.groups == 0 {
+            if [c.filters, c.width, c.dilation, c.stride, c.groups].contains(&0) {
                 return Err(fail(
-                    "filters, width, dilation and groups are at least 1",
+                    "filters, width, dilation, stride and groups are at least 1",
                     format!("{c:?}"),
                 ));
             }
@@ -214,11 +182,8 @@ fn step(layer: &Layer, input: Shape, give: &mut dyn FnMut(ParameterSpec)) -> Res
             }
             let Some(out) = c.output_length(length) else {
                 return Err(fail(
-                    "the input is longer than the reach of the kernel",
-                    format!(
-                        "{length} positions for a reach of {}",
-                        c.dilation * (c.width - 1) + 1
-                    ),
+                    "the padded input is at least as long as the reach of the kernel",
+                    format!("{length} positions for a reach of {}", c.reach()),
                 ));
             };
             let fan_in = c.width * channels / c.groups;
@@ -334,6 +299,29 @@ fn step(layer: &Layer, input: Shape, give: &mut dyn FnMut(ParameterSpec)) -> Res
                 channels: 2 * l.units,
             }
         }
+        Layer::Attention(a) => {
+            let (length, channels) = sequence()?;
+            if a.heads == 0 || a.inner == 0 || a.channels == 0 {
+                return Err(fail(
+                    "heads, inner width and channels are at least 1",
+                    format!(
+                        "{} heads, inner width {}, {} channels",
+                        a.heads, a.inner, a.channels
+                    ),
+                ));
+            }
+            if !a.inner.is_multiple_of(a.heads) {
+                return Err(fail(
+                    "heads divide the inner width",
+                    format!("{} heads for an inner width of {}", a.heads, a.inner),
+                ));
+            }
+            attention(a, channels, &mut tensor);
+            Shape::Sequence {
+                length,
+                channels: a.channels,
+            }
+        }
     })
 }
 
@@ -375,32 +363,44 @@ fn parallel(
     joined.ok_or_else(|| fail("has at least one branch", "none".to_owned()))
 }
 
-fn lstm(l: &BiLstm, channels: usize, tensor: &mut dyn FnMut(&str, &str, &[usize], Init, bool)) {
-    let (h, gates) = (l.units, 4 * l.units);
-    for direction in ["forward", "backward"] {
-        let (input, recurrent, bias) = match l.init {
-            InitRule::TorchUniform => {
-                let uniform = Init::Uniform {
-                    bound: 1.0 / (h as f64).sqrt(),
-                };
-                (uniform, uniform, uniform)
-            }
-            rule => (
-                rule.weight(channels, gates),
-                Init::Orthogonal,
-                Init::ForgetGate,
-            ),
-        };
-        let name = format!("{}.{direction}", l.name);
-        tensor(&name, "weight", &[channels, gates], input, true);
-        tensor(&name, "recurrent", &[h, gates], recurrent, true);
-        tensor(&name, "bias", &[gates], bias, true);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::graph::{Graph, NormStyle};
+    use crate::graph::{Graph, NormStyle, Shape};
+
+    #[test]
+    fn heads_divide_the_inner_width() {
+        let of = |heads, inner| {
+            Graph::new(NormStyle::Torch)
+                .conv("stem", 6, 3)
+                .attention("mix", heads, inner, 5)
+        };
+        let shape = Shape::Sequence {
+            length: 9,
+            channels: 5,
+        };
+        assert_eq!(of(4, 12).output(9).unwrap(), shape);
+        // Three maps of 6 x 12 and one of 12 x 5, each with biases.
+        let stem = 3 * 4 * 6 + 6;
+        assert_eq!(
+            of(4, 12).parameter_count(9).unwrap(),
+            stem + 3 * (6 * 12 + 12) + 12 * 5 + 5
+        );
+        let error = of(5, 12).output(9).unwrap_err().to_string();
+        assert!(
+            error.contains("mix") && error.contains("5 heads for an inner width of 12"),
+            "{error}"
+        );
+        let error = of(0, 12).output(9).unwrap_err().to_string();
+        assert!(error.contains("at least 1"), "{error}");
+        let flat = Graph::new(NormStyle::Torch)
+            .flatten()
+            .attention("mix", 1, 2, 2);
+        let error = flat.output(9).unwrap_err().to_string();
+        assert!(
+            error.contains("mix") && error.contains("flatten"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_sequence_that_is_too_short_names_the_pool() {
