@@ -6,8 +6,9 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use degu_kernels::{
-    Isa, LstmSteps, Packed, Series, Start, Window, conv_forward, conv_weight_gradient,
-    lstm_forward, multiply_adds,
+    AttentionWork, Heads, Isa, LstmSteps, Packed, Rows, RowsMut, Series, Start, Window,
+    attention_backward, attention_forward, conv_forward, conv_weight_gradient, lstm_forward,
+    multiply_adds,
 };
 use std::{
     hint::black_box,
@@ -15,16 +16,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// (name, rows, c_in, c_out, taps, dilation)
-const LAYERS: [(&str, usize, usize, usize, usize, usize); 8] = [
-    ("deepstarr conv2", 124, 256, 60, 3, 1),
-    ("deepstarr conv3", 62, 60, 60, 5, 1),
-    ("deepstarr conv4", 31, 60, 120, 3, 1),
-    ("deepstarr dense1", 128, 1800, 256, 1, 1),
-    ("residualbind dilated", 230, 196, 196, 3, 4),
-    ("residualbind conv2", 46, 196, 256, 7, 1),
-    ("bpnet dilated", 2114, 64, 64, 3, 8),
-    ("dream-rnn core", 249, 640, 160, 15, 1),
+/// (name, rows, c_in, c_out, taps, dilation, stride)
+const LAYERS: [(&str, usize, usize, usize, usize, usize, usize); 9] = [
+    ("deepstarr conv2", 124, 256, 60, 3, 1, 1),
+    ("deepstarr conv3", 62, 60, 60, 5, 1, 1),
+    ("deepstarr conv4", 31, 60, 120, 3, 1, 1),
+    ("deepstarr dense1", 128, 1800, 256, 1, 1, 1),
+    ("residualbind dilated", 230, 196, 196, 3, 4, 1),
+    ("residualbind conv2", 46, 196, 256, 7, 1, 1),
+    ("bpnet dilated", 2114, 64, 64, 3, 8, 1),
+    ("dream-rnn core", 249, 640, 160, 15, 1, 1),
+    ("strided stem", 124, 64, 128, 5, 1, 2),
 ];
 
 /// One line of the table: instruction set, kernel, GFLOP/s, share of the peak.
@@ -41,10 +43,10 @@ fn layers(criterion: &mut Criterion) {
         group.bench_function("peak in registers", |b| {
             b.iter(|| multiply_adds(isa, black_box(rounds)));
         });
-        for (name, rows, ci, co, taps, dilation) in LAYERS {
+        for (name, rows, ci, co, taps, dilation, stride) in LAYERS {
             let operations = 2 * rows * ci * co * taps;
             group.throughput(Throughput::Elements(operations as u64));
-            let x = vec![0.5f32; (rows + (taps - 1) * dilation) * ci];
+            let x = vec![0.5f32; (rows * stride + (taps - 1) * dilation) * ci];
             let w = vec![0.25f32; taps * ci * co];
             let mut y = vec![0.0f32; rows * co];
             let mut dw = vec![0.0f32; taps * ci * co];
@@ -53,7 +55,7 @@ fn layers(criterion: &mut Criterion) {
             let window = Window {
                 rows,
                 pitch: ci,
-                stride: 1,
+                stride,
                 dilation,
             };
             let mut forward = || {
@@ -110,6 +112,11 @@ fn layers(criterion: &mut Criterion) {
             operations,
             steps,
         ));
+        for (name, operations, mut work) in attention(isa) {
+            group.throughput(Throughput::Elements(operations as u64));
+            group.bench_function(name, |b| b.iter(&mut work));
+            lines.push(share(isa, name.to_owned(), operations, work));
+        }
         group.finish();
     }
     let mut out = std::io::stdout().lock();
@@ -124,6 +131,62 @@ fn layers(criterion: &mut Criterion) {
             100.0 * share
         );
     }
+}
+
+/// Self-attention over a pooled sequence, forward and backward: name, operations of the matrix products, work.
+fn attention(isa: Isa) -> Vec<(&'static str, usize, Box<dyn FnMut()>)> {
+    let shape = Heads {
+        length: 128,
+        heads: 8,
+        width: 24,
+    };
+    let (length, inner) = (shape.length, shape.inner());
+    // One product of all heads.
+    let product = 2 * length * length * inner;
+    let projected: Vec<f32> = (0..length * 3 * inner)
+        .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
+        .collect();
+    let dy = projected[..length * inner].to_vec();
+    let forward = {
+        let (x, mut y) = (projected.clone(), dy.clone());
+        let mut work = AttentionWork::default();
+        move || {
+            let x = Rows {
+                values: black_box(&x),
+                pitch: 3 * inner,
+            };
+            let y = RowsMut {
+                values: &mut y,
+                pitch: inner,
+                accumulate: false,
+            };
+            attention_forward(isa, shape, x, y, &mut work);
+        }
+    };
+    let backward = {
+        let mut dx = projected.clone();
+        let mut work = AttentionWork::default();
+        move || {
+            let x = Rows {
+                values: black_box(&projected),
+                pitch: 3 * inner,
+            };
+            let dy = Rows {
+                values: &dy,
+                pitch: inner,
+            };
+            let dx = RowsMut {
+                values: &mut dx,
+                pitch: 3 * inner,
+                accumulate: false,
+            };
+            attention_backward(isa, shape, x, dy, dx, &mut work);
+        }
+    };
+    vec![
+        ("attention forward", 2 * product, Box::new(forward)),
+        ("attention backward", 5 * product, Box::new(backward)),
+    ]
 }
 
 /// Shortest time of `work` over at least `least`.

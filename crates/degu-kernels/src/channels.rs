@@ -8,7 +8,7 @@ use crate::tail::{Rows, RowsMut, by_channels};
 
 /// The lanes of a vector, added in their order.
 #[inline(always)]
-fn sum_lanes<S: Simd>(s: S, v: S::V) -> S::T {
+pub(crate) fn sum_lanes<S: Simd>(s: S, v: S::V) -> S::T {
     let mut lanes = [S::T::default(); 16];
     // SAFETY: sixteen values hold the widest vector.
     unsafe { s.store(lanes.as_mut_ptr(), v) };
@@ -17,9 +17,20 @@ fn sum_lanes<S: Simd>(s: S, v: S::V) -> S::T {
         .fold(S::T::default(), |sum, x| sum + *x)
 }
 
+/// The largest lane of a vector.
+#[inline(always)]
+pub(crate) fn max_lanes<S: Simd>(s: S, v: S::V) -> S::T {
+    let mut lanes = [S::T::default(); 16];
+    // SAFETY: sixteen values hold the widest vector.
+    unsafe { s.store(lanes.as_mut_ptr(), v) };
+    lanes[1..S::LANES]
+        .iter()
+        .fold(lanes[0], |a, b| if *b > a { *b } else { a })
+}
+
 /// The first `part` lanes of `v`, `fill` in the others.
 #[inline(always)]
-fn fill_after<S: Simd>(s: S, v: S::V, part: usize, fill: S::T) -> S::V {
+pub(crate) fn fill_after<S: Simd>(s: S, v: S::V, part: usize, fill: S::T) -> S::V {
     let mut lanes = [fill; 16];
     // SAFETY: sixteen values hold the widest vector, and `part` is below its width.
     unsafe {
@@ -290,10 +301,7 @@ impl<T: Element> Kernel<T> for Softmax<T> {
                     let v = s.load_up_to::<PART>(x.add(c), part);
                     top = s.max(top, if PART { fill_after(s, v, part, *x) } else { v });
                 });
-                let mut lanes = [*x; 16];
-                s.store(lanes.as_mut_ptr(), top);
-                let top = lanes.iter().fold(*x, |a, b| if *b > a { *b } else { a });
-                let top = s.splat(top);
+                let top = s.splat(max_lanes(s, top));
                 let power = |v: S::V| s.exp(s.sub(v, top));
                 let sum = row_sum!(s: S, channels, |c, PART, part| power(s.load_up_to::<PART>(x.add(c), part)));
                 let scale = s.splat(T::from_f64(1.0) / sum);

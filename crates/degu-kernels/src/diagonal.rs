@@ -46,7 +46,8 @@ impl<T: Element> Diagonals<T> {
     ///
     /// If `weights` has another length.
     pub fn pack(&mut self, weights: &[T]) {
-        self.fill(weights, |taps, t, (input, output)| (t, input, output, taps));
+        self.check(weights);
+        self.fill(weights, |t| t, |(input, output)| (input, output));
     }
 
     /// Packs the weights of the input gradient of the convolution with `weights`: taps reversed, groups transposed.
@@ -55,30 +56,44 @@ impl<T: Element> Diagonals<T> {
     ///
     /// If `weights` has another length.
     pub fn pack_reversed(&mut self, weights: &[T]) {
-        self.fill(weights, |taps, t, (input, output)| {
-            (taps - 1 - t, output, input, taps)
-        });
+        self.check(weights);
+        self.pack_reversed_taps(weights, 0, 1);
     }
 
-    /// `place` maps a tap and a pair (read channel, written channel) to those of the weights.
+    /// As [`Diagonals::pack_reversed`] from the taps `first`, `first + step`, .. of `weights` alone, as many as `self` has.
+    ///
+    /// # Panics
+    ///
+    /// If `weights` has fewer taps.
+    pub fn pack_reversed_taps(&mut self, weights: &[T], first: usize, step: usize) {
+        let taps = self.taps;
+        let tap = |t: usize| first + (taps - 1 - t) * step;
+        self.fill(weights, tap, |(input, output)| (output, input));
+    }
+
+    fn check(&self, weights: &[T]) {
+        assert_eq!(
+            weights.len(),
+            self.taps * self.group * self.channels,
+            "weights [taps, group, channels]"
+        );
+    }
+
+    /// `tap` maps a tap to that of the weights, `place` a pair (read channel, written channel) to theirs.
     fn fill(
         &mut self,
         weights: &[T],
-        place: impl Fn(usize, usize, (usize, usize)) -> (usize, usize, usize, usize),
+        tap: impl Fn(usize) -> usize,
+        place: impl Fn((usize, usize)) -> (usize, usize),
     ) {
-        let (q, channels, taps) = (self.group, self.channels, self.taps);
-        assert_eq!(
-            weights.len(),
-            taps * q * channels,
-            "weights [taps, group, channels]"
-        );
+        let (q, channels) = (self.group, self.channels);
         self.data.fill(T::default());
-        for t in 0..taps {
+        for t in 0..self.taps {
             for written in 0..channels {
                 let first = written - written % q;
                 for read in first..first + q {
-                    let (tap, input, output, _) = place(taps, t, (read, written));
-                    let value = weights[(tap * q + input % q) * channels + output];
+                    let (input, output) = place((read, written));
+                    let value = weights[(tap(t) * q + input % q) * channels + output];
                     let diagonal = q - 1 + read - written;
                     self.data[(t * (2 * q - 1) + diagonal) * channels + written] = value;
                 }

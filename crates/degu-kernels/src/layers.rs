@@ -1,6 +1,7 @@
 //! The public kernels of layers beyond convolutions and their tails, compiled here for f32 and f64.
 
 use crate::activation::Shape;
+use crate::attention::{AttentionWork, Heads};
 use crate::compiled::compiled;
 use crate::conv::{Start, Window};
 use crate::diagonal::Diagonals;
@@ -99,6 +100,34 @@ compiled! {
         x: Rows<'_, T> => Rows<'_, Self>,
         dy: Rows<'_, T> => Rows<'_, Self>,
         dx: RowsMut<'_, T> => RowsMut<'_, Self>,
+    );
+
+    /// `softmax(q k^T / sqrt(D)) v` for each head of self-attention: `projected` `[L, 3 H D]` holds queries, keys and values of all heads
+    /// side by side, `out` `[L, H D]` gains the results of all heads.
+    ///
+    /// # Panics
+    ///
+    /// If a slice is shorter than the shape says.
+    attention::attention_forward(
+        isa: Isa => Isa,
+        shape: Heads => Heads,
+        projected: Rows<'_, T> => Rows<'_, Self>,
+        out: RowsMut<'_, T> => RowsMut<'_, Self>,
+        work: &mut AttentionWork<T> => &mut AttentionWork<Self>,
+    );
+
+    /// The gradients of queries, keys and values, `[L, 3 H D]`, from `dy` `[L, H D]`, that of the results; the softmax is computed again.
+    ///
+    /// # Panics
+    ///
+    /// If a slice is shorter than the shape says.
+    attention::attention_backward(
+        isa: Isa => Isa,
+        shape: Heads => Heads,
+        projected: Rows<'_, T> => Rows<'_, Self>,
+        dy: Rows<'_, T> => Rows<'_, Self>,
+        dx: RowsMut<'_, T> => RowsMut<'_, Self>,
+        work: &mut AttentionWork<T> => &mut AttentionWork<Self>,
     );
 
     /// Pools `x` `[rows, channels]` over windows `stride` apart into `out` `[(rows - size) / stride + 1, channels]`.

@@ -25,8 +25,8 @@
 //! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers |
 //! | `lookup` | the first layer on base codes |
 //! | `tail` | batch norm, skip, activation, dropout, pooling: forward, backward, rescale rule |
-//! | `layers` | more public functions: LSTM, layer norm, softmax, windows of any stride, groups |
-//! | `lstm`, `channels`, `windows`, `diagonal` | the loops of these |
+//! | `layers` | more public functions: LSTM, attention, layer norm, softmax, windows of any stride, groups |
+//! | `lstm`, `attention`, `channels`, `windows`, `diagonal` | the loops of these |
 //! | `signs`, `pairs`, `peak` | one bit per rectified value, base-pair counts, the peak of multiply-adds |
 //! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
 //! | `activation`, `math`, `dropout`, `adam` | what their names say |
@@ -41,6 +41,7 @@
 
 mod activation;
 mod adam;
+mod attention;
 mod channels;
 mod columns;
 mod compiled;
@@ -63,21 +64,22 @@ mod windows;
 
 pub use activation::{Activation, Shape};
 pub use adam::{AdamStep, sum_parts};
+pub use attention::{AttentionWork, Heads};
 pub use columns::Moments;
 pub use compiled::{
     adam, add_moments, add_part, add_rows, apply_activation, apply_dropout, column_sums,
     conv_forward, conv_weight_gradient, lookup_forward, lookup_weight_gradient, tail_backward,
     tail_forward, tail_rescale, tail_sums,
 };
-pub use conv::{Start, Window};
+pub use conv::{Phase, Start, Window};
 pub use diagonal::Diagonals;
 pub use dropout::DropoutMask;
 pub use element::Element;
 pub use isa::{Isa, IsaError};
 pub use layers::{
-    conv_weight_gradient_columns, diagonal_forward, diagonal_weight_gradient, layer_norm_backward,
-    layer_norm_forward, lstm_backward, lstm_forward, pack_signs, pool_backward, pool_forward,
-    softmax_backward, softmax_forward, unpack_signs,
+    attention_backward, attention_forward, conv_weight_gradient_columns, diagonal_forward,
+    diagonal_weight_gradient, layer_norm_backward, layer_norm_forward, lstm_backward, lstm_forward,
+    pack_signs, pool_backward, pool_forward, softmax_backward, softmax_forward, unpack_signs,
 };
 pub use lookup::CodeWindow;
 pub use lstm::{LstmSteps, Series};

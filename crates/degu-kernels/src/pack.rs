@@ -48,22 +48,28 @@ impl<T: Element> Packed<T> {
     ///
     /// If `weights` has another length.
     pub fn pack(&mut self, weights: &[T]) {
-        let depth = self.taps * self.c_in;
         assert_eq!(
             weights.len(),
-            depth * self.c_out,
+            self.taps * self.c_in * self.c_out,
             "weights [taps, c_in, c_out]"
         );
+        self.pack_rows(weights, self.c_out);
+    }
+
+    /// Packs the `taps * c_in` rows of `c_out` values that start `pitch` values apart.
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is too short.
+    pub(crate) fn pack_rows(&mut self, rows: &[T], pitch: usize) {
+        let depth = self.taps * self.c_in;
         let (mut at, mut first) = (0, 0);
         for p in panels(self.c_out.div_ceil(self.lanes), self.panel) {
             let width = p * self.lanes;
             let end = (first + width).min(self.c_out);
             let panel = &mut self.data[at..at + depth * width];
-            for (row, source) in panel
-                .chunks_exact_mut(width)
-                .zip(weights.chunks_exact(self.c_out))
-            {
-                row[..end - first].copy_from_slice(&source[first..end]);
+            for (m, row) in panel.chunks_exact_mut(width).enumerate() {
+                row[..end - first].copy_from_slice(&rows[m * pitch + first..m * pitch + end]);
             }
             at += depth * width;
             first += width;
@@ -77,23 +83,46 @@ impl<T: Element> Packed<T> {
     ///
     /// If `weights` has another length.
     pub fn pack_reversed(&mut self, weights: &[T]) {
-        let (taps, inner, outer) = (self.taps, self.c_in, self.c_out);
         assert_eq!(
             weights.len(),
-            taps * inner * outer,
+            self.taps * self.c_in * self.c_out,
             "weights [taps, c_out, c_in]"
         );
+        self.pack_reversed_taps(weights, 0, 1);
+    }
+
+    /// As [`Packed::pack_reversed`] from the taps `first`, `first + step`, .. of `weights` alone, as many as `self` has.
+    ///
+    /// # Panics
+    ///
+    /// If `weights` has fewer taps.
+    pub fn pack_reversed_taps(&mut self, weights: &[T], first: usize, step: usize) {
+        let (taps, size) = (self.taps, self.c_in * self.c_out);
+        let tap = |t: usize| &weights[(first + (taps - 1 - t) * step) * size..][..size];
+        self.transpose(tap, self.c_in);
+    }
+
+    /// Packs the transpose of a matrix of `c_out` rows of `c_in` values that start `pitch` values apart; one tap.
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is too short.
+    pub(crate) fn pack_transposed(&mut self, rows: &[T], pitch: usize) {
+        self.transpose(|_| rows, pitch);
+    }
+
+    /// Packs the transposes of the matrices `[c_out, c_in]` of all taps, whose rows start `pitch` values apart.
+    fn transpose<'a>(&mut self, tap: impl Fn(usize) -> &'a [T], pitch: usize) {
+        let (inner, outer) = (self.c_in, self.c_out);
         let (mut at, mut first) = (0, 0);
         for p in panels(outer.div_ceil(self.lanes), self.panel) {
             let width = p * self.lanes;
             let end = (first + width).min(outer);
-            for t in 0..taps {
-                let source = &weights[(taps - 1 - t) * outer * inner..][..outer * inner];
+            for t in 0..self.taps {
+                let source = tap(t);
                 let block = &mut self.data[at..at + inner * width];
-                for (j, row) in source[first * inner..end * inner]
-                    .chunks_exact(inner)
-                    .enumerate()
-                {
+                for (j, m) in (first..end).enumerate() {
+                    let row = &source[m * pitch..m * pitch + inner];
                     for (value, target) in row.iter().zip(block[j..].iter_mut().step_by(width)) {
                         *target = *value;
                     }

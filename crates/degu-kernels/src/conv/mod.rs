@@ -4,13 +4,16 @@
 //! and with dilation only the step between taps changes. Every output is one chain of multiply-adds: the bias first, then taps,
 //! then channels, whatever the tile it falls into; equal windows therefore give equal bits at any position.
 //!
-//! The same loop computes dense layers (one tap) and input gradients ([`Packed::pack_reversed`] on a gradient with halo rows).
+//! The same loop computes dense layers (one tap) and input gradients ([`Packed::pack_reversed`](crate::Packed::pack_reversed) on a gradient
+//! with halo rows, one [`Phase`] of the stride after the other).
 
 mod forward;
+mod phase;
 mod tiles;
 mod weight_gradient;
 
 pub(crate) use forward::conv_forward;
+pub use phase::Phase;
 pub(crate) use weight_gradient::{conv_weight_gradient, conv_weight_gradient_columns};
 
 /// How output rows read the input.

@@ -1,10 +1,12 @@
 //! Layers beyond convolutions and tails: every instruction set against f64, f64 against plain loops and finite differences.
 
+mod attention;
 mod channels;
 mod groups;
 mod lstm;
 mod pairs;
 mod signs;
+mod strides;
 mod windows;
 
 use degu_kernels::Element;
