@@ -3,10 +3,12 @@
 use candle_core::{DType, Tensor};
 use degu_core::{
     Ctx, Error, ModelIo, Network, Params, Result, Sequences,
-    graph::{Activation, Crop, Graph, Layer, ParameterSpec, Pool, Shape},
+    graph::{Activation, Attention, Crop, Graph, Layer, ParameterSpec, Pool, Shape},
 };
 
-use crate::ops::{self, BatchNormOptions, BatchNormTensors, ConvOptions, LstmTensors};
+use crate::ops::{
+    self, AttentionTensors, BatchNormOptions, BatchNormTensors, ConvOptions, LstmTensors,
+};
 
 /// A network made of a [`Graph`].
 #[derive(Debug)]
@@ -149,6 +151,7 @@ enum Kind {
     Residual(Vec<Step>),
     Parallel(Vec<Vec<Step>>),
     BiLstm(Box<[LstmTensors; 2]>),
+    Attention(Box<AttentionTensors>),
 }
 
 /// Takes tensors in the order in which the graph lists them.
@@ -189,7 +192,8 @@ impl Builder<'_, '_> {
             | Layer::BatchNorm(_)
             | Layer::LayerNorm(_)
             | Layer::Dropout(_)
-            | Layer::BiLstm(_) => layer.label(),
+            | Layer::BiLstm(_)
+            | Layer::Attention(_) => layer.label(),
             _ if self.last.is_empty() => layer.label(),
             _ => format!("{}/{}", self.last, layer.label()),
         };
@@ -238,6 +242,7 @@ impl Builder<'_, '_> {
                     .collect::<Result<_>>()?,
             ),
             Layer::BiLstm(_) => Kind::BiLstm(Box::new([self.direction()?, self.direction()?])),
+            Layer::Attention(a) => Kind::Attention(Box::new(self.attention(a)?)),
             other => {
                 return Err(Error::Unsupported {
                     operation: other.label(),
@@ -247,6 +252,24 @@ impl Builder<'_, '_> {
             }
         };
         Ok(Step { path: own, kind })
+    }
+
+    fn attention(&mut self, a: &Attention) -> Result<AttentionTensors> {
+        let mut map = |bias: bool| -> Result<_> { Ok((self.next()?, self.optional(bias)?)) };
+        let query = map(a.project_bias)?;
+        let key = map(a.project_bias)?;
+        let value = map(a.project_bias)?;
+        let (output, output_bias) = map(a.output_bias)?;
+        Ok(AttentionTensors {
+            project: [query.0, key.0, value.0],
+            project_bias: match (query.1, key.1, value.1) {
+                (Some(q), Some(k), Some(v)) => Some([q, k, v]),
+                _ => None,
+            },
+            output,
+            output_bias,
+            heads: a.heads,
+        })
     }
 
     fn direction(&mut self) -> Result<LstmTensors> {
@@ -325,6 +348,7 @@ impl Kind {
             Self::Dropout { name, p } => ops::dropout(&x, *p, name, ctx),
             Self::Flatten => Ok(x.flatten_from(1)?),
             Self::BiLstm(d) => ops::bi_lstm(&x, &d[0], &d[1], ctx),
+            Self::Attention(tensors) => ops::attention(&x, tensors, ctx),
             Self::Residual(_) | Self::Parallel(_) => Ok(x),
         }
     }

@@ -5,9 +5,10 @@ use super::forward::Op;
 use super::keep::Keep;
 use super::pass::Pass;
 use super::plan::{Linear, Plan, Source};
+use super::special::rows_mut;
 use degu_kernels::{
-    NormGradient, Rows, RowsMut, Shape, Start, Window, add_rows, column_sums, conv_forward,
-    conv_weight_gradient, lookup_weight_gradient, tail_backward, tail_sums,
+    NormGradient, Rows, RowsMut, Shape, Window, add_rows, column_sums, conv_weight_gradient,
+    lookup_weight_gradient, tail_backward, tail_sums,
 };
 use std::mem::take;
 
@@ -239,12 +240,7 @@ impl Pass<'_> {
             self.isa,
             [w.taps, w.c_in, w.c_out],
             &arena.data[x.root][at..],
-            Window {
-                rows: block.rows,
-                pitch: x.pitch,
-                stride: 1,
-                dilation: w.dilation,
-            },
+            w.window(block.rows, x.pitch),
             &dy[from + block.front * block.channels..],
             block.channels,
             &mut partial[range.clone()],
@@ -255,33 +251,18 @@ impl Pass<'_> {
     /// The gradient of the input of `count` sequences from `n` on.
     fn input_back(&self, arena: &mut Arena, b: usize, n: usize, count: usize) {
         let block = &self.plan.blocks[b];
-        let (Linear::Conv(w), Source::Value(x), Some(packed)) =
-            (&block.linear, block.input, &self.weights[b].backward)
-        else {
+        let (Linear::Conv(w), Source::Value(x)) = (&block.linear, block.input) else {
             return;
         };
         let slot = self.plan.roots[x.root].slot;
         let mut target = take(&mut arena.gradients[slot]);
-        let start = if block.input_accumulates {
-            Start::Accumulate
-        } else {
-            Start::Zero
-        };
-        let window = Window {
-            rows: x.rows * count,
-            pitch: block.channels,
-            stride: 1,
-            dilation: w.dilation,
-        };
         let at = self.gradient_at(&x, n);
         let (dy, from) = self.linear_gradient(arena, b, n);
-        conv_forward(
-            packed,
-            &dy[from..],
-            window,
-            start,
-            &mut target[at..],
-            x.pitch,
+        w.input_gradient(
+            &self.weights[b].backward,
+            (&dy[from..], block.front),
+            count,
+            rows_mut(&mut target, at, x.pitch, block.input_accumulates),
         );
         arena.gradients[slot] = target;
     }

@@ -9,7 +9,7 @@ use super::keep;
 use super::layout::Layout;
 use super::place;
 use super::plan::{Block, Drop, Linear, Plan, Root, Source, Value};
-use super::special::{BiLstm, Special};
+use super::special::{Attention, BiLstm, Special};
 use degu_core::graph::{self, Graph, Layer};
 use degu_kernels::{Activation, Pool};
 
@@ -110,6 +110,11 @@ impl Compiler<'_> {
                 let (rows, cols) = flow.shape;
                 let special = Special::BiLstm(BiLstm::new(l, cols, self.layout)?);
                 self.special(special, (rows, 2 * l.units), flow)
+            }
+            Layer::Attention(a) => {
+                let (rows, cols) = flow.shape;
+                let special = Special::Attention(Attention::new(a, cols, self.layout)?);
+                self.special(special, (rows, a.channels), flow)
             }
             Layer::Crop(c) => {
                 let (rows, cols) = flow.shape;

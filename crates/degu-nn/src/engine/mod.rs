@@ -46,6 +46,7 @@ mod predict;
 mod probe;
 mod saliency;
 mod special;
+mod strides;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -142,11 +143,11 @@ impl Engine {
         let weights = plan.blocks.iter().map(|b| match &b.linear {
             Linear::Conv(w) => BlockWeights {
                 forward: Some(Packed::new(isa, w.taps, w.c_in, w.c_out)),
-                backward: Some(Packed::new(isa, w.taps, w.c_out, w.c_in)),
+                backward: w.backward(isa),
                 ..BlockWeights::default()
             },
             Linear::Lookup(w) => BlockWeights {
-                backward: Some(Packed::new(isa, w.taps, w.c_out, w.c_in)),
+                backward: w.backward(isa),
                 ..BlockWeights::default()
             },
             Linear::Special(_) => BlockWeights {
@@ -288,8 +289,8 @@ impl Engine {
             if let (true, Some(packed)) = (todo[0], &mut weights.forward) {
                 packed.pack(values);
             }
-            if let (true, Some(packed)) = (todo[1], &mut weights.backward) {
-                packed.pack_reversed(values);
+            if todo[1] {
+                w.pack_backward(&mut weights.backward, values);
             }
         };
         if self.threads == 1 {

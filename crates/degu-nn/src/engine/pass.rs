@@ -4,7 +4,7 @@ use super::arena::{Arena, Partials};
 use super::plan::{Block, Drop, Linear, Plan, Source, Value};
 use super::special::SpecialWeights;
 use degu_kernels::{
-    DropoutMask, Isa, Packed, Pool, Rows, Start, Tail, Window, conv_forward, lookup_forward,
+    DropoutMask, Isa, Packed, Pool, Rows, Start, Tail, conv_forward, lookup_forward,
 };
 use std::mem::take;
 
@@ -12,7 +12,8 @@ use std::mem::take;
 #[derive(Debug, Default)]
 pub(super) struct BlockWeights {
     pub(super) forward: Option<Packed<f32>>,
-    pub(super) backward: Option<Packed<f32>>,
+    /// Of the input gradient, by phases of the stride.
+    pub(super) backward: Vec<Packed<f32>>,
     pub(super) special: SpecialWeights,
 }
 
@@ -92,12 +93,7 @@ impl<'a> Pass<'a> {
         };
         let root = &self.plan.roots[x.root];
         let at = self.plan.at(&x, n, arena.step[x.root]) - w.left * root.cols;
-        let window = Window {
-            rows: block.rows * count,
-            pitch: x.pitch,
-            stride: 1,
-            dilation: w.dilation,
-        };
+        let window = w.window(block.rows * count, x.pitch);
         let start = match &w.bias {
             Some(bias) => Start::Bias(&self.parameters[bias.clone()]),
             None => Start::Zero,

@@ -11,9 +11,8 @@ pub(super) fn halos(plan: &mut Plan) -> Result<()> {
         if let (Source::Value(x), Some(w)) = (&block.input, block.weights()) {
             let root = &mut plan.roots[x.root];
             root.front = root.front.max(w.left);
-            root.back = root
-                .back
-                .max((block.rows + (w.taps - 1) * w.dilation).saturating_sub(w.left + x.rows));
+            let end = block.rows.saturating_sub(1) * w.stride + (w.taps - 1) * w.dilation + 1;
+            root.back = root.back.max(end.saturating_sub(w.left + x.rows));
             if root.flat && root.front + root.back > 0 {
                 return Err(EngineError::unsupported(
                     "flatten",
@@ -37,7 +36,7 @@ pub(super) fn stack(plan: &mut Plan) {
         let contiguous = plan.contiguous(&x);
         let block = &mut plan.blocks[b];
         if let Linear::Conv(w) = &mut block.linear {
-            w.stacked = w.taps == 1 && block.rows <= STACKED_ROWS && contiguous;
+            w.stacked = w.taps == 1 && w.stride == 1 && block.rows <= STACKED_ROWS && contiguous;
         }
     }
 }

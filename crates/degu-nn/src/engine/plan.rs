@@ -5,7 +5,7 @@
 
 use super::keep::Keep;
 use super::special::Special;
-use degu_kernels::{Activation, CodeWindow, Pool};
+use degu_kernels::{Activation, CodeWindow, Phase, Pool};
 use std::ops::Range;
 
 /// A matrix `[rows, cols]` per sequence, with rows of zeros before and after for the convolutions that read it.
@@ -70,11 +70,14 @@ pub(super) enum Linear {
 pub(super) struct Weights {
     pub(super) taps: usize,
     pub(super) dilation: usize,
+    pub(super) stride: usize,
     pub(super) left: usize,
     pub(super) c_in: usize,
     pub(super) c_out: usize,
     pub(super) weight: Range<usize>,
     pub(super) bias: Option<Range<usize>>,
+    /// The input gradient, by residues of the stride.
+    pub(super) phases: Vec<Phase>,
     /// One tap over few rows without halo: all sequences of a chunk are one matrix product.
     pub(super) stacked: bool,
 }
@@ -214,7 +217,7 @@ impl Weights {
             first_row,
             rows,
             taps: self.taps,
-            stride: 1,
+            stride: self.stride,
             dilation: self.dilation,
             left: self.left,
         }

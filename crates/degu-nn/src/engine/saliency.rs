@@ -5,9 +5,8 @@ use super::backward;
 use super::forward::{self, Op};
 use super::pass::{Mode, Pass};
 use super::plan::Linear;
+use super::special::rows_mut;
 use super::{Engine, EngineError, Result};
-use degu_kernels::{Start, Window, conv_forward};
-use std::mem::take;
 
 impl Engine {
     /// The gradient of `sum(outputs * d_outputs)` with respect to the one-hot input: running statistics, no dropout.
@@ -109,24 +108,15 @@ impl Pass<'_> {
     /// Adds the gradient of the one-hot rows of sequence `n`.
     pub(super) fn codes_back(&self, arena: &mut Arena, b: usize, n: usize) {
         let block = &self.plan.blocks[b];
-        let (Linear::Lookup(w), Some(packed)) = (&block.linear, &self.weights[b].backward) else {
+        let Linear::Lookup(w) = &block.linear else {
             return;
         };
-        let (length, dy) = (self.plan.length, take(&mut arena.code_gradient));
-        let window = Window {
-            rows: length,
-            pitch: block.channels,
-            stride: 1,
-            dilation: w.dilation,
-        };
-        conv_forward(
-            packed,
-            &dy,
-            window,
-            Start::Accumulate,
-            &mut arena.input_gradient[n * length * 4..],
-            4,
+        let at = n * self.plan.length * 4;
+        w.input_gradient(
+            &self.weights[b].backward,
+            (&arena.code_gradient, block.front),
+            1,
+            rows_mut(&mut arena.input_gradient, at, 4, true),
         );
-        arena.code_gradient = dy;
     }
 }

@@ -61,7 +61,7 @@ impl ConvOptions {
         Self {
             pad: layer.pad(),
             dilation: layer.dilation,
-            stride: 1,
+            stride: layer.stride,
             groups: layer.groups,
         }
     }

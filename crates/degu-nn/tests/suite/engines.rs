@@ -93,6 +93,32 @@ fn engine_and_interpreter_agree_on_every_other_layer() {
     agree(&graph.flatten().dense("head", 3));
 }
 
+#[test]
+fn engine_and_interpreter_agree_on_strides_and_a_transformer_block() {
+    let graph = Graph::new(NormStyle::Torch)
+        .conv_strided("stem", 24, 7, 2)
+        .batch_norm("norm")
+        .activation(Activation::Gelu)
+        .residual(|g| {
+            g.layer_norm("ln1")
+                .attention("mix", 3, 24, 24)
+                .dropout("drop1", 0.1)
+        })
+        .residual(|g| {
+            g.layer_norm("ln2")
+                .dense("up", 40)
+                .activation(Activation::Gelu)
+                .dropout("drop2", 0.1)
+                .dense("down", 24)
+        })
+        .conv_with("down2", 20, 4, |c| {
+            c.stride = 3;
+            c.groups = 2;
+        })
+        .silu();
+    agree(&graph.flatten().dense("head", 3));
+}
+
 /// Prediction, training outputs, gradients and statistics of the engine against those of the interpreter in f64.
 fn agree(graph: &Graph) {
     let graph = || graph.clone();

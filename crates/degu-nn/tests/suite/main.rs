@@ -8,6 +8,7 @@ mod engines;
 mod golden_model;
 mod goldens;
 mod gradients;
+mod graph_layers;
 mod loss_gradients;
 mod losses;
 mod models;

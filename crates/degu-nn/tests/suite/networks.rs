@@ -150,10 +150,11 @@ fn gradients_of_the_whole_network() {
     }
 }
 
-struct Given<'a> {
-    names: &'a [String],
-    vars: &'a [Var],
-    store: &'a ParamStore,
+/// Gives a network these variables in place of the store's.
+pub(crate) struct Given<'a> {
+    pub(crate) names: &'a [String],
+    pub(crate) vars: &'a [Var],
+    pub(crate) store: &'a ParamStore,
 }
 
 impl degu_core::model::ParamSourceBackend for Given<'_> {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{
     Ctx, Mode, ModelIo, Network, OutputKind, Seed, Sequences,
-    graph::{Activation, Graph, Layer, NormStyle},
+    graph::{Activation, Graph, Layer, NormStyle, Padding},
 };
 use degu_nn::{
     GraphNetwork, ParamStore,
@@ -148,6 +148,44 @@ fn cases() -> Vec<Case> {
                 .relu()
                 .dense("dense2", 17)
                 .relu(),
+        ),
+        Case::new(
+            "convolutions with strides",
+            50,
+            torch()
+                .conv_strided("conv1", 20, 7, 2)
+                .batch_norm("norm1")
+                .relu()
+                .conv_with("conv2", 9, 4, |c| {
+                    c.stride = 3;
+                    c.padding = Padding::Causal;
+                })
+                .batch_norm("norm2")
+                .relu()
+                .residual(|g| g.conv("r0", 9, 3).relu())
+                .conv_with("conv3", 6, 2, |c| {
+                    c.stride = 2;
+                    c.dilation = 2;
+                    c.padding = Padding::Explicit { left: 0, right: 3 };
+                })
+                .relu()
+                .flatten()
+                .dense("dense1", 17)
+                .relu(),
+        ),
+        Case::new(
+            "a window beside the stride, a pool behind it",
+            43,
+            torch()
+                .conv_with("conv1", 7, 3, |c| {
+                    c.stride = 4;
+                    c.padding = Padding::Valid;
+                })
+                .activation(Activation::Softplus)
+                .conv_strided("conv2", 5, 4, 1)
+                .silu()
+                .max_pool(2)
+                .global_mean(),
         ),
         Case::new(
             "dilated residual block",
@@ -334,11 +372,17 @@ fn cuts_and_threads_change_no_bit() {
 
 #[test]
 fn layers_without_rules_are_refused_by_name() {
-    let graph = Graph::new(NormStyle::Torch)
-        .conv("a", 4, 3)
-        .bi_lstm("lstm", 3)
-        .global_mean()
-        .dense("head", OUTPUTS);
-    let error = degu_nn::Explainer::new(&graph, 9, &std::collections::BTreeMap::new()).unwrap_err();
-    assert!(error.to_string().contains("bidirectional LSTM"), "{error}");
+    let stem = || Graph::new(NormStyle::Torch).conv("a", 4, 3);
+    for (graph, name) in [
+        (stem().bi_lstm("lstm", 3), "bidirectional LSTM"),
+        (
+            stem().attention("mix", 2, 4, 4),
+            "multi-head self-attention",
+        ),
+    ] {
+        let graph = graph.global_mean().dense("head", OUTPUTS);
+        let none = std::collections::BTreeMap::new();
+        let error = degu_nn::Explainer::new(&graph, 9, &none).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+    }
 }

@@ -141,6 +141,35 @@ fn graphs() -> Vec<(&'static str, Graph)> {
                 .dense("o", 2),
         ),
         (
+            "strides",
+            torch()
+                .conv_strided("c1", 6, 5, 2)
+                .relu()
+                .residual(|g| g.conv("r1", 6, 3).activation(Tanh))
+                .conv_with("c2", 5, 4, |c| {
+                    c.stride = 3;
+                    c.padding = degu_core::graph::Padding::Causal;
+                })
+                .silu()
+                .flatten()
+                .dense("o", 2),
+        ),
+        (
+            "transformer block",
+            torch()
+                .conv_strided("c1", 6, 5, 2)
+                .activation(Gelu)
+                .residual(|g| g.layer_norm("n1").attention("mix", 2, 6, 6))
+                .residual(|g| {
+                    g.layer_norm("n2")
+                        .dense("up", 9)
+                        .activation(Gelu)
+                        .dense("down", 6)
+                })
+                .global_mean()
+                .dense("o", 2),
+        ),
+        (
             "lstm",
             torch()
                 .conv("c1", 6, 5)

@@ -1,6 +1,6 @@
 //! The layers of our network in the order in which a Keras model lists its own.
 
-use degu_core::graph::{Graph, Layer};
+use degu_core::graph::{Graph, Layer, Padding};
 
 use super::ImportError;
 
@@ -23,6 +23,12 @@ pub(super) fn of(graph: &Graph) -> Result<OurLayers, ImportError> {
 fn collect(layers: &[Layer], all: &mut OurLayers) -> Result<(), ImportError> {
     for layer in layers {
         match layer {
+            // Keras pads a convolution with a stride so that its last window ends at the end.
+            Layer::Conv(conv) if conv.stride > 1 && conv.padding == Padding::Same => {
+                return Err(ImportError::Unsupported {
+                    layer: layer.label(),
+                });
+            }
             Layer::Conv(conv) => all.weighted.push((conv.name.clone(), conv.bias)),
             Layer::Dense(dense) => all.weighted.push((dense.name.clone(), dense.bias)),
             Layer::BatchNorm(norm) => all.norms.push(norm.name.clone()),
@@ -32,7 +38,7 @@ fn collect(layers: &[Layer], all: &mut OurLayers) -> Result<(), ImportError> {
                     collect(branch, all)?;
                 }
             }
-            Layer::LayerNorm(_) | Layer::BiLstm(_) => {
+            Layer::LayerNorm(_) | Layer::BiLstm(_) | Layer::Attention(_) => {
                 return Err(ImportError::Unsupported {
                     layer: layer.label(),
                 });
@@ -41,4 +47,29 @@ fn collect(layers: &[Layer], all: &mut OurLayers) -> Result<(), ImportError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use degu_core::graph::NormStyle;
+
+    #[test]
+    fn what_keras_pads_or_projects_otherwise_is_refused_by_name() {
+        let stem = || Graph::new(NormStyle::Keras).conv("stem", 4, 3);
+        let strided = |padding| {
+            stem().conv_with("down", 4, 3, |c| {
+                c.stride = 2;
+                c.padding = padding;
+            })
+        };
+        assert_eq!(of(&strided(Padding::Valid)).unwrap().weighted.len(), 2);
+        for (graph, name) in [
+            (strided(Padding::Same), "down"),
+            (stem().attention("mix", 2, 4, 4), "mix"),
+        ] {
+            let error = of(&graph).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
 }

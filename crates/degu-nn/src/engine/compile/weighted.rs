@@ -4,6 +4,7 @@ use super::super::plan::{Block, Linear, Norm, Source, Weights};
 use super::super::special::{Groups, Special};
 use super::{Compiler, Flow, Result, Stage};
 use degu_core::graph;
+use degu_kernels::Phase;
 
 impl Compiler<'_> {
     pub(super) fn conv(&mut self, c: &graph::Conv, flow: Flow) -> Result<Flow> {
@@ -14,7 +15,7 @@ impl Compiler<'_> {
         }
         self.linear(
             &c.name,
-            [c.width, c.dilation, left],
+            [c.width, c.dilation, c.stride, left],
             (rows, c.filters),
             c.bias,
             flow,
@@ -23,23 +24,47 @@ impl Compiler<'_> {
 
     pub(super) fn dense(&mut self, d: &graph::Dense, flow: Flow) -> Result<Flow> {
         let rows = flow.shape.0;
-        self.linear(&d.name, [1, 1, 0], (rows, d.units), d.bias, flow)
+        self.linear(&d.name, [1, 1, 1, 0], (rows, d.units), d.bias, flow)
     }
 
     fn linear(
         &mut self,
         name: &str,
-        [taps, dilation, left]: [usize; 3],
+        geometry: [usize; 4],
         shape: (usize, usize),
         bias: bool,
         flow: Flow,
     ) -> Result<Flow> {
         let closed = self.close(flow, None)?;
-        let (rows_in, c_in) = closed.shape;
         let (rows, c_out) = shape;
-        let weights = Weights {
+        let weights = self.weights(name, geometry, closed.shape, c_out, bias)?;
+        let halo = weights.gradient_halo(rows);
+        let linear = match closed.at {
+            Source::Codes => Linear::Lookup(weights),
+            Source::Value(_) => Linear::Conv(weights),
+        };
+        let mut block = Block::new(closed.at, linear, rows, c_out);
+        (block.front, block.back) = halo;
+        Ok(Flow {
+            at: closed.at,
+            shape,
+            open: Some((block, Stage::Linear)),
+        })
+    }
+
+    /// Geometry and tensors of a convolution over `[rows, c_in]`; `geometry` is taps, dilation, stride and zeros on the left.
+    fn weights(
+        &self,
+        name: &str,
+        [taps, dilation, stride, left]: [usize; 4],
+        (rows, c_in): (usize, usize),
+        c_out: usize,
+        bias: bool,
+    ) -> Result<Weights> {
+        Ok(Weights {
             taps,
             dilation,
+            stride,
             left,
             c_in,
             c_out,
@@ -49,46 +74,22 @@ impl Compiler<'_> {
             } else {
                 None
             },
+            phases: Phase::all(rows, taps, stride, dilation, left),
             stacked: false,
-        };
-        let linear = match closed.at {
-            Source::Codes => Linear::Lookup(weights),
-            Source::Value(_) => Linear::Conv(weights),
-        };
-        let mut block = Block::new(closed.at, linear, rows, c_out);
-        block.front = (taps - 1) * dilation - left;
-        block.back = rows_in + left - rows;
-        Ok(Flow {
-            at: closed.at,
-            shape,
-            open: Some((block, Stage::Linear)),
         })
     }
 
     fn groups(&mut self, c: &graph::Conv, left: usize, rows: usize, flow: Flow) -> Result<Flow> {
-        let (rows_in, c_in) = flow.shape;
-        let weights = Weights {
-            taps: c.width,
-            dilation: c.dilation,
-            left,
-            c_in,
-            c_out: c.filters,
-            weight: self.layout.range(&c.name, "weight")?,
-            bias: if c.bias {
-                Some(self.layout.range(&c.name, "bias")?)
-            } else {
-                None
-            },
-            stacked: false,
-        };
+        let geometry = [c.width, c.dilation, c.stride, left];
+        let weights = self.weights(&c.name, geometry, flow.shape, c.filters, c.bias)?;
+        let halo = weights.gradient_halo(rows);
         let special = Special::Groups(Groups {
             weights,
             groups: c.groups,
         });
         let mut flow = self.special(special, (rows, c.filters), flow)?;
         if let Some((block, _)) = &mut flow.open {
-            block.front = (c.width - 1) * c.dilation - left;
-            block.back = rows_in + left - rows;
+            (block.front, block.back) = halo;
         }
         Ok(flow)
     }

@@ -3,6 +3,7 @@
 use crate::engine::arena::{Arena, Partials};
 use crate::engine::pass::Pass;
 use crate::engine::plan::{Block, Linear, Plan, Source, Weights};
+use crate::engine::special::rows_mut;
 use degu_kernels::{
     Packed, Rows, RowsMut, Shape, Start, Window, add_rows, conv_forward, lookup_forward,
     tail_rescale,
@@ -202,26 +203,18 @@ impl Pass<'_> {
     /// The gradient of the input of a convolution, for `count` pairs from `n` on.
     fn input_pair(&self, t: &mut PairBuffers, b: usize, n: usize, count: usize) {
         let block = &self.plan.blocks[b];
-        let (Linear::Conv(w), Source::Value(x), Some(packed)) =
-            (&block.linear, block.input, &self.weights[b].backward)
-        else {
+        let (Linear::Conv(w), Source::Value(x)) = (&block.linear, block.input) else {
             return;
         };
         let slot = self.plan.roots[x.root].slot;
-        let start = if block.input_accumulates {
-            Start::Accumulate
-        } else {
-            Start::Zero
-        };
-        let window = Window {
-            rows: x.rows * count,
-            pitch: block.channels,
-            stride: 1,
-            dilation: w.dilation,
-        };
         let at = self.gradient_at(&x, n);
-        let target = &mut t.arena.gradients[slot][at..];
-        conv_forward(packed, &t.dy[b], window, start, target, x.pitch);
+        let target = &mut t.arena.gradients[slot];
+        w.input_gradient(
+            &self.weights[b].backward,
+            (&t.dy[b], block.front),
+            count,
+            rows_mut(target, at, x.pitch, block.input_accumulates),
+        );
     }
 
     /// The multipliers of the one-hot rows from those of a look-up layer, added to `multipliers`.
@@ -282,7 +275,7 @@ impl Pass<'_> {
             conv_forward(spread, gradient, window, Start::Zero, parts, width);
             for (m, taps) in parts.chunks_exact(width).take(rows).enumerate() {
                 for (tap, four) in taps.chunks_exact(4).enumerate() {
-                    let position = (first + m + tap * w.dilation).checked_sub(w.left);
+                    let position = ((first + m) * w.stride + tap * w.dilation).checked_sub(w.left);
                     let Some(at) = position.filter(|p| *p < self.plan.length) else {
                         continue;
                     };

@@ -10,7 +10,7 @@ use crate::engine::forward;
 use crate::engine::pass::Pass;
 use crate::engine::plan::{Block, Linear, Plan, Source, Value};
 use crate::engine::{EngineError, Result};
-use degu_kernels::{RowsMut, Shape, Start, Window, add_rows, conv_forward};
+use degu_kernels::{RowsMut, Shape, Start, add_rows, conv_forward};
 use std::mem::take;
 
 /// The replacement of a base: position from 0, and the new code.
@@ -167,8 +167,9 @@ impl Block {
         let Some(w) = self.weights() else {
             return changed;
         };
-        let first = (low + w.left).saturating_sub((w.taps - 1) * w.dilation);
-        let last = (high + w.left).min(self.rows.checked_sub(1)?);
+        let reach = (w.taps - 1) * w.dilation;
+        let first = (low + w.left).saturating_sub(reach).div_ceil(w.stride);
+        let last = ((high + w.left) / w.stride).min(self.rows.checked_sub(1)?);
         (first <= last).then_some((first, last))
     }
 }
@@ -268,13 +269,8 @@ impl Pass<'_> {
         let Some(packed) = &self.weights[b].forward else {
             return;
         };
-        let at = self.plan.at(&x, 0, 0) + first * x.pitch - w.left * x.pitch;
-        let window = Window {
-            rows,
-            pitch: x.pitch,
-            stride: 1,
-            dilation: w.dilation,
-        };
+        let at = self.plan.at(&x, 0, 0) + first * w.stride * x.pitch - w.left * x.pitch;
+        let window = w.window(rows, x.pitch);
         let start = match &w.bias {
             Some(bias) => Start::Bias(&self.parameters[bias.clone()]),
             None => Start::Zero,

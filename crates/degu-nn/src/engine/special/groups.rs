@@ -3,10 +3,10 @@
 use super::super::arena::Arena;
 use super::super::pass::Pass;
 use super::super::plan::{Value, Weights};
-use super::{SpecialWeights, start};
+use super::{SpecialWeights, rows_mut, start};
 use degu_kernels::{
-    Diagonals, Isa, Packed, Start, Window, conv_forward, conv_weight_gradient_columns,
-    diagonal_forward, diagonal_weight_gradient,
+    Diagonals, Isa, Packed, Start, conv_forward, conv_weight_gradient_columns, diagonal_forward,
+    diagonal_weight_gradient,
 };
 use std::mem::take;
 
@@ -27,15 +27,6 @@ impl Groups {
         (w.c_in / self.groups, w.c_out / self.groups)
     }
 
-    fn window(&self, rows: usize, pitch: usize) -> Window {
-        Window {
-            rows,
-            pitch,
-            stride: 1,
-            dilation: self.weights.dilation,
-        }
-    }
-
     fn small(&self) -> bool {
         let (inputs, outputs) = self.sizes();
         inputs == outputs && inputs <= SMALL
@@ -44,21 +35,28 @@ impl Groups {
     pub(super) fn weights(&self, isa: Isa) -> SpecialWeights {
         let (inputs, outputs) = self.sizes();
         let taps = self.weights.taps;
+        let phases = &self.weights.phases;
         if self.small() {
-            let diagonals = || Diagonals::new(isa, taps, inputs, self.weights.c_out);
+            let diagonals = |taps: usize| Diagonals::new(isa, taps, inputs, self.weights.c_out);
             return SpecialWeights {
-                diagonals: Some([diagonals(), diagonals()]),
+                diagonals: Some((
+                    diagonals(taps),
+                    phases.iter().map(|p| diagonals(p.taps)).collect(),
+                )),
                 ..SpecialWeights::default()
             };
         }
-        let all = |from: usize, to: usize| {
-            (0..self.groups)
-                .map(|_| Packed::new(isa, taps, from, to))
-                .collect()
+        let each = 0..self.groups;
+        let back = |_| {
+            let of = |taps: usize| Packed::new(isa, taps, outputs, inputs);
+            phases.iter().map(move |p| of(p.taps))
         };
         SpecialWeights {
-            forward: all(inputs, outputs),
-            backward: all(outputs, inputs),
+            forward: each
+                .clone()
+                .map(|_| Packed::new(isa, taps, inputs, outputs))
+                .collect(),
+            backward: each.flat_map(back).collect(),
             diagonals: None,
         }
     }
@@ -70,17 +68,21 @@ impl Groups {
         [forward, backward]: [bool; 2],
     ) {
         let values = &parameters[self.weights.weight.clone()];
-        if let Some([there, back]) = &mut packed.diagonals {
+        let phases = &self.weights.phases;
+        if let Some((there, back)) = &mut packed.diagonals {
             if forward {
                 there.pack(values);
             }
             if backward {
-                back.pack_reversed(values);
+                for (phase, back) in phases.iter().zip(back) {
+                    back.pack_reversed_taps(values, phase.tap, phase.tap_step);
+                }
             }
             return;
         }
         let (_, outputs) = self.sizes();
-        let both = packed.forward.iter_mut().zip(&mut packed.backward);
+        let by_group = packed.backward.chunks_mut(phases.len());
+        let both = packed.forward.iter_mut().zip(by_group);
         for (g, (there, back)) in both.enumerate() {
             let columns = values
                 .chunks_exact(self.weights.c_out)
@@ -90,7 +92,7 @@ impl Groups {
                 there.pack(&own);
             }
             if backward {
-                back.pack_reversed(&own);
+                self.weights.pack_backward(back, &own);
             }
         }
     }
@@ -112,12 +114,12 @@ impl Pass<'_> {
         y: &mut [f32],
     ) {
         let block = &self.plan.blocks[b];
-        let window = g.window(block.rows, x.pitch);
+        let window = g.weights.window(block.rows, x.pitch);
         let at = self.group_input(arena, g, x, n);
         let input = &arena.data[x.root][at..];
         let bias = g.weights.bias.clone().map(|r| &self.parameters[r]);
         let weights = &self.weights[b].special;
-        if let Some([there, _]) = &weights.diagonals {
+        if let Some((there, _)) = &weights.diagonals {
             let start = bias.map_or(Start::Zero, Start::Bias);
             diagonal_forward(there, input, window, start, y, block.channels);
             return;
@@ -145,7 +147,7 @@ impl Pass<'_> {
         let (inputs, outputs) = g.sizes();
         let w = &g.weights;
         if let (true, Some(range)) = (self.trains(), &self.partials.weight[b]) {
-            let window = g.window(block.rows, x.pitch);
+            let window = w.window(block.rows, x.pitch);
             let input = &arena.data[x.root][self.group_input(arena, g, x, n)..];
             let own = &dy[from + block.front * block.channels..];
             let dw = &mut partial[range.clone()];
@@ -167,23 +169,22 @@ impl Pass<'_> {
                 }
             }
         }
-        let window = g.window(x.rows, block.channels);
         let begin = start(block.input_accumulates);
         let at = self.gradient_at(x, n);
         let weights = &self.weights[b].special;
-        if let Some([_, back]) = &weights.diagonals {
-            diagonal_forward(back, &dy[from..], window, begin, &mut target[at..], x.pitch);
-        }
-        for (i, packed) in weights.backward.iter().enumerate() {
-            conv_forward(
-                packed,
-                &dy[from + i * outputs..],
-                window,
-                begin,
-                &mut target[at + i * inputs..],
-                x.pitch,
-            );
-        }
+        let pitch = x.pitch * w.stride;
+        let mut dx = rows_mut(&mut target, at, x.pitch, block.input_accumulates);
+        let dy = (&dy[from..], block.front);
+        w.each_phase(dy, block.channels, &mut dx, |i, dy, dx| {
+            let window = w.phases[i].window(block.channels);
+            if let Some((_, back)) = &weights.diagonals {
+                diagonal_forward(&back[i], dy, window, begin, dx, pitch);
+            }
+            for (j, packed) in weights.backward.chunks(w.phases.len()).enumerate() {
+                let (dy, dx) = (&dy[j * outputs..], &mut dx[j * inputs..]);
+                conv_forward(&packed[i], dy, window, begin, dx, pitch);
+            }
+        });
         arena.gradients[slot] = target;
         arena.partial = partial;
     }

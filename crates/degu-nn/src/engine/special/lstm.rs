@@ -102,6 +102,7 @@ impl BiLstm {
             gates: vec![0.0; 4 * states],
             cells: vec![0.0; states],
             carry: vec![0.0; capacity * self.units],
+            ..SpecialBuffers::default()
         }
     }
 
@@ -110,7 +111,7 @@ impl BiLstm {
         SpecialBuffers {
             gates: vec![0.0; capacity * STRETCH.min(length) * 4 * self.units],
             cells: vec![0.0; capacity * self.units],
-            carry: vec![],
+            ..SpecialBuffers::default()
         }
     }
 }

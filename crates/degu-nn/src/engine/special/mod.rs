@@ -1,19 +1,22 @@
-//! Layers that are neither convolutions of all channels nor part of a tail: bidirectional LSTM, layer norm, channel softmax, grouped
-//! convolution, pools whose windows overlap or leave gaps, crops.
+//! Layers that are neither convolutions of all channels nor part of a tail: bidirectional LSTM, self-attention, layer norm, channel
+//! softmax, grouped convolution, pools whose windows overlap or leave gaps, crops.
 //!
 //! Each takes the place of a block's linear part: it computes `[rows, channels]` from the block's input, the tail follows, and its
 //! backward pass starts from the gradient that the tail leaves in the same place. What it needs of its own input it reads again.
 
+mod attention;
 mod groups;
 mod lstm;
 mod rowwise;
 
+pub(super) use attention::Attention;
 pub(super) use groups::Groups;
 pub(super) use lstm::BiLstm;
 
 use super::arena::Arena;
 use super::pass::Pass;
 use super::plan::{Block, Linear, Source, Value};
+use attention::AttentionBuffers;
 use degu_kernels::{Diagonals, Isa, Packed, Pool, Rows, RowsMut, Start};
 use std::ops::Range;
 
@@ -21,6 +24,7 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub(super) enum Special {
     BiLstm(BiLstm),
+    Attention(Attention),
     LayerNorm {
         gamma: Range<usize>,
         beta: Range<usize>,
@@ -47,6 +51,7 @@ impl Special {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::BiLstm(_) => "bidirectional LSTM",
+            Self::Attention(_) => "multi-head self-attention",
             Self::LayerNorm { .. } => "layer norm",
             Self::Softmax => "softmax over channels",
             Self::Groups(_) => "grouped convolution",
@@ -59,6 +64,7 @@ impl Special {
     pub(super) fn tensors(&self) -> Vec<Range<usize>> {
         match self {
             Self::BiLstm(l) => l.tensors(),
+            Self::Attention(a) => a.tensors(),
             Self::LayerNorm { gamma, beta, .. } => vec![gamma.clone(), beta.clone()],
             _ => vec![],
         }
@@ -70,8 +76,8 @@ impl Special {
 pub(super) struct SpecialWeights {
     pub(super) forward: Vec<Packed<f32>>,
     pub(super) backward: Vec<Packed<f32>>,
-    /// Of small groups: for the forward and the backward pass.
-    pub(super) diagonals: Option<[Diagonals<f32>; 2]>,
+    /// Of small groups: for the forward pass, and for the backward pass by phases of the stride.
+    pub(super) diagonals: Option<(Diagonals<f32>, Vec<Diagonals<f32>>)>,
 }
 
 impl SpecialWeights {
@@ -79,6 +85,7 @@ impl SpecialWeights {
     pub(super) fn new(isa: Isa, block: &Block) -> Self {
         match &block.linear {
             Linear::Special(Special::BiLstm(l)) => l.weights(isa),
+            Linear::Special(Special::Attention(a)) => a.weights(isa),
             Linear::Special(Special::Groups(g)) => g.weights(isa),
             _ => Self::default(),
         }
@@ -88,6 +95,7 @@ impl SpecialWeights {
     pub(super) fn pack(&mut self, block: &Block, parameters: &[f32], passes: [bool; 2]) {
         match &block.linear {
             Linear::Special(Special::BiLstm(l)) => l.pack(self, parameters, passes),
+            Linear::Special(Special::Attention(a)) => a.pack(self, parameters, passes),
             Linear::Special(Special::Groups(g)) => g.pack(self, parameters, passes),
             _ => {}
         }
@@ -102,6 +110,7 @@ pub(super) struct SpecialBuffers {
     pub(super) cells: Vec<f32>,
     /// Gradient of the cell state that is carried from step to step.
     pub(super) carry: Vec<f32>,
+    pub(super) attention: AttentionBuffers,
 }
 
 impl SpecialBuffers {
@@ -109,6 +118,7 @@ impl SpecialBuffers {
     pub(super) fn for_training(block: &Block, capacity: usize) -> Self {
         match &block.linear {
             Linear::Special(Special::BiLstm(l)) => l.training_buffers(block.rows, capacity),
+            Linear::Special(Special::Attention(a)) => a.training_buffers(block.rows, capacity),
             _ => Self::default(),
         }
     }
@@ -117,6 +127,7 @@ impl SpecialBuffers {
     pub(super) fn for_inference(block: &Block, capacity: usize) -> Self {
         match &block.linear {
             Linear::Special(Special::BiLstm(l)) => l.inference_buffers(block.rows, capacity),
+            Linear::Special(Special::Attention(a)) => a.inference_buffers(block.rows),
             _ => Self::default(),
         }
     }
@@ -139,6 +150,7 @@ impl Pass<'_> {
         };
         match special {
             Special::BiLstm(l) => self.lstm(arena, b, l, &x, count, y, keep),
+            Special::Attention(a) => self.attention(arena, b, a, &x, n, y, keep),
             Special::Groups(g) => self.groups(arena, b, g, &x, n, y),
             _ => self.rowwise(arena, block, special, &x, n, y),
         }
@@ -152,6 +164,7 @@ impl Pass<'_> {
         };
         match special {
             Special::BiLstm(l) => self.lstm_back(arena, b, l, &x, count),
+            Special::Attention(a) => self.attention_back(arena, b, a, &x, n),
             Special::Groups(g) => self.groups_back(arena, b, g, &x, n),
             _ => self.rowwise_back(arena, b, special, &x, n),
         }
@@ -166,7 +179,13 @@ fn rows(values: &[f32], at: usize, pitch: usize) -> Rows<'_, f32> {
     }
 }
 
-fn rows_mut(values: &mut [f32], at: usize, pitch: usize, accumulate: bool) -> RowsMut<'_, f32> {
+/// The same, to write to.
+pub(super) fn rows_mut(
+    values: &mut [f32],
+    at: usize,
+    pitch: usize,
+    accumulate: bool,
+) -> RowsMut<'_, f32> {
     RowsMut {
         values: &mut values[at..],
         pitch,

@@ -58,7 +58,7 @@ impl Pass<'_> {
                 let from = rows(from.values, left * x.pitch, x.pitch);
                 add_rows(self.isa, part, from, to);
             }
-            Special::BiLstm(_) | Special::Groups(_) => {}
+            Special::BiLstm(_) | Special::Attention(_) | Special::Groups(_) => {}
         }
     }
 
@@ -118,7 +118,7 @@ impl Pass<'_> {
                 let dx = rows_mut(&mut target, at + left * x.pitch, x.pitch, accumulate);
                 add_rows(self.isa, part, dy, dx);
             }
-            Special::BiLstm(_) | Special::Groups(_) => {}
+            Special::BiLstm(_) | Special::Attention(_) | Special::Groups(_) => {}
         }
         arena.gradients[slot] = target;
         arena.partial = partial;

@@ -1,8 +1,10 @@
 //! The engine against a slow interpreter in f64, against itself on other threads, and on a task it must overfit.
 
+mod attention;
 mod layers;
 mod limits;
 mod reference;
+mod strides;
 
 use super::{AdamStep, DropoutSeed, Engine, EngineError, Isa};
 use degu_core::graph::{Activation, Graph, NormStyle, Padding};

@@ -1,7 +1,7 @@
 //! A slow interpreter of graphs in f64: plain loops over the definitions, no shared code with the engine but the dropout masks.
 
 use crate::engine::compile::stream;
-use degu_core::graph::{Activation, BiLstm, Conv, Graph, Layer, Pool};
+use degu_core::graph::{Activation, Attention, BiLstm, Conv, Graph, Layer, Pool};
 use degu_kernels::DropoutMask;
 use std::collections::BTreeMap;
 
@@ -73,21 +73,7 @@ impl<'a> Reference<'a> {
     fn layer(&mut self, layer: &Layer, x: Batch) -> Batch {
         match layer {
             Layer::Conv(c) => self.conv(c, &x),
-            Layer::Dense(d) => {
-                let w = self.tensor(&d.name, "weight");
-                let bias = d.bias.then(|| self.tensor(&d.name, "bias"));
-                matrix(&x, |row| {
-                    let dot = |o: usize| {
-                        row.iter()
-                            .enumerate()
-                            .map(|(i, v)| v * w[i * d.units + o])
-                            .sum::<f64>()
-                    };
-                    (0..d.units)
-                        .map(|o| dot(o) + bias.map_or(0.0, |b| b[o]))
-                        .collect()
-                })
-            }
+            Layer::Dense(d) => self.affine(&d.name, d.bias, &x),
             Layer::BatchNorm(b) => self.batch_norm(&b.name, b.epsilon, &x),
             Layer::LayerNorm(n) => {
                 let (gamma, beta) = (self.tensor(&n.name, "weight"), self.tensor(&n.name, "bias"));
@@ -187,6 +173,7 @@ impl<'a> Reference<'a> {
                 let backward = self.lstm(l, "backward", &x, true);
                 join(&[forward, backward])
             }
+            Layer::Attention(a) => self.attention(a, &x),
             other => panic!("no reference for {other:?}"),
         }
     }
@@ -206,7 +193,7 @@ impl<'a> Reference<'a> {
                         0.0
                     };
                     for t in 0..c.width {
-                        let Some(at) = (r + t * c.dilation)
+                        let Some(at) = (r * c.stride + t * c.dilation)
                             .checked_sub(left)
                             .filter(|at| *at < x.rows)
                         else {
@@ -259,6 +246,55 @@ impl<'a> Reference<'a> {
         });
         self.statistics.insert(name.to_owned(), (mean, var, count));
         y
+    }
+
+    fn affine(&self, name: &str, bias: bool, x: &Batch) -> Batch {
+        let w = self.tensor(name, "weight");
+        let units = w.len() / x.cols;
+        matrix(x, |row| {
+            let dot = |o: usize| -> f64 {
+                let products = row.iter().enumerate().map(|(i, v)| v * w[i * units + o]);
+                products.sum()
+            };
+            let of = |o: usize| {
+                dot(o)
+                    + if bias {
+                        self.tensor(name, "bias")[o]
+                    } else {
+                        0.0
+                    }
+            };
+            (0..units).map(of).collect()
+        })
+    }
+
+    fn attention(&self, a: &Attention, x: &Batch) -> Batch {
+        let map = |part: &str, x: &Batch, bias| self.affine(&format!("{}.{part}", a.name), bias, x);
+        let parts = ["query", "key", "value"].map(|part| map(part, x, a.project_bias));
+        let (width, rows) = (a.inner / a.heads, x.rows);
+        let one = |n: usize| {
+            let at = |k: usize, m: usize, c: usize| parts[k].x[n][m * a.inner + c];
+            let mut y = vec![0.0; rows * a.inner];
+            for (m, row) in y.chunks_mut(a.inner).enumerate() {
+                for (c, value) in row.iter_mut().enumerate() {
+                    let first = c / width * width;
+                    let score = |j: usize| -> f64 {
+                        let channels = first..first + width;
+                        channels.map(|c| at(0, m, c) * at(1, j, c)).sum::<f64>()
+                            / (width as f64).sqrt()
+                    };
+                    let sum: f64 = (0..rows).map(|j| score(j).exp()).sum();
+                    *value = (0..rows).map(|j| score(j).exp() / sum * at(2, j, c)).sum();
+                }
+            }
+            y
+        };
+        let mixed = Batch {
+            rows,
+            cols: a.inner,
+            x: (0..x.x.len()).map(one).collect(),
+        };
+        map("output", &mixed, a.output_bias)
     }
 
     fn lstm(&self, l: &BiLstm, direction: &str, x: &Batch, reversed: bool) -> Batch {
