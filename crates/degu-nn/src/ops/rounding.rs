@@ -84,19 +84,19 @@ mod tests {
                 .flatten_all()
                 .unwrap()
                 .to_vec1::<f32>()
-                .unwrap()[0]
+                .unwrap()
         };
         let second = Tensor::new(&[[3.0f32 + 1.0 / 64.0, 1.0]], &device).unwrap();
         {
             let _scope = Rounding::Bf16.enter();
-            assert_eq!(value(&a), 1.0);
-            assert_eq!(value(&second), 3.015_625);
+            assert_eq!(value(&a), [1.0]);
+            assert_eq!(value(&second), [3.015_625]);
             {
                 let _inner = Rounding::None.enter();
-                assert_eq!(value(&a), 1.001_953_1);
+                assert_eq!(value(&a), [1.001_953_1]);
             }
-            assert_eq!(value(&a), 1.0);
+            assert_eq!(value(&a), [1.0]);
         }
-        assert_eq!(value(&a), 1.001_953_1);
+        assert_eq!(value(&a), [1.001_953_1]);
     }
 }

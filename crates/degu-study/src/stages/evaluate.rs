@@ -2,9 +2,7 @@
 
 use degu_core::{Metric, TaskForecast, metric::Resampling};
 use degu_report::{GapClosed, MetricRow, ModelKind, Uncertainty};
-use degu_stats::{
-    bootstrap::{Bootstrap, BootstrapInterval, Units},
-};
+use degu_stats::bootstrap::{Bootstrap, BootstrapInterval, Units};
 use serde::{Deserialize, Serialize};
 
 use super::{
