@@ -73,7 +73,7 @@ pub enum ScoreKind {
     /// `|y - mean| / (spread + epsilon)`: wide where the model is unsure.
     #[default]
     Normalized,
-    /// Both sides by their own quantile.
+    /// Both sides by their own quantile: the central interval of the conformal predictive distribution.
     Signed,
     /// An upper bound alone.
     Upper,

@@ -118,3 +118,28 @@ impl PredictiveRow<'_> {
         crps_of_sorted(&self.points(), y, false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformal::{Score, SplitConformal};
+
+    #[test]
+    fn central_intervals_are_those_of_signed_scores() {
+        for n in [19, 57, 200] {
+            let measured: Vec<f64> = (0..n).map(|i| f64::from((i * 37) % 101)).collect();
+            let mean: Vec<f64> = (0..n).map(|i| f64::from((i * 53) % 47)).collect();
+            let system = PredictiveSystem::fit(&measured, &mean, None).unwrap();
+            let split = SplitConformal::fit(Score::Signed, &measured, &mean, None).unwrap();
+            for (num, den) in [(1, 10), (1, 5), (1, 2)] {
+                let alpha = Alpha::new(num, den).unwrap();
+                let ends = split.intervals(&[3.5], None, alpha).unwrap();
+                let row = system.row(3.5, 1.0).unwrap();
+                let half = Alpha::new(num, 2 * den).unwrap();
+                let above = Alpha::new(2 * den - num, 2 * den).unwrap();
+                assert_eq!(row.percentile_below(half), ends.lower[0], "{n} {alpha}");
+                assert_eq!(row.percentile_above(above), ends.upper[0], "{n} {alpha}");
+            }
+        }
+    }
+}
