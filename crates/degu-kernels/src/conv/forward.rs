@@ -93,24 +93,83 @@ impl<T: Element> Kernel<T> for Forward<T> {
             } else {
                 0
             };
-            by_panel!(s: S, p, self.rows, |m, MR, NR| {
-                // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices that `conv_forward` checked.
-                unsafe {
-                    if part == 0 {
-                        self.tile::<S, MR, NR, false>(s, m, first, offset, 0);
-                    } else {
-                        self.tile::<S, MR, NR, true>(s, m, first, offset, part);
+            // The sum goes on from block to block in `y`, in the same order and with the same roundings as in one go.
+            for block in self.blocks(width) {
+                let own = self.of_block(block);
+                let offset = offset + (block.tap * self.c_in + block.channel) * width;
+                by_panel!(s: S, p, self.rows, |m, MR, NR| {
+                    // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices that `conv_forward` checked.
+                    unsafe {
+                        if part == 0 {
+                            own.tile::<S, MR, NR, false>(s, m, first, offset, 0);
+                        } else {
+                            own.tile::<S, MR, NR, true>(s, m, first, offset, part);
+                        }
                     }
-                }
-            });
+                });
+            }
             offset += self.taps * self.c_in * width;
             first += width;
         }
     }
 }
 
+/// Taps and channels whose weights are used together: whole taps, or some channels of one tap.
+#[derive(Clone, Copy)]
+struct Block {
+    tap: usize,
+    taps: usize,
+    channel: usize,
+    channels: usize,
+}
+
+/// Values of a panel of weights that are used for all rows before the next ones are read: they stay in the first-level cache.
+const BLOCK_VALUES: usize = 8 * 1024;
+
 impl<T: Element> Forward<T> {
-    /// MR output rows by NR vectors, accumulated in registers over the whole sum.
+    /// The blocks of a panel of `width` columns, in the order of the sum.
+    #[inline(always)]
+    fn blocks(self, width: usize) -> impl Iterator<Item = Block> {
+        let (taps, c_in) = (self.taps, self.c_in);
+        let depth = (BLOCK_VALUES / width).max(1);
+        let (taps_each, channels_each) = if c_in > depth {
+            (1, c_in.div_ceil(c_in.div_ceil(depth)))
+        } else {
+            (depth / c_in.max(1), c_in)
+        };
+        // Without a sum there is one block, which writes where it starts from.
+        let empty = taps == 0 || c_in == 0;
+        let taps_each = if empty { taps.max(1) } else { taps_each };
+        let channels_each = if empty { c_in.max(1) } else { channels_each };
+        (0..taps.max(1)).step_by(taps_each).flat_map(move |tap| {
+            (0..c_in.max(1))
+                .step_by(channels_each)
+                .map(move |channel| Block {
+                    tap,
+                    taps: taps_each.min(taps - tap.min(taps)),
+                    channel,
+                    channels: channels_each.min(c_in - channel.min(c_in)),
+                })
+        })
+    }
+
+    /// The part of the sum over one block.
+    #[inline(always)]
+    fn of_block(self, block: Block) -> Self {
+        let first = block.tap == 0 && block.channel == 0;
+        Self {
+            x: self
+                .x
+                .wrapping_add(block.tap * self.tap_step + block.channel),
+            taps: block.taps,
+            c_in: block.channels,
+            accumulate: self.accumulate || !first,
+            bias: if first { self.bias } else { std::ptr::null() },
+            ..self
+        }
+    }
+
+    /// MR output rows by NR vectors, accumulated in registers over the whole sum of a block.
     ///
     /// # Safety
     /// Rows `m .. m + MR` and the columns from `first` on, `NR` vectors with `part` lanes in the last one if `PART`, exist;

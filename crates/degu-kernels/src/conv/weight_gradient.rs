@@ -63,8 +63,14 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
         "weight gradient of {} values is too short",
         dw.len()
     );
-    // Blocks of rows that stay in the second-level cache together with their gradient.
+    // Blocks of rows that stay in the second-level cache together with their gradient, and whose panels stay in the first.
+    // Every block reads and writes the whole result: where that is large, blocks are as long as the second level allows.
     let block = (BLOCK_VALUES / (c_in + c_out)).max(32);
+    let block = if taps * c_in * c_out <= SMALL_RESULT {
+        block.min(BLOCK_ROWS)
+    } else {
+        block
+    };
     let mut m = 0;
     while m < window.rows {
         let rows = block.min(window.rows - m);
@@ -90,6 +96,12 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
 
 /// Values of activations and gradient that one block of rows of the weight gradient touches.
 const BLOCK_VALUES: usize = 96 * 1024;
+
+/// Rows of a block at most: a panel of 64 columns of the gradient and a strip of the activations in half of a first-level cache.
+const BLOCK_ROWS: usize = 96;
+
+/// Values of a weight gradient that stay in the second-level cache from block to block.
+const SMALL_RESULT: usize = 384 * 1024;
 
 #[derive(Clone, Copy)]
 struct WeightGradient<T> {
