@@ -24,7 +24,7 @@ export PATH=$root/bin:$PATH CUDA_HOME=$toolkit/link CUDARC_CUDA_VERSION=13000 CU
 unset CUDA_PATH CUDA_ROOT CUDA_TOOLKIT_ROOT_DIR CUDNN_LIB # cudarc would search these too
 cargo build --release --locked --features cuda --target-dir "$target"
 # The suite of the layers as a program of its own, to be carried to the GPU.
-suite=$(cargo test --release --locked -p degu-nn --features cuda --target-dir "$target" --test suite --no-run --message-format json |
+suite=$(cargo test --release --locked -p degu-lab -p degu-nn --features cuda --target-dir "$target" --test suite --no-run --message-format json |
   python3 -c '
 import json, sys
 found = [m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable") and m["target"]["name"] == "suite"]
