@@ -1,39 +1,11 @@
 //! An ablation from its file to the tables that set its arms side by side.
 
-use crate::support::{columns, run_in};
+use crate::support::{SMALL_STUDY, columns, run_in};
 
+/// Added to [`SMALL_STUDY`].
 const STUDY: &str = r#"
 [study]
 name = "arms"
-
-[dataset]
-plugin = "simulated"
-train = 160
-validation = 120
-test = 80
-length = 60
-
-[split]
-calibration = 0.6
-
-[architecture]
-plugin = "deepstarr"
-filters = [4, 4, 4, 4]
-units = [8, 8]
-dropout = 0.3
-
-[ensemble]
-members = 3
-head = { plugin = "point" }
-
-[training]
-epochs = 2
-batch_size = 32
-
-[distill]
-enabled = false
-targets = ["mean", "epistemic"]
-head = { plugin = "distilled" }
 
 [calibration.absolute]
 plugin = "split-conformal"
@@ -67,7 +39,11 @@ set = { "ensemble.members" = 1, "ensemble.head.plugin" = "mc-dropout", "ensemble
 #[test]
 fn arms_are_compared_and_set_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
-    fs_err::write(folder.path().join("arms.toml"), STUDY).unwrap();
+    fs_err::write(
+        folder.path().join("arms.toml"),
+        format!("{SMALL_STUDY}{STUDY}"),
+    )
+    .unwrap();
     let ran = run_in(
         folder.path(),
         &["run", "arms.toml", "--ablation", "--progress", "none"],

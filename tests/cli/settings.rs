@@ -2,38 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use crate::support::{columns, run_in};
+use crate::support::{SMALL_STUDY, columns, run_in};
 
+/// Added to [`SMALL_STUDY`].
 const STUDY: &str = r#"
-[dataset]
-plugin = "simulated"
-train = 160
-validation = 120
-test = 80
-length = 60
-
-[split]
-calibration = 0.6
-
-[architecture]
-plugin = "deepstarr"
-filters = [4, 4, 4, 4]
-units = [8, 8]
-dropout = 0.3
-
-[ensemble]
-members = 3
-head = { plugin = "point" }
-
-[training]
-epochs = 2
-batch_size = 32
-
-[distill]
-enabled = false
-targets = ["mean", "epistemic"]
-head = { plugin = "distilled" }
-
 [calibration.absolute]
 plugin = "split-conformal"
 alpha = [0.1]
@@ -113,7 +85,8 @@ fn near(a: &str, b: &str) {
 fn points_stand_in_one_table_with_the_values_of_their_own_tables() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let half_study = STUDY.replace("[split]", "[split]\ntrain_fraction = 0.5") + HALF;
+    let study = format!("{SMALL_STUDY}{STUDY}");
+    let half_study = study.replace("[split]", "[split]\ntrain_fraction = 0.5") + HALF;
     let half = tables(folder, "half", &half_study, &["--ablation"]);
     let by_arm = half("metrics_by_setting.csv");
     assert_eq!(by_arm["arm"], ["ensemble", "student"]);
@@ -138,7 +111,7 @@ fn points_stand_in_one_table_with_the_values_of_their_own_tables() {
     }
 
     let crossed_study =
-        STUDY.replace("replicates = 2", "replicates = 2\nover = [\"rows\"]") + CROSSED;
+        study.replace("replicates = 2", "replicates = 2\nover = [\"rows\"]") + CROSSED;
     let sweep = ["--ablation", "--sweep", "size"];
     let crossed = tables(folder, "crossed", &crossed_study, &sweep);
     let all = crossed("metrics_by_setting.csv");

@@ -185,3 +185,35 @@ pub(crate) fn columns(text: &str) -> BTreeMap<String, Vec<String>> {
     }
     all
 }
+
+/// A simulated study of seconds, without a name, calibrators and metrics: three members, students when `distill.enabled` is set.
+pub(crate) const SMALL_STUDY: &str = r#"
+[dataset]
+plugin = "simulated"
+train = 160
+validation = 120
+test = 80
+length = 60
+
+[split]
+calibration = 0.6
+
+[architecture]
+plugin = "deepstarr"
+filters = [4, 4, 4, 4]
+units = [8, 8]
+dropout = 0.3
+
+[ensemble]
+members = 3
+head = { plugin = "point" }
+
+[training]
+epochs = 2
+batch_size = 32
+
+[distill]
+enabled = false
+targets = ["mean", "epistemic"]
+head = { plugin = "distilled" }
+"#;

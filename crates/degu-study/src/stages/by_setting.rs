@@ -20,9 +20,14 @@ struct Group<'a> {
     keys: BTreeSet<&'a [String]>,
 }
 
-/// Metrics of the final models by setting; nothing without `report.compare_by`.
+/// Metrics of the final models by setting: by what `report.compare_by` names, or by the axes of sweeps that have several.
 pub(super) fn by_setting(study: &Study, produced: &[Produced<'_>]) -> Settings {
-    let names = &study.report.compare_by;
+    let mut names = study.report.compare_by.clone();
+    if names.is_empty() {
+        let several = produced.iter().map(|p| &p.point.coordinates);
+        let axes = several.filter(|c| c.len() > 1).flat_map(|c| c.keys());
+        names = axes.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    }
     if names.is_empty() {
         return Settings::default();
     }
@@ -53,7 +58,7 @@ pub(super) fn by_setting(study: &Study, produced: &[Produced<'_>]) -> Settings {
         values: group.values,
     });
     Settings {
-        names: names.clone(),
+        names,
         metrics: metrics.iter().map(TestMetric::label).collect(),
         rows: rows.collect(),
     }

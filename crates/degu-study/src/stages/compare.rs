@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use degu_report::{Arm, Comparison, CurvePoint, ModelKind, Sweep, SweepLine};
 use degu_stats::compare::{holm, sign_flip_test, t_interval};
+use serde_json::Value as Json;
 
 use super::{produced::Produced, test_metrics::test_metrics};
 use crate::config::Study;
@@ -104,7 +105,7 @@ pub(super) fn comparisons(study: &Study, produced: &[Produced<'_>]) -> Vec<Compa
     all
 }
 
-/// Metrics along every sweep with one axis of numbers.
+/// Metrics along every sweep with one axis of numbers, means over replicates; those with more are compared by setting.
 pub(super) fn sweeps(study: &Study, produced: &[Produced<'_>]) -> Vec<Sweep> {
     let mut all = Vec::new();
     for name in study.sweep.keys() {
@@ -113,17 +114,25 @@ pub(super) fn sweeps(study: &Study, produced: &[Produced<'_>]) -> Vec<Sweep> {
             p.point.arm.is_none() && sweep.is_some_and(|(sweep, _)| sweep == name)
         };
         let points: Vec<&Produced<'_>> = produced.iter().filter(of).collect();
-        let Some(axis) = points
-            .first()
-            .and_then(|p| p.point.coordinates.keys().next().cloned())
-        else {
+        let mut axes = points.iter().flat_map(|p| p.point.coordinates.keys());
+        let Some(axis) = axes.next().filter(|axis| axes.all(|other| other == *axis)) else {
             continue;
         };
-        let mut found: Vec<(f64, &Produced<'_>)> = points
-            .into_iter()
-            .filter_map(|p| Some((p.point.coordinates.get(&axis)?.as_f64()?, p)))
-            .collect();
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Replicates at one setting together.
+        let mut settings: Vec<(f64, Vec<&Produced<'_>>)> = Vec::new();
+        for point in &points {
+            let Some(x) = point.point.coordinates.get(axis).and_then(Json::as_f64) else {
+                continue;
+            };
+            match settings
+                .iter_mut()
+                .find(|(known, _)| known.total_cmp(&x).is_eq())
+            {
+                Some((_, own)) => own.push(point),
+                None => settings.push((x, vec![point])),
+            }
+        }
+        settings.sort_by(|a, b| a.0.total_cmp(&b.0));
         let metrics = test_metrics(study);
         for metric in metrics.iter().filter(|m| m.higher_is_better.is_some()) {
             let mut lines = Vec::new();
@@ -132,14 +141,18 @@ pub(super) fn sweeps(study: &Study, produced: &[Produced<'_>]) -> Vec<Sweep> {
                 (ModelKind::Ensemble, "ensemble"),
                 (ModelKind::Student, "mean of students"),
             ] {
-                let points: Vec<CurvePoint> = found
+                let points: Vec<CurvePoint> = settings
                     .iter()
-                    .filter_map(|(x, p)| {
+                    .filter_map(|(x, own)| {
+                        let values: Option<Vec<f64>> =
+                            own.iter().map(|p| p.value(metric, kind)).collect();
+                        let values = values?;
+                        let interval = t_interval(&values, LEVEL).ok();
                         Some(CurvePoint {
                             x: *x,
-                            value: p.value(metric, kind)?,
-                            low: None,
-                            high: None,
+                            value: values.iter().sum::<f64>() / values.len() as f64,
+                            low: interval.map(|i| i.lower),
+                            high: interval.map(|i| i.upper),
                         })
                     })
                     .collect();

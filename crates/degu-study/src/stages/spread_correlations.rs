@@ -135,7 +135,7 @@ impl OfTask<'_> {
             && let Some(r) = correlation(barcodes, &replicates)?
         {
             let what = "measured spread of replicates";
-            all.push(self.row(ModelKind::Ceiling, what, "aleatoric_barcodes_pearson", r));
+            all.push(self.row(ModelKind::Baseline, what, "aleatoric_barcodes_pearson", r));
         }
         let measured: Vec<f64> = replicates.into_iter().filter(|s| s.is_finite()).collect();
         let count = self.data.info.replicates;

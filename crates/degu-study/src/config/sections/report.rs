@@ -11,7 +11,8 @@ pub struct Report {
     /// What is written.
     #[schemars(extend("uniqueItems" = true))]
     pub formats: Vec<ReportFormat>,
-    /// Group the finished points by "arm" or by paths of sweep axes, in a table of their test metrics with curves along numbers.
+    /// Group the finished points by "arm" or by paths of sweep axes, in a table of their test metrics with curves along numbers;
+    /// by the axes of sweeps that have several if empty.
     #[schemars(extend("uniqueItems" = true))]
     pub compare_by: Vec<String>,
     /// Motifs in MEME format, to name stretches of the maps by, as in `{ path = "motifs.meme" }`.
