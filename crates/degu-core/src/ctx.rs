@@ -20,6 +20,9 @@ pub enum Mode {
         /// Number of optimizer steps done.
         step: u64,
     },
+    /// Dropout is off, as in `Eval`, and batch normalisation uses and reports batch statistics, as in `Train`: what running
+    /// statistics are computed anew from.
+    Statistics,
     /// Deterministic: dropout off, running statistics.
     Eval,
     /// Dropout on, running statistics: one sample of Monte Carlo dropout. All examples share one mask, or each has its own with
@@ -109,7 +112,7 @@ impl<'a> Ctx<'a> {
 
     /// Whether batch statistics are used.
     pub fn is_training(&self) -> bool {
-        matches!(self.mode, Mode::Train { .. })
+        matches!(self.mode, Mode::Train { .. } | Mode::Statistics)
     }
 
     /// Hands an activation to the tap, if there is one.

@@ -1,12 +1,13 @@
 //! Weights rearranged into column panels, so that the inner loop of the matrix kernels reads one forward stream.
 
+use crate::conv::is_narrow;
 use crate::element::Element;
 use crate::isa::Isa;
 
 /// Packed weights of a convolution (a dense layer has one tap), for one instruction set.
 ///
 /// Columns are cut into panels of one to four vectors, as equal as possible and zero-padded; within a panel the order is
-/// tap, input channel, column.
+/// tap, input channel, column. Few columns of a convolution are not padded: their order is column, tap, input channel.
 #[derive(Clone, Debug)]
 pub struct Packed<T> {
     isa: Isa,
@@ -30,7 +31,12 @@ impl<T: Element> Packed<T> {
     /// Room for weights `[taps, c_in, c_out]`, all zero.
     pub fn new(isa: Isa, taps: usize, c_in: usize, c_out: usize) -> Self {
         let (lanes, panel) = isa.geometry::<T>();
-        let data = vec![T::default(); taps * c_in * c_out.div_ceil(lanes) * lanes];
+        let columns = if is_narrow(taps, c_in, c_out, lanes) {
+            c_out
+        } else {
+            c_out.div_ceil(lanes) * lanes
+        };
+        let data = vec![T::default(); taps * c_in * columns];
         Self {
             isa,
             taps,
@@ -63,6 +69,14 @@ impl<T: Element> Packed<T> {
     /// If `rows` is too short.
     pub(crate) fn pack_rows(&mut self, rows: &[T], pitch: usize) {
         let depth = self.taps * self.c_in;
+        if self.is_narrow() {
+            for (o, column) in self.data.chunks_exact_mut(depth).enumerate() {
+                for (m, value) in column.iter_mut().enumerate() {
+                    *value = rows[m * pitch + o];
+                }
+            }
+            return;
+        }
         let (mut at, mut first) = (0, 0);
         for p in panels(self.c_out.div_ceil(self.lanes), self.panel) {
             let width = p * self.lanes;
@@ -114,6 +128,14 @@ impl<T: Element> Packed<T> {
     /// Packs the transposes of the matrices `[c_out, c_in]` of all taps, whose rows start `pitch` values apart.
     fn transpose<'a>(&mut self, tap: impl Fn(usize) -> &'a [T], pitch: usize) {
         let (inner, outer) = (self.c_in, self.c_out);
+        if self.is_narrow() {
+            for (m, column) in self.data.chunks_exact_mut(self.taps * inner).enumerate() {
+                for (t, values) in column.chunks_exact_mut(inner).enumerate() {
+                    values.copy_from_slice(&tap(t)[m * pitch..m * pitch + inner]);
+                }
+            }
+            return;
+        }
         let (mut at, mut first) = (0, 0);
         for p in panels(outer.div_ceil(self.lanes), self.panel) {
             let width = p * self.lanes;
@@ -131,6 +153,11 @@ impl<T: Element> Packed<T> {
             }
             first += width;
         }
+    }
+
+    /// Whether there are few columns: the kernels of `conv::narrow` compute them.
+    pub(crate) fn is_narrow(&self) -> bool {
+        is_narrow(self.taps, self.c_in, self.c_out, self.lanes)
     }
 
     /// The instruction set that these weights are packed for.

@@ -10,6 +10,7 @@
 //! | [`network`], [`model`] | networks made of graphs; network + last layer + head |
 //! | [`store`], [`init`], [`mod@array`] | parameters by name, their initial values, their files |
 //! | [`loss`], [`columns`] | losses with masks; raw outputs as columns of tasks |
+//! | [`statistics`] | batch-norm statistics of several batches |
 //! | [`optim`], [`schedule`], [`clip`] | Adam, AdamW, SGD; learning rates; norm clipping |
 //! | [`explain`], [`ensemble`] | attribution by the fused engine; several networks as one predictor |
 //! | [`gradcheck`] | finite differences for tests |
@@ -29,6 +30,7 @@ pub mod network;
 pub mod ops;
 pub mod optim;
 pub mod schedule;
+pub mod statistics;
 pub mod store;
 
 pub use array::{Array, Values};

@@ -17,6 +17,7 @@ use crate::{
     array::{self, Array},
     error::Differences,
     init::initial_values,
+    statistics::PooledStatistics,
 };
 
 /// Last components of the names of tensors that are saved but not trained.
@@ -257,6 +258,23 @@ impl ParamStore {
                 let change = ((batch.detach() - &running)? * s.momentum)?;
                 var.set(&(running + change)?)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Replaces the running statistics of the named layers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTensor`] for a layer without running statistics.
+    pub fn replace_statistics(&self, pooled: &BTreeMap<String, PooledStatistics>) -> Result<()> {
+        let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<_>>();
+        for (path, statistics) in pooled {
+            self.set(&format!("{path}.running_mean"), &single(statistics.mean()))?;
+            self.set(
+                &format!("{path}.running_var"),
+                &single(&statistics.variance()),
+            )?;
         }
         Ok(())
     }

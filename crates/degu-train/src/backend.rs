@@ -137,6 +137,9 @@ pub trait Backend: Send {
     /// Raw outputs of one pass with dropout on and running statistics; `masks` are the bits that fix the masks of each sequence.
     fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor>;
 
+    /// Replaces running statistics by those of `rows` sequences, passed in batches of `batch` with dropout off.
+    fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()>;
+
     /// All weights and running statistics.
     fn weights(&self) -> Result<Weights>;
 

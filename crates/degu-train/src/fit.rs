@@ -3,7 +3,7 @@
 //! One loop serves members and students, with the fused engine or with autograd. Everything that the next step depends on is in
 //! the checkpoint, so a run that was killed and resumed ends with the same bits as one that was not (on the CPU).
 //!
-//! Streams: `order` / `epoch/E`, `dropout` (per layer, step and element), `augmentation` / `epoch/E` / row.
+//! Streams: `order` / `epoch/E`, `recalibration` / `epoch/E`, `dropout` (per layer, step and element), `augmentation` / `epoch/E` / row.
 
 mod dynamic;
 mod options;
@@ -235,8 +235,28 @@ impl Fitter<'_> {
                 observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
             }
         }
+        self.recalibrate(backend, train, epoch, batch_size)?;
         self.finish_epoch(backend, validation, epoch, progress, observer)?;
         Ok(true)
+    }
+
+    /// Computes running statistics anew from unchanged training rows, if asked for.
+    fn recalibrate(
+        &self,
+        backend: &mut dyn Backend,
+        train: &[usize],
+        epoch: usize,
+        batch_size: usize,
+    ) -> Result<()> {
+        if self.options.recalibrate == 0 {
+            return Ok(());
+        }
+        let stream = self.stream("recalibration").child(format!("epoch/{epoch}"));
+        let mut rows = shuffled(train, &stream);
+        rows.truncate(self.options.recalibrate.max(2));
+        let mut codes = Vec::new();
+        self.data.examples.gather(&rows, &mut codes);
+        backend.recalibrate(&codes, rows.len(), batch_size)
     }
 
     fn finish_epoch(

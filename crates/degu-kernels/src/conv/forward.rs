@@ -1,5 +1,6 @@
 //! Forward pass, input gradient, dense layers.
 
+use super::narrow::NarrowForward;
 use super::tiles::{by_panel, by_rows};
 use super::{Start, Window};
 use crate::element::Element;
@@ -45,6 +46,11 @@ pub(crate) fn conv_forward<T: Element>(
         }
         _ => std::ptr::null(),
     };
+    if weights.is_narrow() {
+        let shape = [weights.taps(), weights.c_in(), n];
+        let kernel = NarrowForward::new(shape, x, window, weights.data(), start, y, y_pitch);
+        return T::dispatch(weights.isa(), kernel);
+    }
     T::dispatch(
         weights.isa(),
         Forward {
@@ -130,25 +136,18 @@ impl<T: Element> Forward<T> {
     /// The blocks of a panel of `width` columns, in the order of the sum.
     #[inline(always)]
     fn blocks(self, width: usize) -> impl Iterator<Item = Block> {
-        let (taps, c_in) = (self.taps, self.c_in);
         let depth = (BLOCK_VALUES / width).max(1);
-        let (taps_each, channels_each) = if c_in > depth {
-            (1, c_in.div_ceil(c_in.div_ceil(depth)))
-        } else {
-            (depth / c_in.max(1), c_in)
-        };
-        // Without a sum there is one block, which writes where it starts from.
-        let empty = taps == 0 || c_in == 0;
-        let taps_each = if empty { taps.max(1) } else { taps_each };
-        let channels_each = if empty { c_in.max(1) } else { channels_each };
-        (0..taps.max(1)).step_by(taps_each).flat_map(move |tap| {
-            (0..c_in.max(1))
-                .step_by(channels_each)
+        let channels = self.c_in.div_ceil(self.c_in.div_ceil(depth).max(1)).max(1);
+        let taps = (depth / channels).max(1);
+        // Without taps or channels there is one empty block: it writes what the sum starts from.
+        (0..self.taps.max(1)).step_by(taps).flat_map(move |tap| {
+            (0..self.c_in.max(1))
+                .step_by(channels)
                 .map(move |channel| Block {
                     tap,
-                    taps: taps_each.min(taps - tap.min(taps)),
+                    taps: taps.min(self.taps - tap),
                     channel,
-                    channels: channels_each.min(c_in - channel.min(c_in)),
+                    channels: channels.min(self.c_in - channel),
                 })
         })
     }

@@ -2,17 +2,20 @@
 //!
 //! Output row `m` needs the input rows `m * stride + t * dilation`; with dilation 1 these are `taps * c_in` consecutive values,
 //! and with dilation only the step between taps changes. Every output is one chain of multiply-adds: the bias first, then taps,
-//! then channels, whatever the tile it falls into; equal windows therefore give equal bits at any position.
+//! then channels, whatever the tile it falls into; equal windows therefore give equal bits at any position. Where there are few outputs,
+//! the sum is split over the lanes of a vector (`narrow`), again in one way for all positions.
 //!
 //! The same loop computes dense layers (one tap) and input gradients ([`Packed::pack_reversed`](crate::Packed::pack_reversed) on a gradient
 //! with halo rows, one [`Phase`] of the stride after the other).
 
 mod forward;
+mod narrow;
 mod phase;
 mod tiles;
 mod weight_gradient;
 
 pub(crate) use forward::conv_forward;
+pub(crate) use narrow::is_narrow;
 pub use phase::Phase;
 pub(crate) use weight_gradient::{conv_weight_gradient, conv_weight_gradient_columns};
 

@@ -1,6 +1,7 @@
 //! Weight gradient.
 
 use super::Window;
+use super::narrow::{NarrowGradient, is_narrow};
 use super::tiles::{by_panel, by_rows};
 use crate::element::Element;
 use crate::isa::{Isa, Kernel};
@@ -63,14 +64,31 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
         "weight gradient of {} values is too short",
         dw.len()
     );
-    // Blocks of rows that stay in the second-level cache together with their gradient, and whose panels stay in the first.
-    // Every block reads and writes the whole result: where that is large, blocks are as long as the second level allows.
-    let block = (BLOCK_VALUES / (c_in + c_out)).max(32);
-    let block = if taps * c_in * c_out <= SMALL_RESULT {
-        block.min(BLOCK_ROWS)
+    let (lanes, _) = isa.geometry::<T>();
+    if window.stride == 1 && is_narrow(taps, c_in, c_out, lanes) {
+        let kernel = NarrowGradient {
+            x: x.as_ptr(),
+            pitch: window.pitch,
+            rows: window.rows,
+            taps,
+            dilation: window.dilation,
+            c_in,
+            dy: dy.as_ptr(),
+            dy_pitch,
+            n: c_out,
+            dw: dw.as_mut_ptr(),
+            dw_pitch,
+        };
+        return T::dispatch(isa, kernel);
+    }
+    // Every block of rows reads and writes the whole result. Where that stays in the second-level cache, blocks are short enough for
+    // their panels to stay in the first; where it does not, they are as long as the second level allows. Blocks are equal.
+    let most = if taps * c_in * c_out <= SMALL_RESULT {
+        BLOCK_ROWS
     } else {
-        block
+        (BLOCK_VALUES / (c_in + c_out)).max(32)
     };
+    let block = window.rows.div_ceil(window.rows.div_ceil(most));
     let mut m = 0;
     while m < window.rows {
         let rows = block.min(window.rows - m);
@@ -94,10 +112,11 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
     }
 }
 
-/// Values of activations and gradient that one block of rows of the weight gradient touches.
-const BLOCK_VALUES: usize = 96 * 1024;
+/// Values of activations and gradient that a block of rows of a large weight gradient reads: a second-level cache.
+const BLOCK_VALUES: usize = 224 * 1024;
 
-/// Rows of a block at most: a panel of 64 columns of the gradient and a strip of the activations in half of a first-level cache.
+/// Rows of a block of a small one: a panel of 64 columns of the gradient and a strip of the activations in half of a first-level
+/// cache.
 const BLOCK_ROWS: usize = 96;
 
 /// Values of a weight gradient that stay in the second-level cache from block to block.

@@ -104,6 +104,7 @@ impl Pass<'_> {
             let slot = self.plan.roots[add.root].slot;
             let mut target = take(&mut arena.gradients[slot]);
             let at = self.gradient_at(add, n);
+            self.clear_rest(&mut target, add, n, block.add_accumulates);
             add_rows(
                 self.isa,
                 Shape {
@@ -118,6 +119,10 @@ impl Pass<'_> {
                 },
             );
             arena.gradients[slot] = target;
+        }
+        if let Some(skip) = &block.skip {
+            let slot = self.plan.roots[skip.root].slot;
+            self.clear_rest(&mut arena.gradients[slot], skip, n, block.skip_accumulates);
         }
         let tail = self.tail(b, arena.first + n);
         let norm = &self.norms[b];

@@ -1,6 +1,7 @@
 //! From a graph to blocks.
 
 mod branches;
+mod trim;
 mod weighted;
 
 use super::error::EngineError;
@@ -12,6 +13,7 @@ use super::plan::{Block, Drop, Linear, Plan, Root, Source, Value};
 use super::special::{Attention, BiLstm, Special};
 use degu_core::graph::{self, Graph, Layer};
 use degu_kernels::{Activation, Pool};
+use trim::Step;
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -27,7 +29,7 @@ pub(super) fn compile(graph: &Graph, length: usize, layout: &Layout) -> Result<P
         shape: (length, 4),
         open: None,
     };
-    let end = compiler.layers(&graph.layers, codes)?;
+    let end = compiler.steps(&trim::trim(&graph.layers), codes)?;
     let Source::Value(output) = compiler.close(end, None)?.at else {
         return Err(EngineError::unsupported(
             "the network",
@@ -79,6 +81,15 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
+    fn steps(&mut self, steps: &[Step], flow: Flow) -> Result<Flow> {
+        steps.iter().try_fold(flow, |flow, step| match step {
+            Step::Layer(layer) => self.layer(layer, flow),
+            Step::Residual { body, cut } => {
+                self.residual(*cut, flow, |compiler, flow| compiler.steps(body, flow))
+            }
+        })
+    }
+
     fn layers(&mut self, layers: &[Layer], flow: Flow) -> Result<Flow> {
         layers
             .iter()
@@ -144,7 +155,7 @@ impl Compiler<'_> {
             Layer::GlobalMean => self.pool(Pool::Mean(flow.shape.0), flow.shape.0, flow),
             Layer::GlobalMax => self.pool(Pool::Max(flow.shape.0), flow.shape.0, flow),
             Layer::Flatten => self.flatten(flow),
-            Layer::Residual(body) => self.residual(body, flow),
+            Layer::Residual(body) => self.residual((0, 0), flow, |c, flow| c.layers(body, flow)),
             Layer::Parallel(branches) => self.parallel(branches, flow),
             other => Err(EngineError::unsupported(
                 other.label(),
@@ -228,6 +239,7 @@ impl Compiler<'_> {
         Value {
             root,
             rows,
+            row: 0,
             cols,
             col: 0,
             pitch: cols,

@@ -44,6 +44,7 @@ mod place;
 mod plan;
 mod predict;
 mod probe;
+mod recalibrate;
 mod saliency;
 mod special;
 mod strides;

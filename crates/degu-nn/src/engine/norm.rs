@@ -4,6 +4,7 @@ use super::arena::Arena;
 use super::first;
 use super::pass::Coefficients;
 use super::plan::{Block, Norm};
+use crate::statistics::PooledStatistics;
 use degu_kernels::{CodeCounts, Moments};
 
 /// Statistics of the last training batch of one block, not yet part of the running ones.
@@ -155,17 +156,28 @@ impl Batch {
         self.rows
     }
 
-    /// Folds the statistics of the batch into the running ones.
-    pub(super) fn commit(&self, norm: &Norm, buffers: &mut [f32]) {
-        let n = self.rows;
-        if n < 1.0 {
-            return;
-        }
-        let correction = if norm.unbiased && n > 1.0 {
-            n / (n - 1.0)
+    /// What the variance is multiplied by for the running statistics: their convention.
+    fn correction(&self, norm: &Norm) -> f64 {
+        if norm.unbiased && self.rows > 1.0 {
+            self.rows / (self.rows - 1.0)
         } else {
             1.0
-        };
+        }
+    }
+
+    /// Adds the statistics of the batch to those of other batches; `weight` is its number of sequences.
+    pub(super) fn add_to(&self, norm: &Norm, pooled: &mut PooledStatistics, weight: f64) {
+        let correction = self.correction(norm);
+        let variance: Vec<f64> = self.variance.iter().map(|v| v * correction).collect();
+        pooled.add(weight, &self.mean, &variance);
+    }
+
+    /// Folds the statistics of the batch into the running ones.
+    pub(super) fn commit(&self, norm: &Norm, buffers: &mut [f32]) {
+        if self.rows < 1.0 {
+            return;
+        }
+        let correction = self.correction(norm);
         for (c, variance) in self.variance.iter().enumerate() {
             let blend = |old: &mut f32, new: f64| {
                 *old = (f64::from(*old) + norm.momentum * (new - f64::from(*old))) as f32;

@@ -28,10 +28,12 @@ pub(super) struct Coefficients {
     pub(super) slope: Vec<f32>,
 }
 
-/// Batch statistics and dropout, running statistics and none, or running statistics and the dropout of [`Pass::masks`].
+/// Batch statistics and dropout, batch statistics and none, running statistics and none, or running statistics and the dropout of
+/// [`Pass::masks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Train { seed: u64 },
+    Statistics,
     Eval,
     Sample,
 }
@@ -180,7 +182,25 @@ impl<'a> Pass<'a> {
 
     /// First value of the gradient of `value`, for sequence `n`.
     pub(super) fn gradient_at(&self, value: &Value, n: usize) -> usize {
-        n * self.plan.slots[self.plan.roots[value.root].slot] + value.col
+        n * self.plan.slots[self.plan.roots[value.root].slot] + value.row * value.pitch + value.col
+    }
+
+    /// Zeroes the rows of sequence `n` of a matrix's gradient that `value` leaves out, where it is the first to write there.
+    pub(super) fn clear_rest(
+        &self,
+        target: &mut [f32],
+        value: &Value,
+        n: usize,
+        accumulates: bool,
+    ) {
+        let root = &self.plan.roots[value.root];
+        if accumulates || value.rows >= root.rows || value.pitch != root.cols {
+            return;
+        }
+        let at = n * self.plan.slots[root.slot];
+        let (first, last) = (value.row * root.cols, (value.row + value.rows) * root.cols);
+        target[at..at + first].fill(0.0);
+        target[at + last..at + root.elements()].fill(0.0);
     }
 }
 

@@ -33,16 +33,27 @@ impl Root {
     }
 }
 
-/// A view of a matrix: a range of its columns, or all of it as one row.
+/// A view of a matrix: a range of its columns or of its rows, or all of it as one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Value {
     pub(super) root: usize,
     pub(super) rows: usize,
+    /// First row in the root.
+    pub(super) row: usize,
     pub(super) cols: usize,
     /// First column in the root.
     pub(super) col: usize,
     /// Values from one row to the next.
     pub(super) pitch: usize,
+}
+
+impl Value {
+    /// Which rows of this view are among `rows` of its root (first and last).
+    pub(super) fn own(&self, rows: Option<(usize, usize)>) -> Option<(usize, usize)> {
+        let ((low, high), last) = (rows?, self.rows.checked_sub(1)?);
+        let meets = high >= self.row && low <= self.row + last;
+        meets.then(|| (low.saturating_sub(self.row), (high - self.row).min(last)))
+    }
 }
 
 /// Where a block reads.
@@ -152,6 +163,7 @@ impl Block {
             output: Value {
                 root: usize::MAX,
                 rows: 0,
+                row: 0,
                 cols: 0,
                 col: 0,
                 pitch: 0,
@@ -239,7 +251,7 @@ impl Plan {
     /// First value of a view in the buffer of its root, for sequence `n`; `step` is the distance of two sequences there.
     pub(super) fn at(&self, value: &Value, n: usize, step: usize) -> usize {
         let root = &self.roots[value.root];
-        n * step + root.front * root.cols + value.col
+        n * step + (root.front + value.row) * root.cols + value.col
     }
 
     /// Whether a view covers a matrix without halo, so that the sequences of a chunk are consecutive rows.

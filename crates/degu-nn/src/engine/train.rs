@@ -44,16 +44,7 @@ impl Engine {
         self.pack([true, true]);
         let mut arenas = self.training_arenas(n);
         let mode = Mode::Train { seed: dropout.0 };
-        for i in 0..self.forward_phases.len() {
-            self.phase(&mut arenas, mode, &self.forward_phases[i].0);
-            if let Some(b) = self.forward_phases[i].1
-                && let Some(norm) = &self.plan.blocks[b].norm
-            {
-                let batch = &mut self.batches[b];
-                batch.merge(&self.plan.blocks[b], b, &arenas, &self.parameters);
-                self.norms[b].set_batch(norm, &self.parameters, batch);
-            }
-        }
+        self.forward_batch(&mut arenas, mode);
         self.gather(&arenas, mode);
         self.arenas = arenas;
         self.pending = Some(Pending {
@@ -62,6 +53,20 @@ impl Engine {
             differentiated: false,
         });
         Ok(&self.outputs[..n * self.outputs_per_sequence()])
+    }
+
+    /// The forward phases on the batch in `codes`, each batch norm computed from the batch's own statistics.
+    pub(super) fn forward_batch(&mut self, arenas: &mut [Arena], mode: Mode) {
+        for i in 0..self.forward_phases.len() {
+            self.phase(arenas, mode, &self.forward_phases[i].0);
+            if let Some(b) = self.forward_phases[i].1
+                && let Some(norm) = &self.plan.blocks[b].norm
+            {
+                let batch = &mut self.batches[b];
+                batch.merge(&self.plan.blocks[b], b, arenas, &self.parameters);
+                self.norms[b].set_batch(norm, &self.parameters, batch);
+            }
+        }
     }
 
     /// The gradient of every trained tensor from the gradient of the outputs of the last training pass.

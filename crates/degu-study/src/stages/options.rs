@@ -50,6 +50,7 @@ pub(crate) fn fit_options(training: &Training) -> Result<FitOptions> {
         schedule: schedule(&training.schedule),
         early_stopping,
         gradient_clip: training.gradient_clip.unwrap_or(0.0),
+        recalibrate: training.recalibrate.unwrap_or(0),
         checkpoint_steps: training.checkpoint.every_steps as u64,
     })
 }

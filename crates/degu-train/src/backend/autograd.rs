@@ -15,6 +15,7 @@ use degu_nn::{
     clip::clip_global_norm,
     ops::Rounding,
     optim::{DeviceOptimizer, Optimizer, OptimizerConfig, OptimizerState, gradients},
+    statistics::PooledStatistics,
 };
 
 use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, scalar};
@@ -179,11 +180,7 @@ impl Autograd {
             parts.push(one(i * PREDICT_ROWS, &self.sequences(&batch)?)?.detach());
         }
         if rows == 0 || parts.is_empty() {
-            return Err(TrainError::Core(degu_core::Error::Shape {
-                name: "codes",
-                expected: "at least one sequence",
-                got: vec![rows, self.length],
-            }));
+            return Err(no_rows(self.length));
         }
         Ok(Tensor::cat(&parts, 0)?)
     }
@@ -322,6 +319,29 @@ impl Backend for Autograd {
         })
     }
 
+    fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()> {
+        self.explainer.take();
+        let mut pooled = BTreeMap::<String, PooledStatistics>::new();
+        for piece in codes.chunks(batch.max(1) * self.length) {
+            let n = piece.len() / self.length;
+            let batch = Batch {
+                codes: piece,
+                noise: None,
+                rows: n,
+            };
+            let mut ctx = Ctx::new(Mode::Statistics);
+            self.model.raw(&self.sequences(&batch)?, &mut ctx)?;
+            for (path, s) in ctx.into_statistics() {
+                let [mean, variance] = [host_f64(&s.mean)?, host_f64(&s.variance)?];
+                pooled.entry(path).or_default().add(n as f64, &mean, &variance);
+            }
+        }
+        if rows == 0 {
+            return Err(no_rows(self.length));
+        }
+        self.store.replace_statistics(&pooled).map_err(nn_error)
+    }
+
     fn weights(&self) -> Result<Weights> {
         let mut all = Weights::new();
         for (name, var) in self.store.tensors() {
@@ -383,6 +403,18 @@ impl Backend for Autograd {
         self.optimizer = None;
         Ok(())
     }
+}
+
+fn no_rows(length: usize) -> TrainError {
+    TrainError::Core(degu_core::Error::Shape {
+        name: "codes",
+        expected: "at least one sequence",
+        got: vec![0, length],
+    })
+}
+
+fn host_f64(tensor: &Tensor) -> Result<Vec<f64>> {
+    Ok(tensor.to_dtype(DType::F64)?.to_vec1()?)
 }
 
 fn nn_error(error: degu_nn::Error) -> TrainError {

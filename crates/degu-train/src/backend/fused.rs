@@ -195,6 +195,11 @@ impl Backend for Fused {
         Ok(Tensor::from_vec(out, shape.as_slice(), &Device::Cpu)?)
     }
 
+    fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()> {
+        let (engine, pool) = (&mut self.engine, self.pool.as_ref());
+        on_pool(pool, || engine.recalibrate(codes, rows, batch)).map_err(engine_error)
+    }
+
     fn weights(&self) -> Result<Weights> {
         let mut all = BTreeMap::new();
         for spec in self.engine.parameters() {

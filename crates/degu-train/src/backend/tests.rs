@@ -171,3 +171,27 @@ fn steps_round_to_bf16_and_predictions_do_not() {
     assert!(error.contains("precision = \"bf16\""), "{error}");
     assert!(Precision::Bf16.prepare(&Device::Cpu).is_err());
 }
+
+#[test]
+fn both_backends_recalibrate_alike_and_training_goes_on() {
+    let codes = codes(8);
+    let mut backends: Vec<_> = [BackendKind::Fused, BackendKind::Autograd]
+        .into_iter()
+        .map(|kind| network(0.3, kind, 1).unwrap())
+        .collect();
+    let predicted: Vec<_> = backends
+        .iter_mut()
+        .map(|backend| {
+            let before = backend.weights().unwrap();
+            backend.recalibrate(&codes, 8, 3).unwrap();
+            let after = backend.weights().unwrap();
+            assert_ne!(before["bn1.running_var"], after["bn1.running_var"]);
+            assert_eq!(before["conv1.weight"], after["conv1.weight"]);
+            let raw = backend.raw(&codes, 8).unwrap();
+            raw.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        })
+        .collect();
+    for (a, b) in predicted[0].iter().zip(&predicted[1]) {
+        assert!((a - b).abs() < 1e-5, "{a} and {b}");
+    }
+}

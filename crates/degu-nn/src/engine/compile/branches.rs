@@ -2,11 +2,18 @@
 
 use super::super::error::EngineError;
 use super::super::plan::{Linear, Source, Value};
+use super::trim::Cut;
 use super::{Compiler, Flow, Result, Stage};
 use degu_core::graph::Layer;
 
 impl Compiler<'_> {
-    pub(super) fn residual(&mut self, body: &[Layer], flow: Flow) -> Result<Flow> {
+    /// A skip connection around `body`, from the rows of the input that `cut` leaves.
+    pub(super) fn residual(
+        &mut self,
+        cut: Cut,
+        flow: Flow,
+        body: impl FnOnce(&mut Self, Flow) -> Result<Flow>,
+    ) -> Result<Flow> {
         let closed = self.close(flow, None)?;
         let Source::Value(x) = closed.at else {
             return Err(EngineError::unsupported(
@@ -14,18 +21,21 @@ impl Compiler<'_> {
                 "kernel for a skip connection around the first layer",
             ));
         };
-        let mut end = self.layers(
-            body,
-            Flow {
-                open: None,
-                ..closed
-            },
-        )?;
+        let start = Flow {
+            open: None,
+            ..closed
+        };
+        let mut end = body(self, start)?;
         // A block without linear part that starts at x itself would read x twice: finish it first.
         let again = matches!(&end.open, Some((b, _)) if matches!(b.linear, Linear::None) && b.input == Source::Value(x));
         if again || end.open.is_none() {
             end = self.close(end, None)?;
         }
+        let x = Value {
+            row: x.row + cut.0,
+            rows: x.rows.saturating_sub(cut.0 + cut.1),
+            ..x
+        };
         match &mut end.open {
             Some((block, stage)) if *stage < Stage::Skip => {
                 block.skip = Some(x);

@@ -117,6 +117,7 @@ impl Pass<'_> {
         let Some(add) = &block.add else { return };
         let slot = self.plan.roots[add.root].slot;
         let mut target = take(&mut arena.gradients[slot]);
+        self.clear_rest(&mut target, add, n, block.add_accumulates);
         add_rows(
             self.isa,
             Shape {
@@ -145,6 +146,9 @@ impl Pass<'_> {
         let mut skip_buffer = block
             .skip
             .map_or_else(Vec::new, |s| take(&mut t.arena.gradients[slot_of(s.root)]));
+        if let Some(skip) = &block.skip {
+            self.clear_rest(&mut skip_buffer, skip, n, block.skip_accumulates);
+        }
         let mut target = match into {
             Some(x) => take(&mut t.arena.gradients[slot_of(x.root)]),
             None => take(&mut t.dy[b]),
@@ -235,6 +239,9 @@ impl Pass<'_> {
         let mut skip_buffer = block.skip.map_or_else(Vec::new, |s| {
             take(&mut t.arena.gradients[self.plan.roots[s.root].slot])
         });
+        if let Some(skip) = &block.skip {
+            self.clear_rest(&mut skip_buffer, skip, n, block.skip_accumulates);
+        }
         let [reference, gradient, parts] = &mut t.band;
         let (width, arena) = (w.taps * 4, &t.arena);
         for first in (0..block.rows).step_by(block.band()) {

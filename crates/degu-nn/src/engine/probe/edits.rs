@@ -207,8 +207,11 @@ impl Pass<'_> {
             let (size, last) = (block.pool.size(), block.pooled(block.rows).checked_sub(1)?);
             (low / size <= last).then(|| (low / size, (high / size).min(last)))
         };
-        let rows = hull(block.sees(input), block.skip.and_then(|s| changed[s.root]));
-        let out = hull(pooled(rows), block.add.and_then(|a| changed[a.root]));
+        let rows = hull(
+            block.sees(input),
+            block.skip.and_then(|s| s.own(changed[s.root])),
+        );
+        let out = hull(pooled(rows), block.add.and_then(|a| a.own(changed[a.root])));
         let Some((low, high)) = out else { return };
         let (first, rows) = (
             low * block.pool.size(),

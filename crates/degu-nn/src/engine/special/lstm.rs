@@ -14,8 +14,9 @@ use degu_kernels::{
 use std::mem::take;
 use std::ops::Range;
 
-/// Steps whose gates are computed before the recurrence runs through them, so that they are still in the cache.
-const STRETCH: usize = 32;
+/// Steps whose gates are computed in prediction before the recurrence runs through them: many enough to use the weights while they are
+/// in the cache, few enough to keep the gates small. Training keeps all gates, and computes them at once.
+const STRETCH: usize = 64;
 
 /// Sizes and tensors' places.
 #[derive(Clone, Debug)]
@@ -142,12 +143,12 @@ impl Pass<'_> {
             let reversed = side == 1;
             let shift = if keep { side * 4 * units } else { 0 };
             let bias = &self.parameters[direction.bias.clone()];
-            let mut starts: Vec<usize> = (0..length).step_by(STRETCH).collect();
+            let mut starts: Vec<usize> = (0..length).step_by(steps.max(1)).collect();
             if reversed {
                 starts.reverse();
             }
             for first in starts {
-                let stretch = STRETCH.min(length - first);
+                let stretch = steps.min(length - first);
                 let base = shift + if keep { first * row } else { 0 };
                 for n in 0..count {
                     let at = self.plan.at(x, n, arena.step[x.root]) + first * x.pitch;

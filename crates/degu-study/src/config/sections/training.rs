@@ -29,6 +29,13 @@ pub struct Training {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub gradient_clip: Option<f64>,
+    /// Training rows, drawn anew after each epoch, from which running statistics of batch norms are computed before the network is
+    /// evaluated, with dropout off; if absent, they are the running averages of the training steps, as usual. Running averages
+    /// lag behind where an epoch has few steps, and are of activations under dropout: a network with dropout before a batch norm
+    /// is evaluated with variances that its activations do not have then (Li et al., arXiv 1801.05134).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2))]
+    pub recalibrate: Option<usize>,
     /// When to save the state of training.
     pub checkpoint: Checkpoint,
     /// Training on unchanged data after training on augmented data; the augmentation's own rule if absent.
@@ -52,6 +59,7 @@ impl Default for Training {
             schedule: Schedule::default(),
             early_stopping: None,
             gradient_clip: None,
+            recalibrate: None,
             checkpoint: Checkpoint::default(),
             fine_tune: None,
             device: DeviceChoice::default(),
