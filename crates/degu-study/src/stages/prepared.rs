@@ -49,7 +49,7 @@ pub struct PreparedData {
 /// Rows of one part that are in another as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeakageNote {
-    /// The part that is trained on.
+    /// The part that is searched.
     pub first: Split,
     /// The part that leaks.
     pub second: Split,
