@@ -21,6 +21,7 @@ mod plan;
 mod prepare;
 mod prepared;
 mod produced;
+mod resampled;
 mod runner;
 mod shift;
 mod shift_watch;
