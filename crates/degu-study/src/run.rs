@@ -41,6 +41,12 @@ pub enum RunError {
     /// A file of the run.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// `--only` that names no task.
+    #[error("{problem}; `degu-lab plan` lists the tasks")]
+    NoTask {
+        /// What was looked for.
+        problem: String,
+    },
     /// A feature that a file asks for and this program does not have.
     #[error("{what}; {help}")]
     Unavailable {
@@ -78,6 +84,7 @@ impl RunError {
             Self::Report(degu_report::Error::Io(_)) => ExitCode::STORE,
             Self::Report(_) => ExitCode::STAGE,
             Self::Unavailable { .. } => ExitCode::EXECUTOR,
+            Self::NoTask { .. } => ExitCode::USAGE,
         }
     }
 }
@@ -242,16 +249,14 @@ fn restricted(plan: &Plan, only: &[String]) -> Result<Option<Plan>, RunError> {
         .filter(|name| only.iter().any(|pattern| matches(pattern, name)))
         .collect();
     if wanted.is_empty() {
-        return Err(RunError::Unavailable {
-            what: format!("no task matches {}", only.join(", ")),
-            help: "`degu-lab plan` lists the tasks",
+        return Err(RunError::NoTask {
+            problem: format!("no task matches {}", only.join(", ")),
         });
     }
     plan.needed_by(wanted)
         .map(Some)
-        .map_err(|e| RunError::Unavailable {
-            what: e.to_string(),
-            help: "`degu-lab plan` lists the tasks",
+        .map_err(|e| RunError::NoTask {
+            problem: e.to_string(),
         })
 }
 
