@@ -163,6 +163,15 @@ fn leakage_is_allowed_by_name_and_counted() {
     let page = fs_err::read_to_string(folder.path().join("runs/table/report.html")).unwrap();
     assert!(page.contains("1 groups have rows in the train part and in the test part"));
     assert!(page.contains("1 of 16 test rows resemble a train row (1 the same sequence"));
+    // What a run allowed is not allowed for the next.
+    let ran = run(folder.path(), &[]);
+    assert_eq!(ran.code, 4);
+    assert!(
+        ran.stderr
+            .contains("1 of 16 test rows are in the train part as well"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -323,4 +332,40 @@ fn every_model_and_their_means_have_intervals() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn what_cannot_be_trained_or_calibrated_is_refused_before_it_starts() {
+    let folder = place(&rows());
+    for (set, problem) in [
+        (
+            &[
+                "distill.labels=\"dynamic\"",
+                "distill.augmentation.plugin=\"evoaug\"",
+            ][..],
+            "adds noise to the one-hot input",
+        ),
+        (
+            &[
+                "ensemble.members=1",
+                "distill.targets=[\"mean\"]",
+                "calibration.main={plugin=\"split-conformal\",alpha=[0.5]}",
+            ],
+            "takes an epistemic spread",
+        ),
+    ] {
+        let mut arguments = vec!["plan", "table.toml"];
+        for set in set {
+            arguments.extend(["--set", set]);
+        }
+        let ran = run_in(folder.path(), &arguments);
+        assert_eq!(ran.code, 3, "{set:?}: {}", ran.stderr);
+        // Lines are wrapped at the width of the page.
+        let text: Vec<&str> = ran
+            .stderr
+            .split_whitespace()
+            .filter(|w| *w != "│")
+            .collect();
+        assert!(text.join(" ").contains(problem), "{}", ran.stderr);
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     journal::{JournalError, Ledger, Observer, StudyEvent, StudyLock},
     key::Key,
     plan::Plan,
-    stages::{StageError, StageRunner, StudyPlan, plan, summary},
+    stages::{StageError, StageRunner, StudyPlan, plan, refuse_stored_leakage, summary},
     store::{Store, StoreError, files},
 };
 
@@ -162,6 +162,7 @@ pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<
     let lock = StudyLock::acquire(&folder)?;
     let store = store(study)?;
     let study_plan = planned(study, &request.selection, &store)?;
+    refuse_stored_leakage(&study_plan, &store)?;
     files::write_atomic(
         &folder.join("study.lock.toml"),
         study.locked_toml().as_bytes(),

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod split;
+mod teacher;
 
 use degu_core::{LabelNeeds, Part, suggest::nearest};
 
@@ -62,6 +63,7 @@ pub(crate) fn check(
     if let Some(distill) = &partial.distill {
         rules.targets(distill);
         rules.student_head(distill);
+        rules.dynamic_noise(distill);
     }
     if let (Some(evaluation), Some(calibration)) = (&partial.evaluation, &partial.calibration) {
         let alphas: Vec<f64> = calibration
@@ -112,6 +114,7 @@ pub(crate) fn check(
         );
     }
     if let (Some(ensemble), Some(calibration)) = (&partial.ensemble, &partial.calibration) {
+        rules.calibrated_spread(ensemble, calibration);
         for (name, block) in calibration {
             let built = block.plugin.build();
             rules.left_out(ensemble, name, built.is_ok_and(|c| c.needs().members));

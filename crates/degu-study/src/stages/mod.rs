@@ -41,6 +41,7 @@ pub use error::{Result, StageError};
 pub use evaluate::Evaluation;
 pub use hold_out::HoldOutSpec;
 pub use plan::{Assigned, StudyPlan, Work, plan};
+pub(crate) use prepare::refuse_stored_leakage;
 pub use prepared::{LeakageNote, PreparedData};
 pub use runner::StageRunner;
 pub use split::{Assignment, GroupRule, SplitRule, SplitSpec, assign};

@@ -7,10 +7,11 @@ use degu_genome::NearDuplicates;
 use degu_train::{ExampleSet, Labels};
 
 use super::{
-    PreparedData, Result, StageError,
+    PreparedData, Result, StageError, StudyPlan, Work, options,
     prepared::LeakageNote,
     split::{SplitSpec, assign},
 };
+use crate::store::Store;
 
 /// Rows that are read at once.
 const CHUNK: usize = 8192;
@@ -125,6 +126,41 @@ fn measured_everywhere(tasks: &[String], y: &[f32], part: &[Option<Split>]) -> R
                 ),
                 help: "leave the task out, or see `[split]` and `degu-lab data inspect` for what the file holds",
             });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses prepared data in the store that leak where these studies do not allow it: what is allowed changes no row, so a run
+/// that allowed more has the same.
+///
+/// # Errors
+///
+/// [`StageError::Leakage`]. Data that cannot be read are no matter of leakage: they are computed again.
+pub(crate) fn refuse_stored_leakage(planned: &StudyPlan, store: &Store) -> Result<()> {
+    for (id, assigned) in &planned.work {
+        if !matches!(assigned.work, Work::Prepare) {
+            continue;
+        }
+        let node = planned
+            .plan
+            .position(id)
+            .map(|at| &planned.plan.nodes()[at]);
+        let Some(Ok(Some(artifact))) = node.map(|node| store.get(&node.key)) else {
+            continue;
+        };
+        let spec = options::split_spec(&assigned.study.split)?;
+        for note in PreparedData::leakage_of(&artifact).unwrap_or_default() {
+            let count = note.exact + note.reverse_complement;
+            if count > 0 && !spec.allows(note.first, note.second) {
+                return Err(StageError::Leakage {
+                    first: note.first.name(),
+                    second: note.second.name(),
+                    count,
+                    of: note.of,
+                    examples: String::new(),
+                });
+            }
         }
     }
     Ok(())

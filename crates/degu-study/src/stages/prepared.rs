@@ -158,6 +158,12 @@ impl PreparedData {
         Ok(())
     }
 
+    /// What parts share, of an artifact whose rows are not needed.
+    pub(crate) fn leakage_of(artifact: &Artifact<'_>) -> Result<Vec<LeakageNote>> {
+        let info: Info = artifact.json(INFO)?;
+        Ok(info.leakage)
+    }
+
     /// Reads the artifact.
     ///
     /// # Errors
