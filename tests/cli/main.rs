@@ -19,6 +19,7 @@ mod lost;
 mod plugins;
 mod predict;
 mod profile;
+mod refusals;
 mod settings;
 mod study;
 mod support;

@@ -99,7 +99,7 @@ fn an_empty_store_is_listed_verified_and_swept() {
     assert_eq!(listing["artifacts"], serde_json::json!([]));
     assert!(ok(&["verify", "--store", store]).contains("0 damaged"));
     assert!(ok(&["gc", "--store", store, "--runs", runs]).contains("would remove 0 artifacts"));
-    assert_eq!(run(&["show", "abcd", "--store", store]).code, 7);
+    assert_eq!(run(&["show", "abcd", "--store", store]).code, 2);
     assert_eq!(run(&["status", "nothing", "--runs", runs]).code, 2);
     assert_eq!(ok(&["status", "--runs", runs]).lines().count(), 1);
 }

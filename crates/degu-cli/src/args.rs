@@ -2,6 +2,7 @@
 
 mod apply;
 mod model;
+mod number;
 mod store;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) use apply::{
     ModelArgs, ReplacementArg, SequenceArgs, VariantsArgs,
 };
 pub(crate) use model::{ImportCommand, KerasArgs, PredictArgs};
+use number::positive;
 pub(crate) use store::{GcArgs, LsArgs, ShowArgs, StatusArgs, VerifyArgs};
 
 /// Uncertainty-aware genomic deep learning: one file describes a study, one command runs it.
@@ -48,7 +50,7 @@ pub(crate) enum Format {
     /// For people.
     #[default]
     Text,
-    /// For programs: one object with a field `schema`.
+    /// For programs: one object with a field `schema`; `predict`, `variants` and the like one object a row.
     Json,
     /// A Graphviz graph (`plan` alone).
     Dot,
@@ -206,10 +208,10 @@ pub(crate) struct ExecutionArgs {
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Vec<String>,
     /// Tasks side by side.
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
     /// Threads in all [default: those of the machine].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) threads: Option<usize>,
     /// Start nothing new after a failure; without it, everything that does not depend on the failure runs.
     #[arg(long)]
@@ -232,7 +234,7 @@ pub(crate) enum ProgressMode {
     Plain,
     /// One event a line, as in `events.jsonl`.
     Json,
-    /// Nothing.
+    /// Warnings alone.
     None,
 }
 

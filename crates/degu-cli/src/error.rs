@@ -9,6 +9,7 @@ use degu_study::{
     import::ImportError, journal::JournalError, run::RunError, store::StoreError, why::WhyError,
 };
 use degu_train::TrainError;
+use figment::error::Kind;
 
 /// Result of the command line.
 pub type Result<T, E = CliError> = std::result::Result<T, E>;
@@ -179,17 +180,16 @@ impl CliError {
         crate::exit::code(self)
     }
 
-    /// The key that a plugin refuses, below its table.
-    fn key_path(&self) -> Option<String> {
+    /// What a plugin refuses of its parameters, in words.
+    fn parameters(&self) -> Option<String> {
         let (Self::Core(error) | Self::Train(TrainError::Core(error))) = self else {
             return None;
         };
         let degu_core::Error::Config(error) = error else {
             return None;
         };
-        // The first key is the table that the parameters were wrapped in.
-        let keys: Vec<&str> = error.path.iter().skip(1).map(String::as_str).collect();
-        (!keys.is_empty()).then(|| keys.join("."))
+        let refused: Vec<String> = (**error).clone().into_iter().map(refused).collect();
+        Some(refused.join("; "))
     }
 
     /// Whether the reader of our output has gone.
@@ -208,12 +208,10 @@ impl CliError {
         if let Self::Configuration(errors) = self {
             return errors.render(color, 100).trim_end().to_owned();
         }
-        let mut text = format!("error: {self}");
-        if let Some(path) = self.key_path()
-            && !text.contains(path.rsplit('.').next().unwrap_or(&path))
-        {
-            text.push_str(&format!(" (`{path}`)"));
+        if let Some(refused) = self.parameters() {
+            return format!("error: {refused}");
         }
+        let mut text = format!("error: {self}");
         let mut source = self.source();
         while let Some(cause) = source {
             let cause_text = cause.to_string();
@@ -224,6 +222,30 @@ impl CliError {
             source = cause.source();
         }
         text
+    }
+}
+
+/// One parameter that a plugin refuses: which, what was expected, what was found.
+fn refused(error: figment::Error) -> String {
+    // The first key is the table that the parameters were wrapped in.
+    let keys: Vec<&str> = error.path.iter().skip(1).map(String::as_str).collect();
+    let path = keys.join(".");
+    match error.kind {
+        Kind::UnknownField(name, known) => {
+            let near = degu_core::suggest::nearest(&name, known.iter().copied())
+                .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+            format!(
+                "there is no parameter `{name}`{near}; parameters: {}",
+                known.join(", ")
+            )
+        }
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("the parameter `{path}` is {found}, expected {expected}")
+        }
+        Kind::Message(message) if path.is_empty() || message.contains(&path) => message,
+        Kind::Message(message) => format!("the parameter `{path}` {message}"),
+        other if path.is_empty() => other.to_string(),
+        other => format!("the parameter `{path}`: {other}"),
     }
 }
 

@@ -70,7 +70,13 @@ fn core(error: &degu_core::Error) -> u8 {
         | E::Missing { .. }
         | E::Layer { .. }
         | E::Unsupported { .. } => Codes::CONFIGURATION,
-        E::Data { .. } | E::Io(_) | E::State { .. } => Codes::DATA,
+        E::Data { .. }
+        | E::Io(_)
+        | E::State { .. }
+        | E::Plugin {
+            slot: degu_core::Slot::Dataset,
+            ..
+        } => Codes::DATA,
         E::Shape { .. } => Codes::BUG,
         _ => Codes::STAGE,
     }
@@ -119,6 +125,12 @@ mod tests {
 
     #[test]
     fn errors_keep_their_class_through_layers() {
+        let unreadable = degu_core::Error::Plugin {
+            slot: degu_core::Slot::Dataset,
+            name: "table",
+            source: "t.tsv:3: expected 4 fields, found 3".into(),
+        };
+        assert_eq!(code(&CliError::Core(unreadable)), Codes::DATA);
         let missing = || degu_core::Error::Io(std::io::Error::other("gone"));
         assert_eq!(code(&CliError::Core(missing())), Codes::DATA);
         assert_eq!(

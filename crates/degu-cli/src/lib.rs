@@ -92,7 +92,14 @@ where
         Ok(Err(error)) => {
             let code = error.exit_code();
             report(&error.render(output::colours(&io::stderr())));
-            code
+            match output.failure(&error) {
+                Ok(()) => code,
+                Err(closed) if closed.is_broken_pipe() => code,
+                Err(unwritable) => {
+                    report(&unwritable.render(false));
+                    code
+                }
+            }
         }
         Err(panic) => {
             report(&bug(panic.as_ref()));

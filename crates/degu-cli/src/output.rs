@@ -6,9 +6,9 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Result, args::Format};
+use crate::{CliError, Result, args::Format, exit::Codes};
 
 /// Version of the JSON output of every command.
 const SCHEMA: u32 = 1;
@@ -23,6 +23,7 @@ pub(crate) struct Output {
     format: Format,
     writer: StdoutLock<'static>,
     styled: bool,
+    written: bool,
 }
 
 impl Output {
@@ -33,6 +34,7 @@ impl Output {
             format,
             styled: colours(&stdout),
             writer: stdout.lock(),
+            written: false,
         }
     }
 
@@ -63,8 +65,26 @@ impl Output {
         self.text(&text)
     }
 
+    /// Why there is no result, as an object for programs; nothing for people, or behind a result.
+    pub(crate) fn failure(&mut self, error: &CliError) -> Result<()> {
+        if !self.is_json() || self.written {
+            return Ok(());
+        }
+        let mut value = match error {
+            CliError::Configuration(errors) => errors.to_json(),
+            other => {
+                let message = other.render(false);
+                let message = message.strip_prefix("error: ").unwrap_or(&message);
+                json!({ "errors": [{ "code": Codes::name(other.exit_code()), "message": message }] })
+            }
+        };
+        value["exit_code"] = error.exit_code().into();
+        self.result(&value, String::new)
+    }
+
     /// A text as it is, with one line break at its end.
     pub(crate) fn text(&mut self, text: &str) -> Result<()> {
+        self.written = true;
         writeln!(self.writer, "{}", text.trim_end_matches('\n'))?;
         self.writer.flush()?;
         Ok(())

@@ -29,10 +29,17 @@ pub(crate) fn observer(mode: ProgressMode) -> Box<dyn Observer> {
     }
 }
 
+/// No progress; a damaged result that is computed again is said all the same.
 struct Silent;
 
 impl Observer for Silent {
-    fn observe(&self, _event: &StudyEvent) {}
+    fn observe(&self, event: &StudyEvent) {
+        if matches!(event, StudyEvent::Message { level, .. } if *level >= Level::Warning)
+            && let Some(text) = describe(event)
+        {
+            line(&text);
+        }
+    }
 }
 
 /// One line an event; a reader that has gone is no reason to stop a study.

@@ -26,6 +26,12 @@ pub enum Resampling {
     Pearson,
     /// The metric is the root mean squared difference of `y` and `mean`.
     Rmse,
+    /// The metric is a Spearman correlation of `y` and `mean`.
+    Spearman,
+    /// The metric is the mean squared difference of `y` and `mean`.
+    Mse,
+    /// The metric is the mean absolute difference of `y` and `mean`.
+    Mae,
 }
 
 /// A number in a table.

@@ -54,6 +54,7 @@ mod ersatz;
 mod fasta;
 mod fragments;
 mod hdf5;
+mod hdf5_parts;
 mod hdf5_write;
 mod indexed;
 mod inspect;
@@ -99,6 +100,7 @@ pub use ersatz::{
 pub use fasta::{DuplicateId, Fasta, FastaReader, FastaRecord, Genome};
 pub use fragments::{CutCounts, CutReport, FragmentReader, cut_sites};
 pub use hdf5::{DatasetInfo, Hdf5File, Rows};
+pub use hdf5_parts::{LabelAxes, part_names};
 pub use hdf5_write::{Hdf5Dataset, Hdf5Type, Hdf5Writer};
 pub use indexed::IndexedGenome;
 pub use inspect::{

@@ -39,7 +39,7 @@ impl Row<'_> {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Value`] for text that is no number, and for infinite numbers.
+    /// [`GenomeError::Value`] for text that is no number, and for numbers that are infinite, in single precision too.
     pub fn number(&self, column: &Column) -> Result<Option<f64>> {
         let text = self.text(column)?;
         parse_number(text)
@@ -104,8 +104,11 @@ pub fn parse_number(text: &str) -> std::result::Result<Option<f64>, &'static str
         return Ok(None);
     }
     match text.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(Some(value)),
+        Ok(value) if value.abs() <= f64::from(f32::MAX) => Ok(Some(value)),
         Ok(value) if value.is_nan() => Ok(None),
+        Ok(value) if value.is_finite() => {
+            Err("a number of at most 3.4e38 in size, as single precision holds")
+        }
         Ok(_) => Err("a finite number (leave the cell blank or write NA if it is missing)"),
         Err(_) => Err("a number, or a blank cell, NA or NaN for a missing value"),
     }
@@ -128,7 +131,7 @@ mod tests {
             assert_eq!(parse_number(missing), Ok(None), "{missing}");
         }
         assert_eq!(parse_number("-1.5e-3"), Ok(Some(-1.5e-3)));
-        for bad in ["inf", "-Infinity", "1e999", "1,5", "x"] {
+        for bad in ["inf", "-Infinity", "1e999", "1e39", "-4e38", "1,5", "x"] {
             assert!(parse_number(bad).is_err(), "{bad}");
         }
     }

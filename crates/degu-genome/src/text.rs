@@ -32,7 +32,7 @@ impl LineReader {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Io`] if the first bytes cannot be read.
+    /// [`GenomeError::Io`] if the first bytes cannot be read; [`GenomeError::Format`] for UTF-16.
     pub fn new(path: impl Into<PathBuf>, input: impl Read + Send + 'static) -> Result<Self> {
         let path = path.into();
         let mut input = BufReader::with_capacity(1 << 17, input);
@@ -50,6 +50,12 @@ impl LineReader {
         let start = input
             .fill_buf()
             .map_err(|source| GenomeError::io(&path, source))?;
+        if is_utf16(start) {
+            return Err(GenomeError::format(
+                Place::line(&path, 1),
+                "text in UTF-8, found UTF-16; convert the file, as with `iconv -f UTF-16 -t UTF-8`",
+            ));
+        }
         if start.starts_with(b"\xEF\xBB\xBF") {
             input.consume(3);
         }
@@ -72,16 +78,20 @@ impl LineReader {
         self.line
     }
 
-    /// Place of the last line read.
+    /// Place of the last line read; the whole file before the first.
     pub fn place(&self) -> Place {
-        Place::line(&self.path, self.line)
+        if self.line == 0 {
+            Place::file(&self.path)
+        } else {
+            Place::line(&self.path, self.line)
+        }
     }
 
     /// Reads on; `false` at the end of the file. The line is then in [`current`](Self::current).
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Io`], also for a truncated gzip file.
+    /// [`GenomeError::Io`], also for a truncated gzip file; [`GenomeError::Format`] for lines that end in CR alone.
     pub fn advance(&mut self) -> Result<bool> {
         if self.pending {
             self.pending = false;
@@ -121,6 +131,13 @@ impl LineReader {
         if self.buffer.last() == Some(&b'\r') {
             self.buffer.pop();
         }
+        // The whole file would be one line.
+        if self.line == 1 && self.buffer.contains(&b'\r') {
+            return Err(GenomeError::format(
+                self.place(),
+                "lines that end in LF or CR LF, found CR alone; convert the file, as with `tr '\\r' '\\n'`",
+            ));
+        }
         Ok(true)
     }
 
@@ -138,6 +155,17 @@ impl LineReader {
         std::str::from_utf8(&self.buffer)
             .map_err(|_| GenomeError::format(self.place(), "text in UTF-8"))
     }
+}
+
+/// Whether text starts as UTF-16: with its byte order mark, or with Latin letters of two bytes each.
+fn is_utf16(start: &[u8]) -> bool {
+    let zeros = |offset: usize| {
+        let bytes = &start[..start.len().min(64) & !1];
+        let high = bytes.iter().skip(offset).step_by(2);
+        let low = bytes.iter().skip(1 - offset).step_by(2);
+        bytes.len() >= 8 && high.copied().all(|b| b == 0) && low.copied().all(|b| b != 0)
+    };
+    start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") || zeros(0) || zeros(1)
 }
 
 /// Writes a whole file through a temporary name, so that no reader sees half of it.
@@ -182,6 +210,27 @@ mod tests {
             "several gzip members, as bgzip writes"
         );
         assert!(lines(b"").is_empty());
+    }
+
+    #[test]
+    fn other_encodings_and_line_ends_are_named() {
+        let open = |bytes: &[u8]| {
+            let mut reader = LineReader::new("x", std::io::Cursor::new(bytes.to_vec()))?;
+            reader.advance()
+        };
+        let words: Vec<u16> = "name\tsequence\n".encode_utf16().collect();
+        let little: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let big: Vec<u8> = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        for bytes in [&little, &big, &[&b"\xFF\xFE"[..], &little].concat()] {
+            let error = open(bytes).unwrap_err().to_string();
+            assert!(
+                error.starts_with("x:1: ") && error.contains("UTF-16"),
+                "{error}"
+            );
+        }
+        let error = open(b"name\tsequence\rs0\tACGT\r").unwrap_err().to_string();
+        assert!(error.contains("CR alone"), "{error}");
+        assert!(open(b"A\0").is_ok());
     }
 
     #[test]

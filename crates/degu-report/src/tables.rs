@@ -105,7 +105,12 @@ pub(crate) fn gap_closed(data: &ReportData) -> Table {
             Cell::Number(r.member),
             Cell::Number(r.student),
             Cell::Number(r.ensemble),
-            Cell::Share(r.gap_closed),
+            // Without a gap there is no share of it.
+            if r.gap_closed.is_finite() {
+                Cell::Share(r.gap_closed)
+            } else {
+                Cell::Empty
+            },
             r.ci_low.map_or(Cell::Empty, Cell::Share),
             r.ci_high.map_or(Cell::Empty, Cell::Share),
         ]);

@@ -30,6 +30,23 @@ impl ExitCode {
     /// Interrupted after a checkpoint.
     pub const INTERRUPTED: u8 = 130;
 
+    /// The class of a code in one word, for programs.
+    pub const fn name(code: u8) -> &'static str {
+        match code {
+            Self::OK => "ok",
+            Self::USAGE => "usage",
+            Self::CONFIGURATION => "configuration",
+            Self::DATA => "data",
+            Self::STAGE => "stage",
+            Self::DIVERGED => "diverged",
+            Self::STORE => "store",
+            Self::EXECUTOR => "executor",
+            Self::LOCKED => "locked",
+            Self::INTERRUPTED => "interrupted",
+            _ => "bug",
+        }
+    }
+
     /// Every code with its meaning and what the program prints, in ascending order.
     pub const TABLE: [(u8, &str, &str); 11] = [
         (Self::OK, "ok", ""),

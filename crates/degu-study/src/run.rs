@@ -15,7 +15,7 @@ use crate::{
     journal::{JournalError, Ledger, Observer, StudyEvent, StudyLock},
     key::Key,
     plan::Plan,
-    stages::{StageError, StageRunner, StudyPlan, plan, summary},
+    stages::{StageError, StageRunner, StudyPlan, plan, refuse_stored_leakage, summary},
     store::{Store, StoreError, files},
 };
 
@@ -41,6 +41,12 @@ pub enum RunError {
     /// A file of the run.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// `--only` that names no task.
+    #[error("{problem}; `degu-lab plan` lists the tasks")]
+    NoTask {
+        /// What was looked for.
+        problem: String,
+    },
     /// A feature that a file asks for and this program does not have.
     #[error("{what}; {help}")]
     Unavailable {
@@ -78,6 +84,7 @@ impl RunError {
             Self::Report(degu_report::Error::Io(_)) => ExitCode::STORE,
             Self::Report(_) => ExitCode::STAGE,
             Self::Unavailable { .. } => ExitCode::EXECUTOR,
+            Self::NoTask { .. } => ExitCode::USAGE,
         }
     }
 }
@@ -155,6 +162,7 @@ pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<
     let lock = StudyLock::acquire(&folder)?;
     let store = store(study)?;
     let study_plan = planned(study, &request.selection, &store)?;
+    refuse_stored_leakage(&study_plan, &store)?;
     files::write_atomic(
         &folder.join("study.lock.toml"),
         study.locked_toml().as_bytes(),
@@ -242,16 +250,14 @@ fn restricted(plan: &Plan, only: &[String]) -> Result<Option<Plan>, RunError> {
         .filter(|name| only.iter().any(|pattern| matches(pattern, name)))
         .collect();
     if wanted.is_empty() {
-        return Err(RunError::Unavailable {
-            what: format!("no task matches {}", only.join(", ")),
-            help: "`degu-lab plan` lists the tasks",
+        return Err(RunError::NoTask {
+            problem: format!("no task matches {}", only.join(", ")),
         });
     }
     plan.needed_by(wanted)
         .map(Some)
-        .map_err(|e| RunError::Unavailable {
-            what: e.to_string(),
-            help: "`degu-lab plan` lists the tasks",
+        .map_err(|e| RunError::NoTask {
+            problem: e.to_string(),
         })
 }
 

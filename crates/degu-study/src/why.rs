@@ -1,5 +1,7 @@
 //! Why a task has to run: which fields of its key differ from the nearest result that is there.
 
+mod setting;
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
@@ -10,6 +12,8 @@ use crate::{
     plan::{Plan, PlanError},
     store::{Store, StoreError, Summary},
 };
+
+pub use setting::settings;
 
 /// A question that has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -215,8 +219,8 @@ fn segment(name: &str) -> String {
 }
 
 impl Why {
-    /// The answer as text. `place` says where a field was set, as in `study.toml:29:11`, for whoever knows.
-    pub fn text(&self, place: impl Fn(&str) -> Option<String>) -> String {
+    /// The answer as text. `place` says where a field of a task was set, as in `study.toml:29:11`, for whoever knows.
+    pub fn text(&self, place: impl Fn(&str, &str) -> Option<String>) -> String {
         let state = if self.cached { "cached" } else { "to run" };
         let mut text = format!("{}  key {}  {state}\n", self.task, self.key);
         if self.cached {
@@ -232,10 +236,12 @@ impl Why {
             "  nearest cached: {}  ({} of {})",
             nearest.key, nearest.task, nearest.study
         );
-        write_differences(&mut text, "  differs in  ", &nearest.differences, &place);
+        let here = |path: &str| place(&self.task, path);
+        write_differences(&mut text, "  differs in  ", &nearest.differences, &here);
         for upstream in &self.upstream {
             let head = format!("  because {} differs in  ", upstream.task);
-            write_differences(&mut text, &head, &upstream.differences, &place);
+            let there = |path: &str| place(&upstream.task, path);
+            write_differences(&mut text, &head, &upstream.differences, &there);
         }
         if !nearest.same.is_empty() {
             let _ = writeln!(text, "  same: {}", nearest.same.join(", "));

@@ -79,6 +79,40 @@ fn a_table_explains_itself() {
     assert_eq!(back, inspection);
 }
 
+/// A bad cell does not change what its column is taken for: it is named with line and column.
+#[test]
+fn a_bad_cell_is_named_with_its_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize| [format!("e{i}"), "ACGTACGTAC".to_owned(), format!("{i}.5")];
+    let inspected = |bad: usize, column: usize, cell: &str| {
+        let rows: Vec<String> = (0..20)
+            .map(|i| {
+                let mut row = row(i);
+                if i == bad {
+                    row[column] = cell.to_owned();
+                }
+                row.join("\t")
+            })
+            .collect();
+        let text = format!("name\tsequence\tA\n{}\n", rows.join("\n"));
+        inspect_file(&write(&folder, "t.tsv", &text))
+    };
+    for (column, cell, named) in [
+        (1, "ACGTACGTAE", "t.tsv:6, `sequence`"),
+        (1, "ACGT ACGTA", "t.tsv:6, `sequence`"),
+        (2, "1,5", "t.tsv:6, `A`"),
+        (2, "inf", "t.tsv:6, `A`"),
+    ] {
+        let error = inspected(4, column, cell).unwrap_err().to_string();
+        assert!(error.contains(named), "{cell}: {error}");
+    }
+    let repeated = inspected(4, 0, "e3").unwrap();
+    assert_eq!(repeated.duplicate_ids, 1, "still the column of names");
+    let header = inspect_file(&write(&folder, "h.tsv", "name\tsequence\tA\n"));
+    let error = header.unwrap_err().to_string();
+    assert!(error.contains("expected at least one row"), "{error}");
+}
+
 #[test]
 fn fasta_and_files_without_sequences() {
     let folder = tempfile::tempdir().unwrap();

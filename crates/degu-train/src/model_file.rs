@@ -104,6 +104,27 @@ impl std::fmt::Debug for SavedModel {
     }
 }
 
+/// What stands where a model was expected: nothing, or a run, whose models are named.
+fn instead(folder: &Path) -> String {
+    if !folder.exists() {
+        return ", found no folder".to_owned();
+    }
+    let models = fs_err::read_dir(folder.join("models"))
+        .into_iter()
+        .flatten();
+    let mut names: Vec<String> = models
+        .flatten()
+        .filter(|entry| entry.path().join(CARD_FILE).exists())
+        .map(|entry| format!("models/{}", entry.file_name().to_string_lossy()))
+        .collect();
+    names.sort();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", found a run, whose models are {}", names.join(", "))
+    }
+}
+
 impl SavedModel {
     /// A model from its parts.
     ///
@@ -132,6 +153,15 @@ impl SavedModel {
     /// A file that is missing or of a newer format, a plugin that is not linked, tensors that do not fit.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(CARD_FILE);
+        if !path.exists() {
+            return Err(TrainError::File {
+                path: folder.to_path_buf(),
+                problem: format!(
+                    "expected a model folder with `{CARD_FILE}`{}",
+                    instead(folder)
+                ),
+            });
+        }
         let text = fs_err::read_to_string(&path)?;
         let card: ModelCard = serde_json::from_str(&text).map_err(|e| TrainError::File {
             path: path.clone(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use degu_core::{DatasetInfo, InMemory, OutputKind, Result, Row, Split};
-use degu_genome::{BaseOrder, Hdf5File, Rows, strand_groups};
+use degu_genome::{BaseOrder, Hdf5File, LabelAxes, Rows, part_names, strand_groups};
 use fs_err::File;
 
 use crate::config::DeepStarr;
@@ -21,19 +21,6 @@ pub(crate) fn is_hdf5(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
     File::open(path)?.take(8).read_to_end(&mut start)?;
     Ok(start == b"\x89HDF\r\n\x1a\n")
-}
-
-/// Names of the sequences and labels of a part: in a group, or with a suffix; letter case does not matter.
-fn names(file: &Hdf5File, words: &[&str]) -> Option<(String, String)> {
-    words
-        .iter()
-        .flat_map(|word| {
-            [
-                (format!("{word}/x"), format!("{word}/y")),
-                (format!("x_{word}"), format!("y_{word}")),
-            ]
-        })
-        .find(|(x, _)| file.has(x))
 }
 
 pub(crate) fn read(config: &DeepStarr) -> Result<InMemory> {
@@ -59,16 +46,24 @@ pub(crate) fn read(config: &DeepStarr) -> Result<InMemory> {
         output: OutputKind::Scalar,
         replicates: 1,
     });
+    let mut parts = Vec::new();
     for (split, words) in PARTS {
-        let Some((x, y)) = names(&file, words) else {
+        let Some((x, y)) = part_names(&file, words) else {
             data.notes
                 .push(format!("the file has no {} part", split.name()));
             continue;
         };
-        let (x, y) = (
-            file.dataset(&x).map_err(reading)?,
-            file.dataset(&y).map_err(reading)?,
-        );
+        let x = file.dataset(&x).map_err(reading)?;
+        let y = file.dataset(&y).map_err(reading)?;
+        parts.push((x, y, split));
+    }
+    let shapes: Vec<_> = parts
+        .iter()
+        .map(|(x, y, _)| (y.shape().to_vec(), x.len()))
+        .collect();
+    let tasks = config.tasks.len();
+    let axes = LabelAxes::of_parts(&shapes, &(tasks..=tasks));
+    for ((x, y, split), axes) in parts.into_iter().zip(axes) {
         let (codes, length) = x.codes(order).map_err(reading)?;
         if data.info.length != 0 && length != data.info.length {
             return Err(unusable(
@@ -82,7 +77,7 @@ pub(crate) fn read(config: &DeepStarr) -> Result<InMemory> {
         }
         data.info.length = length;
         data.codes.extend(codes);
-        push_labels(&y, x.len(), config.tasks.len(), path, &mut data.y)?;
+        push_labels(&y, [x.len(), tasks], axes, path, &mut data.y)?;
         data.rows.extend((0..x.len()).map(|i| Row {
             id: format!("{}/{i}", split.name()),
             group: 0,
@@ -115,24 +110,28 @@ pub(crate) fn read(config: &DeepStarr) -> Result<InMemory> {
 }
 
 /// Appends labels `[N, T]`, whatever the order of the axes in the file.
-fn push_labels(labels: &Rows, n: usize, tasks: usize, path: &Path, y: &mut Vec<f32>) -> Result<()> {
-    let shape = labels.shape().to_vec();
+fn push_labels(
+    labels: &Rows,
+    [n, tasks]: [usize; 2],
+    axes: LabelAxes,
+    path: &Path,
+    y: &mut Vec<f32>,
+) -> Result<()> {
+    let shape = labels.shape();
     let wrong = |problem: String| unusable(path, format!("`{}`", labels.info().name), problem);
-    let is = |a: usize, b: usize| shape == [a as u64, b as u64];
-    let transposed = match () {
-        () if n == tasks && is(n, n) => {
+    match axes {
+        LabelAxes::RowsFirst { .. } | LabelAxes::TasksFirst { .. } => {}
+        LabelAxes::Ambiguous => {
             return Err(wrong(format!(
                 "{n} rows and {n} tasks: it cannot be told which axis is which"
             )));
         }
-        () if is(n, tasks) || (tasks == 1 && shape == [n as u64]) => false,
-        () if is(tasks, n) => true,
-        () => {
+        LabelAxes::Unknown => {
             return Err(wrong(format!(
-                "expected labels of shape [{n}, {tasks}] or [{tasks}, {n}], found {shape:?}"
+                "expected labels of shape [{n}, {tasks}] or [{tasks}, {n}], found {shape:?}; `tasks` and `columns` name what they hold"
             )));
         }
-    };
+    }
     let values = labels.f32(0, labels.len()).map_err(reading)?;
     if let Some(at) = values.iter().position(|v| v.is_infinite()) {
         return Err(wrong(format!(
@@ -140,14 +139,6 @@ fn push_labels(labels: &Rows, n: usize, tasks: usize, path: &Path, y: &mut Vec<f
             values[at]
         )));
     }
-    if transposed {
-        y.extend(
-            (0..n)
-                .flat_map(|i| (0..tasks).map(move |t| (t, i)))
-                .map(|(t, i)| values[t * n + i]),
-        );
-    } else {
-        y.extend(values);
-    }
+    y.extend(axes.by_row(values));
     Ok(())
 }

@@ -6,7 +6,8 @@
 //! Three forms are read, told apart by content:
 //!
 //! * tables with the columns `ID`, `set`, `Sequence` and the activities (more than one file is one after the other);
-//! * FASTA files beside activity tables, in the same row order: both counts must agree;
+//! * FASTA files beside activity tables, in the same row order: counts must agree, and names where both have them; a table without
+//!   `ID` has the names of its FASTA file;
 //! * one HDF5 file with one-hot sequences, `[N, L, 4]` or `[N, 4, L]`, and labels `[N, T]` or `[T, N]`: flat (`x_train`, `Y_Train`,
 //!   ..., in any letter case) or in groups (`Train/X`, `Train/y`, ...). Labels made by a teacher (`ensemble_mean`, `std`) are left
 //!   alone.
@@ -35,13 +36,14 @@
 mod config;
 mod error;
 mod hdf5;
+mod pairing;
 mod table;
 
 pub use config::DeepStarr;
 pub use table::{chromosome_of, region_of};
 
 degu_core::register!(
-    Dataset "deepstarr", DeepStarr, revision = 1,
+    Dataset "deepstarr", DeepStarr, revision = 2,
     "STARR-seq of Drosophila S2 cells: tables, FASTA with tables, or HDF5 in three layouts",
     cite = "doi:10.1038/s41588-022-01048-5"
 );

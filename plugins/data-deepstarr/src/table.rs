@@ -7,6 +7,7 @@ use degu_genome::{
 
 use crate::config::DeepStarr;
 use crate::error::{reading, unusable};
+use crate::pairing::Pairing;
 
 /// The region of a tile: its `ID` without the strand field, as in `chrX_100_348_-_peak_849bp_region`; `None` if there is none.
 ///
@@ -112,8 +113,7 @@ fn read_table(
         None
     };
     let chromosome = optional("seqnames").map_err(reading)?;
-    let id = table.column_among(&["ID", "id", "name"]);
-    let id = id.or_else(|_| table.column_at(0)).map_err(reading)?;
+    let id = ["ID", "id", "name"].into_iter().find(|name| has(name));
     let targets: Vec<_> = config
         .columns
         .iter()
@@ -130,10 +130,20 @@ fn read_table(
         Some(_) => None,
         None => Some(table.column("Sequence").map_err(reading)?),
     };
+    // A table without names beside a FASTA file has the names of that.
+    let id = match (id, &fasta) {
+        (Some(name), _) => Some(table.column(name).map_err(reading)?),
+        (None, Some(_)) => None,
+        (None, None) => Some(table.column_at(0).map_err(reading)?),
+    };
+    let mut pairing = Pairing::default();
+    let first_row = data.rows.len();
     let mut rows = 0;
     while let Some(row) = table.next_row().map_err(reading)? {
-        let name = row.text(&id).map_err(reading)?.to_owned();
-        let at = || format!("line {}, `{name}`", row.line());
+        let mut name = match &id {
+            Some(column) => row.text(column).map_err(reading)?.to_owned(),
+            None => String::new(),
+        };
         let before = data.codes.len();
         if let Some(column) = &sequence {
             *ambiguous += row.codes_into(column, &mut data.codes).map_err(reading)?;
@@ -141,7 +151,7 @@ fn read_table(
             let Some(record) = reader.next_record().map_err(reading)? else {
                 return Err(unusable(
                     path,
-                    at(),
+                    format!("line {}, `{name}`", row.line()),
                     format!(
                         "the FASTA file ends after {rows} sequences; expected one for each row of the table"
                     ),
@@ -149,7 +159,13 @@ fn read_table(
             };
             *ambiguous += record.ambiguous;
             data.codes.extend_from_slice(&record.codes);
+            if id.is_none() {
+                name = record.id;
+            } else {
+                pairing.see(row.line(), &name, &record.id);
+            }
         }
+        let at = || format!("line {}, `{name}`", row.line());
         let length = data.codes.len() - before;
         let expected = if data.rows.is_empty() {
             length
@@ -197,6 +213,14 @@ fn read_table(
             category: None,
         });
         rows += 1;
+    }
+    let names = data.rows[first_row..].iter().map(|row| row.id.as_str());
+    match pairing.verdict(names) {
+        None => {}
+        Some(Ok(note)) => data.notes.push(note),
+        Some(Err((line, problem))) => {
+            return Err(unusable(path, format!("line {line}"), problem));
+        }
     }
     if let Some(reader) = &mut fasta
         && let Some(record) = reader.next_record().map_err(reading)?

@@ -269,3 +269,46 @@ fn the_published_table() {
         "the column says Train"
     );
 }
+
+#[test]
+fn sequences_of_other_rows_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = write(
+        &folder,
+        "a.txt",
+        "ID\tDev_log2_enrichment\tHk_log2_enrichment\nchr2L_5_8_+_p\t1\t2\nchr2L_9_12_+_p\t3\t4\n",
+    );
+    let fasta = write(
+        &folder,
+        "s.fa",
+        ">chr2L_9_12_+_p\nACGT\n>chr2L_5_8_+_p\nTTTT\n",
+    );
+    let params =
+        json!({"files": [{"path": table}], "sequences": [{"path": fasta}], "splits": ["train"]});
+    let error = error(&params);
+    assert!(
+        error.contains("line 2") && error.contains("`chr2L_9_12_+_p`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_table_without_names_has_those_of_its_fasta_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = write(
+        &folder,
+        "a.txt",
+        "Dev_log2_enrichment\tHk_log2_enrichment\n1\t2\n3\t4\n",
+    );
+    let fasta = write(
+        &folder,
+        "s.fa",
+        ">chr2L_5_8_+_p\nACGA\n>chr2L_5_8_-_p\nTCGT\n",
+    );
+    let params =
+        json!({"files": [{"path": table}], "sequences": [{"path": fasta}], "splits": ["train"]});
+    let data = open(&params).unwrap();
+    assert_eq!(data.rows()[0].id, "chr2L_5_8_+_p");
+    assert_eq!(data.rows()[1].chromosome.as_deref(), Some("chr2L"));
+    assert_eq!(data.rows()[0].group, data.rows()[1].group);
+}

@@ -1,20 +1,20 @@
-//! Libraries as HDF5 archives: groups of one-hot sequences and labels.
+//! Libraries as HDF5 archives: one-hot sequences and labels, in groups or flat.
 
 use std::path::Path;
 
 use degu_core::{DatasetInfo, InMemory, OutputKind, Result, Row, Split};
-use degu_genome::{BaseOrder, Hdf5File, Rows, strand_groups};
+use degu_genome::{BaseOrder, Hdf5File, LabelAxes, Rows, part_names, strand_groups};
 use fs_err::File;
 
 use crate::config::{Adapters, LentiMpra};
 use crate::elements::{Flanks, bare};
 use crate::error::{reading, unusable};
 
-/// Names of the groups, in the order of the rows.
-const GROUPS: [(&str, Split); 3] = [
-    ("Train", Split::Train),
-    ("Val", Split::Validation),
-    ("Test", Split::Test),
+/// Names of the parts, in the order of the rows.
+const PARTS: [(&[&str], Split); 3] = [
+    (&["Train"], Split::Train),
+    (&["Val", "Valid", "Validation"], Split::Validation),
+    (&["Test"], Split::Test),
 ];
 
 /// Whether a file starts as HDF5 does.
@@ -67,32 +67,38 @@ pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
     let mut elements: Vec<Vec<u8>> = Vec::new();
     let mut stds: Vec<f32> = Vec::new();
     let mut widths = Vec::new();
-    for (group, split) in GROUPS {
-        let (x, y) = (format!("{group}/X"), format!("{group}/y"));
-        if !file.has(&x)
-            && file.names().iter().any(|name| name.contains('/'))
-            && split != Split::Train
-        {
+    let mut parts = Vec::new();
+    for (words, split) in PARTS {
+        let Some((x, y)) = part_names(&file, words) else {
             data.notes
-                .push(format!("the archive has no group `{group}`"));
+                .push(format!("the archive has no {} part", split.name()));
             continue;
-        }
+        };
         let x = file.dataset(&x).map_err(reading)?;
         let y = file.dataset(&y).map_err(reading)?;
+        parts.push((x, y, split));
+    }
+    let shapes: Vec<_> = parts
+        .iter()
+        .map(|(x, y, _)| (y.shape().to_vec(), x.len()))
+        .collect();
+    let axes = LabelAxes::of_parts(&shapes, &(1..=4));
+    for ((x, y, split), axes) in parts.into_iter().zip(axes) {
         let (codes, length) = x.codes(order).map_err(reading)?;
-        let width = push_labels(&y, x.len(), path, &mut data.y, &mut stds)?;
+        let width = push_labels(&y, x.len(), axes, path, &mut data.y, &mut stds)?;
         widths.push(width);
         for (i, sequence) in codes.chunks_exact(length.max(1)).enumerate() {
-            let element = flanks.element(sequence, path, || format!("`{group}/X`, row {i}"))?;
+            let element =
+                flanks.element(sequence, path, || format!("`{}`, row {i}", x.info().name))?;
             let start = data.codes.len();
             flanks.push(element, &mut data.codes);
             let length = data.codes.len() - start;
             if start > 0 && length != start / elements.len() {
                 return Err(unusable(
                     path,
-                    format!("`{group}/X`"),
+                    format!("`{}`", x.info().name),
                     format!(
-                        "expected sequences of {} bp as in the other groups, found {length}",
+                        "expected sequences of {} bp as in the other parts, found {length}",
                         start / elements.len()
                     ),
                 ));
@@ -111,14 +117,17 @@ pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
         return Err(unusable(
             path,
             None,
-            "expected at least one row, found none".to_owned(),
+            format!(
+                "expected sequences as `Train/X` and labels as `Train/y`, or `x_train` and `y_train`, and so on; found {}",
+                file.names().join(", ")
+            ),
         ));
     }
     if widths.iter().any(|width| *width != widths[0]) {
         return Err(unusable(
             path,
             None,
-            format!("`y` has {widths:?} columns in the groups; expected the same number in all"),
+            format!("`y` has {widths:?} columns in the parts; expected the same number in all"),
         ));
     }
     if widths[0] > 1 {
@@ -143,23 +152,31 @@ pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
 fn push_labels(
     labels: &Rows,
     n: usize,
+    axes: LabelAxes,
     path: &Path,
     y: &mut Vec<f32>,
     stds: &mut Vec<f32>,
 ) -> Result<usize> {
     let shape = labels.shape();
-    let width = match *shape {
-        [rows] if rows as usize == n => 1,
-        [rows, width] if rows as usize == n && (1..=4).contains(&width) => width as usize,
-        _ => {
+    let at = || format!("`{}`", labels.info().name);
+    let width = match axes {
+        LabelAxes::RowsFirst { tasks } | LabelAxes::TasksFirst { tasks } => tasks,
+        LabelAxes::Ambiguous => {
+            let problem =
+                format!("{n} rows and {n} columns: it cannot be told which axis is which");
+            return Err(unusable(path, at(), problem));
+        }
+        LabelAxes::Unknown => {
             return Err(unusable(
                 path,
-                format!("`{}`", labels.info().name),
-                format!("expected labels of shape [{n}] or [{n}, 1 to 4], found {shape:?}"),
+                at(),
+                format!(
+                    "expected labels of shape [{n}], [{n}, 1 to 4] or [1 to 4, {n}], found {shape:?}"
+                ),
             ));
         }
     };
-    let values = labels.f32(0, n).map_err(reading)?;
+    let values = axes.by_row(labels.f32(0, labels.len()).map_err(reading)?);
     for (i, row) in values.chunks_exact(width).enumerate() {
         if let Some(column) = row.iter().position(|v| v.is_infinite()) {
             return Err(unusable(
@@ -168,6 +185,16 @@ fn push_labels(
                 format!(
                     "expected a finite number, or NaN for a missing one, found {}",
                     row[column]
+                ),
+            ));
+        }
+        if let Some(std) = row.get(1).filter(|std| **std < 0.0) {
+            return Err(unusable(
+                path,
+                format!("`{}`, row {i}, column 1", labels.info().name),
+                format!(
+                    "expected a standard deviation between replicates, found {std}; a file with the activities of two tasks is one for \
+                     the plugin `deepstarr`"
                 ),
             ));
         }

@@ -14,9 +14,10 @@
 //! the two orientations of an element (`_F` and `_R`, `_F` and `_Reversed:`, none and `_Reversed` or `_Reversed_0`) are checked
 //! against the sequences, and the outcome is a note of the data set.
 //!
-//! An HDF5 file is recognised by content: groups `Train`, `Val` and `Test` with one-hot `X`, `[N, L, 4]` or `[N, 4, L]`, and `y`,
-//! `[N]`, `[N, 1]` (mean), `[N, 2]` (mean, replicate spread), `[N, 3]` or `[N, 4]` (files for distillation: training rows hold
-//! the teacher's labels, the others measurements; the columns after the second are left alone).
+//! An HDF5 file is recognised by content: groups `Train`, `Val` and `Test` with one-hot `X` and labels `y`, or flat names
+//! (`x_train` and `y_train`, `x_valid` and so on), in any letter case. `X` is `[N, L, 4]` or `[N, 4, L]`; `y` is `[N]` or `[N, 1]`
+//! (mean), `[N, 2]` (mean, replicate spread), `[N, 3]` or `[N, 4]` (files for distillation: training rows hold the teacher's
+//! labels, the others measurements; the columns after the second are left alone), with its axes in either order.
 //!
 //! # Parameters
 //!

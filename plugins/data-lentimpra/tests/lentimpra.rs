@@ -279,6 +279,56 @@ fn archive(path: &Path, columns: usize, first: bool) {
     file.write(path).unwrap();
 }
 
+/// Writes an archive with flat names: `x_train` `[N, L, 4]` of one repeated base, and `y_train` of the given shape.
+fn flat(path: &Path, y: &[(&str, Vec<u64>, Vec<f64>)]) {
+    let mut file = hdf5_pure::FileBuilder::new();
+    for (part, shape, values) in y {
+        let n = if shape.len() == 2 { shape[1] } else { shape[0] } as usize;
+        let mut x = vec![0f64; n * 6 * 4];
+        for (i, one_hot) in x.chunks_exact_mut(4).enumerate() {
+            one_hot[(i / 6 + i % 6) % 4] = 1.0;
+        }
+        file.create_dataset(&format!("x_{part}"))
+            .with_f64_data(&x)
+            .with_shape(&[n as u64, 6, 4]);
+        file.create_dataset(&format!("y_{part}"))
+            .with_f64_data(values)
+            .with_shape(shape);
+    }
+    file.write(path).unwrap();
+}
+
+#[test]
+fn flat_archives_and_labels_by_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flat.h5");
+    let part = |name: &'static str, n: u64| {
+        let values: Vec<f64> = (0..2 * n).map(|v| v as f64).collect();
+        (name, vec![2, n], values)
+    };
+    // Two rows and two columns: the other parts tell which axis is which.
+    flat(
+        &path,
+        &[part("train", 5), part("valid", 2), part("test", 3)],
+    );
+    let data = open(&params(&path, json!({}))).unwrap();
+    assert_eq!(data.rows().len(), 10);
+    assert_eq!(data.rows()[5].split, Some(Split::Validation));
+    let examples = data.read(&[1, 6, 9]).unwrap();
+    assert_eq!(examples.y, [1.0, 1.0, 2.0]);
+    assert_eq!(examples.replicate_std.unwrap(), [6.0, 3.0, 5.0]);
+
+    flat(
+        &path,
+        &[("train", vec![2, 3], vec![1.0, 2.0, 3.0, 0.1, -0.2, 0.3])],
+    );
+    let error = error(&params(&path, json!({})));
+    assert!(
+        error.contains("row 1, column 1") && error.contains("`deepstarr`"),
+        "{error}"
+    );
+}
+
 #[test]
 fn archives_with_one_two_and_four_columns() {
     let folder = tempfile::tempdir().unwrap();

@@ -79,7 +79,7 @@ metric!(
     "rank correlation of predicted and measured values",
     true,
     "",
-    None,
+    Spearman,
     |y, m| metrics::spearman(y, m)
 );
 metric!(
@@ -88,7 +88,7 @@ metric!(
     "mean squared error",
     false,
     "{unit}^2",
-    None,
+    Mse,
     |y, m| metrics::mse(y, m).map(Some)
 );
 metric!(
@@ -106,7 +106,7 @@ metric!(
     "mean absolute error",
     false,
     "{unit}",
-    None,
+    Mae,
     |y, m| metrics::mae(y, m).map(Some)
 );
 

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use degu_core::Part;
 
-use super::ProgressMode;
+use super::{
+    ProgressMode,
+    number::{level, positive},
+};
 
 /// The models, and how they run.
 #[derive(Debug, Args)]
@@ -20,7 +23,7 @@ pub(crate) struct ModelArgs {
     #[arg(long, default_value = "auto")]
     pub(crate) device: String,
     /// Threads; the numbers do not depend on it.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = positive)]
     pub(crate) threads: usize,
     /// Progress on stderr.
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
@@ -110,7 +113,7 @@ pub(crate) struct AttributeArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Sequences in a network at once; memory grows with it, numbers do not change beyond rounding.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = positive)]
     pub(crate) batch: usize,
 }
 
@@ -195,10 +198,10 @@ pub(crate) struct VariantsArgs {
     #[arg(long)]
     pub(crate) unify_names: bool,
     /// Level of the intervals.
-    #[arg(long, default_value_t = 0.95)]
+    #[arg(long, default_value_t = 0.95, value_parser = level)]
     pub(crate) level: f64,
     /// Variants at once.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = positive)]
     pub(crate) batch: usize,
 }
 
@@ -221,7 +224,7 @@ pub(crate) struct MotifArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) each: Option<PathBuf>,
     /// Level of the intervals.
-    #[arg(long, default_value_t = 0.95)]
+    #[arg(long, default_value_t = 0.95, value_parser = level)]
     pub(crate) level: f64,
     /// Seed of backgrounds, replacements and resamples.
     #[arg(long, default_value_t = 1)]
@@ -306,6 +309,6 @@ pub(crate) struct AblateArgs {
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) replacements: usize,
     /// Sequences in memory at once.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = positive)]
     pub(crate) batch: usize,
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::number::{level, positive};
+
 /// `degu-lab predict`.
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
@@ -33,7 +35,7 @@ pub(crate) struct PredictArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Add intervals of this level, as in 0.9, from the model's calibration.
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub(crate) interval: Option<f64>,
     /// Which calibration of the model [default: the one its card names, the first of the experiment file].
     #[arg(long, value_name = "NAME", requires = "interval")]
@@ -45,10 +47,10 @@ pub(crate) struct PredictArgs {
     #[arg(long)]
     pub(crate) skip_invalid: bool,
     /// Sequences in memory at once.
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = 1024, value_parser = positive)]
     pub(crate) batch: usize,
     /// Threads; the numbers do not depend on it.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = positive)]
     pub(crate) threads: usize,
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]

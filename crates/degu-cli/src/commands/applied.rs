@@ -130,8 +130,41 @@ impl Drop for Counter {
 /// A table on its way to stdout or to a file that appears whole or not at all.
 pub(super) enum TableSink {
     Stdout,
-    Plain(BufWriter<File>, PathBuf),
-    Gzip(Box<GzEncoder<BufWriter<File>>>, PathBuf),
+    Plain(BufWriter<File>, Target),
+    Gzip(Box<GzEncoder<BufWriter<File>>>, Target),
+}
+
+/// The name that a file gets when it is whole; what was written before is removed if that never comes.
+pub(super) struct Target {
+    path: PathBuf,
+    /// Where it is written; `None` for a device or pipe, which is written to as it is.
+    partial: Option<PathBuf>,
+}
+
+impl Target {
+    fn create(path: &Path) -> Result<(BufWriter<File>, Self)> {
+        let whole = fs_err::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());
+        let partial = (!whole).then(|| path.with_added_extension("partial"));
+        let file = File::create(partial.as_deref().unwrap_or(path))?;
+        let path = path.to_owned();
+        Ok((BufWriter::new(file), Self { path, partial }))
+    }
+
+    fn publish(mut self) -> Result<()> {
+        if let Some(partial) = self.partial.take() {
+            fs_err::rename(partial, &self.path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(partial) = &self.partial {
+            // The error that brought us here is the one to report.
+            let _already_gone = fs_err::remove_file(partial);
+        }
+    }
 }
 
 impl TableSink {
@@ -139,12 +172,12 @@ impl TableSink {
         let Some(path) = path else {
             return Ok(Self::Stdout);
         };
-        let writer = BufWriter::new(File::create(path.with_added_extension("partial"))?);
+        let (writer, target) = Target::create(path)?;
         if path.extension().is_some_and(|extension| extension == "gz") {
             let writer = GzEncoder::new(writer, Compression::default());
-            return Ok(Self::Gzip(Box::new(writer), path.to_owned()));
+            return Ok(Self::Gzip(Box::new(writer), target));
         }
-        Ok(Self::Plain(writer, path.to_owned()))
+        Ok(Self::Plain(writer, target))
     }
 
     /// Writes lines, each with its end.
@@ -161,13 +194,13 @@ impl TableSink {
     }
 
     pub(super) fn finish(self) -> Result<()> {
-        let (mut writer, path) = match self {
+        let (mut writer, target) = match self {
             Self::Stdout => return Ok(()),
-            Self::Plain(writer, path) => (writer, path),
-            Self::Gzip(writer, path) => (writer.finish()?, path),
+            Self::Plain(writer, target) => (writer, target),
+            Self::Gzip(writer, target) => (writer.finish()?, target),
         };
         writer.flush()?;
-        Ok(fs_err::rename(path.with_added_extension("partial"), path)?)
+        target.publish()
     }
 }
 

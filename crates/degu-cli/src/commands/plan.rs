@@ -47,10 +47,10 @@ pub(crate) fn explain(args: &WhyArgs, output: &mut Output) -> Result<()> {
     let store = run::store(&study)?;
     let planned = run::planned(&study, &selection(&args.selection), &store)?;
     let answer = why::why(&planned.plan, &store, &args.task)?;
-    // The fields of a key that come from the file lie below `settings`.
-    let place = |path: &str| {
-        let path = path.strip_prefix("settings.").unwrap_or(path);
-        study.config().origin(path).map(|origin| origin.to_string())
+    let place = |task: &str, path: &str| {
+        let settings = why::settings(task, path);
+        let mut origins = settings.iter().filter_map(|s| study.config().origin(s));
+        origins.next().map(|origin| origin.to_string())
     };
     output.result(&answer, || answer.text(place))
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
         ..InputSpec::default()
     };
     let mut reader = SequenceReader::open(&input, window)?;
-    let mut writer = Writer::open(args, &model.card, output.is_json())?;
+    let mut writer = Writer::open(args.output.as_deref(), &model.card, output.is_json())?;
     let mut rows = 0usize;
     while let Some(batch) = reader.next_batch(args.batch.max(1))? {
         let n = batch.ids.len();
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
         writer.write(&batch.ids, &forecast, bounds.as_ref(), output)?;
         rows += n;
     }
-    writer.finish()?;
+    writer.finish(output)?;
     say(&summary(rows, reader.skipped()));
     for line in promises(&model.card, interval.as_ref(), args.average_strands) {
         say(&line);

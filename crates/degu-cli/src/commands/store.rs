@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use degu_study::{
     exit::ExitCode,
     gc,
+    key::Key,
     plan::{show_bytes, show_seconds},
     store::{Store, StoreError, Summary},
 };
@@ -50,17 +51,30 @@ pub(crate) fn ls(args: &LsArgs, output: &mut Output) -> Result<()> {
     })
 }
 
+/// The newest result of a task.
+fn newest(results: &[Summary], task: &str) -> Result<Key> {
+    let named = results.iter().filter(|result| result.task == task);
+    let newest = named.max_by(|a, b| a.started.total_cmp(&b.started));
+    newest.map(|result| result.key).ok_or_else(|| {
+        let tasks = results.iter().map(|result| result.task.as_str());
+        let near = degu_core::suggest::nearest(task, tasks)
+            .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+        CliError::Usage {
+            command: "show",
+            problem: format!(
+                "`{task}` is neither the name of a task with a result nor the first 4 or more digits of one key{near}; `degu-lab ls` lists them"
+            ),
+        }
+    })
+}
+
 pub(crate) fn show(args: &ShowArgs, output: &mut Output) -> Result<()> {
     let store = Store::open(&args.store)?;
     let key = match store.find(&args.key) {
         Ok(key) => key,
-        Err(error) => {
-            // Not a key: the name of a task, of which the newest result is meant.
-            let mut named = store.summaries()?;
-            named.retain(|a| a.task == args.key);
-            named.sort_by(|a, b| a.started.total_cmp(&b.started));
-            named.last().ok_or(error)?.key
-        }
+        // Not a key: the name of a task, of which the newest result is meant.
+        Err(StoreError::NoSuchKey { .. }) => newest(&store.summaries()?, &args.key)?,
+        Err(error) => return Err(error.into()),
     };
     let Some(artifact) = store.get(&key)? else {
         return Err(CliError::Usage {

@@ -6,6 +6,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`units`] | which rows form a unit |
+//! | [`paired`] | one set of resamples for many predictions: ranks, means over models, shares of a gap |
 //! | [`sums`] | fast paths for statistics of sums: mean, RMSE, Pearson, and their paired differences |
 //!
 //! Resample r draws from stream r of one ChaCha8 key, so two methods bootstrapped with the same seed and units see the
@@ -21,9 +22,11 @@ use crate::error::{Result, StatsError};
 use crate::order::{quantile_of_sorted, sorted};
 use crate::special::{normal_cdf, normal_quantile};
 
+pub mod paired;
 pub mod sums;
 pub mod units;
 
+pub use paired::Agreement;
 pub use units::Units;
 
 /// How the interval is read off the resampled statistics.

@@ -2,17 +2,16 @@
 
 mod comparison;
 mod split;
+mod teacher;
 
 use degu_core::{LabelNeeds, Part, suggest::nearest};
 
 use super::{
     check::Scope,
     error::{Code, ConfigError},
-    node::Table,
+    node::{Table, Value},
     path::KeyPath,
-    sections::{
-        Distill, Ensemble, Identity, LabelMembers, Labels, SplitKind, TrackSink, Training, Vary,
-    },
+    sections::{Distill, Ensemble, LabelMembers, Labels, SplitKind, TrackSink, Vary},
     source::Place,
     study::Partial,
 };
@@ -33,6 +32,9 @@ pub const STAGES: [&str; 12] = [
     "report",
 ];
 
+/// What early stopping may watch, with its better direction.
+const WATCHED: [(&str, &str); 2] = [("validation/loss", "min"), ("validation/pearson", "max")];
+
 /// Everything that two keys say against each other.
 pub(crate) fn check(
     partial: &Partial,
@@ -45,9 +47,7 @@ pub(crate) fn check(
         file,
         errors: Vec::new(),
     };
-    if let Some(identity) = &partial.identity {
-        rules.identity(identity);
-    }
+    rules.identity();
     if let Some(split) = &partial.split {
         rules.split(split);
     }
@@ -58,19 +58,12 @@ pub(crate) fn check(
     if let Some(ensemble) = &partial.ensemble {
         rules.member_head(ensemble);
     }
-    if let Some(training) = &partial.training {
-        rules.training("training", training);
-    }
+    rules.training(&["training"]);
+    rules.training(&["distill", "training"]);
     if let Some(distill) = &partial.distill {
         rules.targets(distill);
         rules.student_head(distill);
-        if tree
-            .table("distill")
-            .and_then(|d| d.table("training"))
-            .is_some_and(|t| t.entry("early_stopping").is_some())
-        {
-            rules.training("distill.training", &distill.training);
-        }
+        rules.dynamic_noise(distill);
     }
     if let (Some(evaluation), Some(calibration)) = (&partial.evaluation, &partial.calibration) {
         let alphas: Vec<f64> = calibration
@@ -121,6 +114,7 @@ pub(crate) fn check(
         );
     }
     if let (Some(ensemble), Some(calibration)) = (&partial.ensemble, &partial.calibration) {
+        rules.calibrated_spread(ensemble, calibration);
         for (name, block) in calibration {
             let built = block.plugin.build();
             rules.left_out(ensemble, name, built.is_ok_and(|c| c.needs().members));
@@ -183,13 +177,21 @@ impl Rules<'_> {
         );
     }
 
-    fn identity(&mut self, identity: &Identity) {
+    /// A string of the tree, whatever else is wrong with its section.
+    fn string(&self, path: &[&str]) -> Option<String> {
+        match &self.tree.at(&KeyPath::of(path))?.value {
+            Value::Str(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    fn identity(&mut self) {
         let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        if identity.name.is_empty() || !identity.name.bytes().all(good) {
-            let message = format!(
-                "a name has lower-case letters, digits and `_`, found {:?}",
-                identity.name
-            );
+        let Some(name) = self.string(&["study", "name"]) else {
+            return;
+        };
+        if name.is_empty() || !name.bytes().all(good) {
+            let message = format!("a name has lower-case letters, digits and `_`, found {name:?}");
             self.refuse(
                 &["study", "name"],
                 message,
@@ -325,24 +327,50 @@ impl Rules<'_> {
         }
     }
 
-    fn training(&mut self, at: &str, training: &Training) {
-        let Some(stopping) = &training.early_stopping else {
+    /// What stops training is known, and watched in the direction in which it gets better.
+    fn training(&mut self, at: &[&str]) {
+        let below = |keys: &[&'static str]| [at, keys].concat();
+        let table = below(&["early_stopping"]);
+        if self.tree.at(&KeyPath::of(&table)).is_none() {
+            return;
+        }
+        let metric_path = below(&["early_stopping", "metric"]);
+        let metric = self.string(&metric_path);
+        let metric = metric.unwrap_or_else(|| WATCHED[0].0.to_owned());
+        let Some((_, better)) = WATCHED.iter().find(|(name, _)| *name == metric) else {
+            let names = WATCHED.map(|(name, _)| name);
+            let near = nearest(&metric, names);
+            let label = near.map_or_else(
+                || "not watched".to_owned(),
+                |near| format!("did you mean {near:?}?"),
+            );
+            let message = format!(
+                "training is stopped by {}, found {metric:?}",
+                names.map(|name| format!("{name:?}")).join(" or ")
+            );
+            let help = "as in metric = \"validation/loss\"";
+            self.refuse(&metric_path, message, &label, help);
             return;
         };
-        let name = stopping.metric.strip_prefix("validation/");
-        if name.is_none_or(str::is_empty) {
-            let message = format!(
-                "training is stopped by the validation set, found {:?}",
-                stopping.metric
-            );
-            let keys: Vec<&str> = at.split('.').chain(["early_stopping", "metric"]).collect();
-            self.refuse(
-                &keys,
-                message,
-                "not a number of the validation set",
-                "as in metric = \"validation/loss\"",
-            );
+        let mode_path = below(&["early_stopping", "mode"]);
+        let mode = self.string(&mode_path);
+        if mode.as_deref().unwrap_or("min") == *better
+            || !matches!(mode.as_deref(), None | Some("min" | "max"))
+        {
+            return;
         }
+        let path = if mode.is_some() {
+            mode_path
+        } else {
+            metric_path
+        };
+        let (direction, help) = if *better == "max" {
+            ("larger", "write mode = \"max\"")
+        } else {
+            ("smaller", "write mode = \"min\"")
+        };
+        let message = format!("{metric:?} gets better as it gets {direction}");
+        self.refuse(&path, message, "stopped at its worst", help);
     }
 
     fn resources<'s>(&mut self, stages: impl Iterator<Item = &'s String>) {

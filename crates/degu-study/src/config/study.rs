@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     check,
-    error::ConfigErrors,
+    error::{Code, ConfigErrors},
     expand,
     merged::{Config, Input, Listed, LoadOptions, leaves},
     node::{Node, absent},
@@ -168,7 +168,13 @@ impl Study {
 
     fn read(input: &Input<'_>, options: &LoadOptions) -> Result<Self, ConfigErrors> {
         let (config, mut errors) = Config::compose(input, options)?;
-        let (sections, more) = check::validate(&config, check::Scope::Whole);
+        let (sections, mut more) = check::validate(&config, check::Scope::Whole);
+        // A string whose variable is missing is wrong in one way, whatever its text would be.
+        more.retain(|error| {
+            !errors
+                .iter()
+                .any(|known| known.code() == Code::Variable && known.key_path() == error.key_path())
+        });
         errors.extend(more);
         errors.extend(expand::check(
             &config,

@@ -3,27 +3,21 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use degu_core::{Error, Result, Row, Slot, Split};
+use degu_core::{Error, Result, Row, Split};
 use degu_genome::{
-    BaseAxis, BaseOrder, Column, Fasta, GenomeError, Hdf5File, LineReader, TableReader, encode,
-    parse_number, replicate_agreement, strand_groups,
+    BaseAxis, BaseOrder, Column, Fasta, GenomeError, Hdf5File, LineReader, TableReader,
+    replicate_agreement, strand_groups,
 };
 
 use super::inspect::{Material, ReplicatePair};
+use super::judge::{Judged, SHORTEST};
 
 /// Rows by which columns are judged.
 const JUDGED: usize = 500;
-/// Shortest sequence that a column is taken for.
-const SHORTEST: usize = 8;
-/// Most different texts of a category.
-const MOST_CATEGORIES: usize = 50;
 
+/// The error says itself where in which file it arose.
 fn reading(source: GenomeError) -> Error {
-    Error::Plugin {
-        slot: Slot::Dataset,
-        name: "inspect",
-        source: Box::new(source),
-    }
+    Error::Io(std::io::Error::other(source))
 }
 
 pub(super) fn material(path: &Path) -> Result<(Material, Vec<ReplicatePair>)> {
@@ -175,51 +169,6 @@ fn columns_of(labels: &degu_genome::Rows, n: usize, material: &mut Material) -> 
     Ok(())
 }
 
-/// What is known of a column.
-#[derive(Default)]
-struct Judged {
-    bases: usize,
-    not_bases: bool,
-    numbers: usize,
-    fractions: usize,
-    not_numbers: bool,
-    parts: usize,
-    not_parts: bool,
-    texts: BTreeSet<String>,
-    rows: usize,
-}
-
-impl Judged {
-    fn see(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        self.rows += 1;
-        self.texts.insert(text.clone().into_owned());
-        match parse_number(&text) {
-            Ok(None) => return,
-            Ok(Some(value)) => {
-                self.numbers += 1;
-                self.fractions += usize::from(value.fract() != 0.0);
-            }
-            Err(_) => self.not_numbers = true,
-        }
-        match Split::parse(&text) {
-            Some(_) => self.parts += 1,
-            None => self.not_parts = true,
-        }
-        if bytes.len() < SHORTEST || encode(bytes).is_err() {
-            self.not_bases = true;
-        } else {
-            self.bases += bytes.len();
-        }
-    }
-
-    fn is_category(&self) -> bool {
-        self.not_numbers
-            && (2..=MOST_CATEGORIES).contains(&self.texts.len())
-            && self.texts.len() * 4 <= self.rows
-    }
-}
-
 /// Columns and what they were taken for.
 struct Roles {
     id: Option<Column>,
@@ -249,10 +198,20 @@ fn roles(path: &Path) -> Result<Roles> {
         place.map(|i| columns[i].clone())
     };
     let sequence = (0..columns.len())
-        .filter(|i| judged[*i].bases > 0 && !judged[*i].not_bases)
+        .filter(|i| judged[*i].is_sequence())
         .max_by_key(|i| judged[*i].bases)
         .map(|i| columns[i].clone());
     let Some(sequence) = sequence else {
+        if judged.first().is_none_or(|column| column.rows == 0) {
+            return Err(Error::Data {
+                path: path.to_path_buf(),
+                at: None,
+                problem: format!(
+                    "expected at least one row below the header {}, found none",
+                    table.columns().join(", ")
+                ),
+            });
+        }
         return Err(Error::Data {
             path: path.to_path_buf(),
             at: None,
@@ -263,16 +222,16 @@ fn roles(path: &Path) -> Result<Roles> {
             ),
         });
     };
-    let split = take(&|j| j.parts > 0 && !j.not_parts);
+    let split = take(&Judged::is_split);
     let is_split = |column: &Column| split.as_ref() == Some(column) || *column == sequence;
     let category = (0..columns.len())
         .find(|i| judged[*i].is_category() && !is_split(&columns[*i]))
         .map(|i| columns[i].clone());
     let targets = (0..columns.len())
-        .filter(|i| judged[*i].fractions > 0 && !judged[*i].not_numbers)
+        .filter(|i| judged[*i].is_target())
         .map(|i| columns[i].clone())
         .collect();
-    let id = take(&|j| j.not_numbers && j.texts.len() == j.rows && j.not_bases);
+    let id = take(&Judged::is_name);
     Ok(Roles {
         id,
         sequence,
@@ -298,6 +257,7 @@ fn table(path: &Path) -> Result<(Material, Vec<ReplicatePair>)> {
     let mut table = TableReader::open(path).map_err(reading)?;
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); roles.targets.len()];
     let (mut rows, mut sequences, mut ambiguous) = (Vec::new(), Vec::new(), 0);
+    let mut no_part: Option<(usize, String)> = None;
     while let Some(line) = table.next_row().map_err(reading)? {
         let encoded = line.codes(&roles.sequence).map_err(reading)?;
         ambiguous += encoded.ambiguous;
@@ -310,8 +270,15 @@ fn table(path: &Path) -> Result<(Material, Vec<ReplicatePair>)> {
             Ok(text.map_err(reading)?.map(str::to_owned))
         };
         let id = text(&roles.id)?.unwrap_or_else(|| format!("line {}", line.line()));
+        let part = text(&roles.split)?.unwrap_or_default();
+        let split = Split::parse(&part);
+        if split.is_none() && !part.is_empty() {
+            no_part
+                .get_or_insert_with(|| (0, format!("`{part}` on line {}", line.line())))
+                .0 += 1;
+        }
         rows.push(Row {
-            split: text(&roles.split)?.as_deref().and_then(Split::parse),
+            split,
             category: text(&roles.category)?,
             ..row(id)
         });
@@ -358,6 +325,13 @@ fn table(path: &Path) -> Result<(Material, Vec<ReplicatePair>)> {
             (column.name().to_owned(), values, None)
         })
         .collect();
+    let mut notes = ambiguous_note(ambiguous);
+    if let (Some((count, first)), Some(column)) = (no_part, &roles.split) {
+        notes.push(format!(
+            "{count} cells of `{}` name no part, {first} the first",
+            column.name()
+        ));
+    }
     let material = Material {
         title: title("table", path),
         guesses,
@@ -365,7 +339,7 @@ fn table(path: &Path) -> Result<(Material, Vec<ReplicatePair>)> {
         sequences,
         targets,
         replicates: 1,
-        notes: ambiguous_note(ambiguous),
+        notes,
     };
     Ok((grouped(material), pairs))
 }

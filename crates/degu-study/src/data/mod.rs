@@ -3,6 +3,7 @@
 pub mod fetch;
 mod guess;
 pub mod inspect;
+mod judge;
 mod registry;
 mod render;
 

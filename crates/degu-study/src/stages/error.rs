@@ -71,7 +71,7 @@ pub enum StageError {
 
     /// A group with rows in two parts.
     #[error(
-        "`{first}` ({first_part}) and `{second}` ({second_part}) belong to one group, but the split separates them; choose another `split.group`, or `split.kind = \"cluster\"`"
+        "`{first}` ({first_part}) and `{second}` ({second_part}) belong to one group, but the split separates them; choose another `split.group`, or `split.kind = \"cluster\"`, or accept it with `split.allow_leakage = [\"{first_part}/{second_part}\"]`"
     )]
     Straddles {
         /// One row.
@@ -86,7 +86,8 @@ pub enum StageError {
 
     /// Sequences of one part in another.
     #[error(
-        "{count} of {of} {second} rows are in the {first} part as well (same sequence, reverse complement or near-duplicate), for example {examples}; use `split.kind = \"cluster\"`, or accept it with `split.allow_leakage = [\"{first}/{second}\"]`"
+        "{count} of {of} {second} rows are in the {first} part as well (the same sequence or its reverse complement){}; use `split.kind = \"cluster\"`, or accept it with `split.allow_leakage = [\"{first}/{second}\"]`",
+        if examples.is_empty() { String::new() } else { format!(", for example {examples}") }
     )]
     Leakage {
         /// Training side.
@@ -97,7 +98,7 @@ pub enum StageError {
         count: usize,
         /// Rows of the part.
         of: usize,
-        /// Pairs of names.
+        /// Pairs of names; empty if they are not at hand.
         examples: String,
     },
 

@@ -1,6 +1,8 @@
 //! Compares every model's predictions with the measurements.
 
-use degu_core::{Metric, TaskForecast, metric::Resampling};
+use std::collections::BTreeMap;
+
+use degu_core::{Metric, TaskForecast};
 use degu_report::{GapClosed, MetricRow, ModelKind, Uncertainty};
 use degu_stats::bootstrap::{Bootstrap, BootstrapInterval, Units};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,7 @@ use super::{
     models::{self, ModelForecast, TaskRows},
     network, options,
     plan::Assigned,
+    resampled::{Resampled, gap_closed},
     spread, spread_correlations,
 };
 use crate::{
@@ -21,7 +24,7 @@ use crate::{
 pub(crate) const FILE: &str = "evaluation.json";
 
 /// Raised when the code of this stage gives other numbers.
-pub(crate) const REVISION: u32 = 3;
+pub(crate) const REVISION: u32 = 4;
 
 /// What `evaluate` writes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -87,37 +90,43 @@ fn compute(
             ..Bootstrap::new(seed.bytes())
         };
         let with_intervals = study.evaluation.bootstrap.n > 0;
+        let mut resampled: BTreeMap<(&str, &str), Resampled> = BTreeMap::new();
         for (task, name) in data.info.tasks.iter().enumerate() {
-            for model in models {
+            let of = |model: &ModelForecast| {
+                let (measured, tasks) = (&data.measured.mean, data.tasks());
+                TaskRows::new(&model.forecast, measured, &rows, task, tasks)
+            };
+            let of_task: Vec<TaskRows> = models.iter().map(of).collect();
+            let bootstrap = match of_task.first().filter(|_| with_intervals) {
+                Some(first) => {
+                    let unit = study.evaluation.bootstrap.unit;
+                    Some((bootstrap, units(data, &first.rows, unit)?))
+                }
+                None => None,
+            };
+            for metric in &named {
                 if context.interrupted() {
                     return Err(StageError::Train(degu_train::TrainError::Interrupted {
                         epoch: 0,
                     }));
                 }
-                let rows = TaskRows::new(
-                    &model.forecast,
-                    &data.measured.mean,
-                    &rows,
-                    task,
-                    data.tasks(),
-                );
-                let units = units(data, &rows.rows, study.evaluation.bootstrap.unit)?;
+                let rule = metric.metric.resampling();
+                let all = Resampled::new(bootstrap.as_ref(), rule, models, &of_task);
+                resampled.insert((name, &metric.name), all);
+            }
+            for (k, model) in models.iter().enumerate() {
                 for metric in &named {
-                    let interval = if with_intervals {
-                        Some((&bootstrap, &units))
-                    } else {
-                        None
-                    };
-                    if let Some(row) = metric_row(metric, &rows, interval, model, split, name)? {
-                        evaluation.metrics.push(row);
-                    }
+                    let all = &resampled[&(name.as_str(), metric.name.as_str())];
+                    let interval = |value: f64| all.of_model(k, value);
+                    let row = metric_row(metric, &of_task[k], interval, model, split, name)?;
+                    evaluation.metrics.extend(row);
                 }
             }
         }
         let ddof = options::ddof(study.distill.ddof);
         let own = spread_correlations::of_split(data, models, &rows, split, ddof)?;
         evaluation.metrics.extend(own);
-        means(&mut evaluation, &named, split, &data.info.tasks);
+        means(&mut evaluation, &named, &resampled, split, &data.info.tasks);
     }
     evaluation.uncertainty = spread::of_models(
         data,
@@ -143,7 +152,7 @@ pub(crate) fn units(data: &PreparedData, rows: &[usize], unit: BootstrapUnit) ->
 fn metric_row(
     metric: &Named,
     rows: &TaskRows,
-    interval: Option<(&Bootstrap, &Units)>,
+    interval: impl Fn(f64) -> Option<BootstrapInterval>,
     model: &ModelForecast,
     split: &str,
     task: &str,
@@ -157,14 +166,7 @@ fn metric_row(
     let Some(value) = metric.metric.compute(&forecast)? else {
         return Ok(None);
     };
-    let interval: Option<BootstrapInterval> = match interval {
-        None => None,
-        Some((bootstrap, units)) => match metric.metric.resampling() {
-            Resampling::Pearson => bootstrap.pearson(units, &rows.y, &rows.mean).ok(),
-            Resampling::Rmse => bootstrap.rmse(units, &rows.y, &rows.mean).ok(),
-            _ => None,
-        },
-    };
+    let interval = interval(value);
     Ok(Some(MetricRow {
         kind: model.kind,
         model: model.name.clone(),
@@ -179,7 +181,13 @@ fn metric_row(
 }
 
 /// Means over members and over students, and the gap that students close.
-fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[String]) {
+fn means(
+    evaluation: &mut Evaluation,
+    named: &[Named],
+    resampled: &BTreeMap<(&str, &str), Resampled>,
+    split: &str,
+    tasks: &[String],
+) {
     let mut extra = Vec::new();
     let names: Vec<(&str, Option<bool>)> = named
         .iter()
@@ -196,6 +204,7 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[Str
         .collect();
     for (metric, better) in names {
         for task in tasks {
+            let resampled = resampled.get(&(task.as_str(), metric));
             let mean = |kind: ModelKind| -> Option<(f64, String)> {
                 let rows: Vec<&MetricRow> = evaluation
                     .metrics
@@ -215,11 +224,22 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[Str
                 mean(ModelKind::Ensemble),
                 mean(ModelKind::Student),
             );
-            for (kind, model, value) in [
-                (ModelKind::MeanMember, "mean of members", &member),
-                (ModelKind::MeanStudent, "mean of students", &student),
+            for (kind, of, model, value) in [
+                (
+                    ModelKind::MeanMember,
+                    ModelKind::Member,
+                    "mean of members",
+                    &member,
+                ),
+                (
+                    ModelKind::MeanStudent,
+                    ModelKind::Student,
+                    "mean of students",
+                    &student,
+                ),
             ] {
                 if let Some((value, unit)) = value {
+                    let interval = resampled.and_then(|r| r.of_mean(of, *value));
                     extra.push(MetricRow {
                         kind,
                         model: model.to_owned(),
@@ -227,14 +247,17 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[Str
                         task: task.clone(),
                         metric: metric.to_owned(),
                         value: *value,
+                        ci_low: interval.map(|i| i.lower),
+                        ci_high: interval.map(|i| i.upper),
                         unit: unit.clone(),
-                        ..MetricRow::default()
                     });
                 }
             }
-            if let (Some((member, _)), Some((ensemble, _)), Some((student, _)), Some(_)) =
+            if let (Some((member, _)), Some((ensemble, _)), Some((student, _)), Some(higher)) =
                 (member, ensemble, student, better)
             {
+                let share = gap_closed(higher, member, ensemble, student);
+                let interval = resampled.and_then(|r| r.of_gap(higher, share));
                 evaluation.gap_closed.push(GapClosed {
                     split: split.to_owned(),
                     task: task.clone(),
@@ -242,8 +265,9 @@ fn means(evaluation: &mut Evaluation, named: &[Named], split: &str, tasks: &[Str
                     member,
                     student,
                     ensemble,
-                    gap_closed: (student - member) / (ensemble - member),
-                    ..GapClosed::default()
+                    gap_closed: share,
+                    ci_low: interval.map(|i| i.lower),
+                    ci_high: interval.map(|i| i.upper),
                 });
             }
         }

@@ -246,7 +246,11 @@ pub(crate) fn split_spec(config: &SplitConfig) -> Result<SplitSpec> {
         group,
         train_fraction: config.train_fraction,
         calibration: config.calibration,
-        allow_leakage: config.allow_leakage.clone(),
+        allow_leakage: config
+            .allow_leakage
+            .iter()
+            .filter_map(|pair| SplitConfig::leakage_pair(pair))
+            .collect(),
         hold_out: config.hold_out.as_ref().map(|h| HoldOutSpec {
             column: h.column.clone(),
             keep: h.keep.clone(),

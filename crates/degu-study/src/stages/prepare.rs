@@ -7,10 +7,11 @@ use degu_genome::NearDuplicates;
 use degu_train::{ExampleSet, Labels};
 
 use super::{
-    PreparedData, Result, StageError,
+    PreparedData, Result, StageError, StudyPlan, Work, options,
     prepared::LeakageNote,
     split::{SplitSpec, assign},
 };
+use crate::store::Store;
 
 /// Rows that are read at once.
 const CHUNK: usize = 8192;
@@ -60,6 +61,7 @@ pub(crate) fn prepare(
         }
     }
     let assignment = assign(dataset, &codes, spec, seed)?;
+    measured_everywhere(&info.tasks, &y, &assignment.part)?;
     let examples = ExampleSet::new(Arc::new(codes), info.length, info.tasks.len(), info.output)?;
     let measured = Labels::measured(examples.width(), y, std, weight);
     let category = rows.iter().any(|r| r.category.is_some()).then(|| {
@@ -98,50 +100,113 @@ pub(crate) fn prepare(
     Ok(prepared)
 }
 
-/// Counts what validation, calibration and test share with the training part, and refuses what is not allowed by name.
+/// Refuses a task that no row of a part measured: it could not be learned, watched or judged.
+fn measured_everywhere(tasks: &[String], y: &[f32], part: &[Option<Split>]) -> Result<()> {
+    let width = y.len() / part.len().max(1);
+    for split in [Split::Train, Split::Validation, Split::Test] {
+        let mut rows = (0..part.len())
+            .filter(|row| part[*row] == Some(split))
+            .peekable();
+        if rows.peek().is_none() {
+            continue;
+        }
+        let mut seen = vec![false; tasks.len()];
+        for row in rows {
+            // `[N, T]`, or `[N, B, T]`: the task runs fastest.
+            for (k, value) in y[row * width..][..width].iter().enumerate() {
+                seen[k % tasks.len()] |= value.is_finite();
+            }
+        }
+        if let Some(task) = seen.iter().position(|seen| !seen) {
+            return Err(StageError::Study {
+                what: format!(
+                    "no {} row has a measurement of `{}`",
+                    split.name(),
+                    tasks[task]
+                ),
+                help: "leave the task out, or see `[split]` and `degu-lab data inspect` for what the file holds",
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses prepared data in the store that leak where these studies do not allow it: what is allowed changes no row, so a run
+/// that allowed more has the same.
+///
+/// # Errors
+///
+/// [`StageError::Leakage`]. Data that cannot be read are no matter of leakage: they are computed again.
+pub(crate) fn refuse_stored_leakage(planned: &StudyPlan, store: &Store) -> Result<()> {
+    for (id, assigned) in &planned.work {
+        if !matches!(assigned.work, Work::Prepare) {
+            continue;
+        }
+        let node = planned
+            .plan
+            .position(id)
+            .map(|at| &planned.plan.nodes()[at]);
+        let Some(Ok(Some(artifact))) = node.map(|node| store.get(&node.key)) else {
+            continue;
+        };
+        let spec = options::split_spec(&assigned.study.split)?;
+        for note in PreparedData::leakage_of(&artifact).unwrap_or_default() {
+            let count = note.exact + note.reverse_complement;
+            if count > 0 && !spec.allows(note.first, note.second) {
+                return Err(StageError::Leakage {
+                    first: note.first.name(),
+                    second: note.second.name(),
+                    count,
+                    of: note.of,
+                    examples: String::new(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Counts what two parts share, and refuses what is not allowed by name.
 ///
 /// The same sequence on either strand is refused; near-duplicates are counted and reported.
 fn leakage(prepared: &PreparedData, spec: &SplitSpec) -> Result<Vec<LeakageNote>> {
+    let parts = Split::ALL.map(|part| (part, prepared.rows(part)));
     let sequences =
         |rows: &[usize]| -> Vec<&[u8]> { rows.iter().map(|r| prepared.examples.row(*r)).collect() };
-    let train = prepared.rows(Split::Train);
-    let train_sequences = sequences(&train);
     let mut notes = Vec::new();
-    for second in [Split::Validation, Split::Calibration, Split::Test] {
-        let rows = prepared.rows(second);
-        if rows.is_empty() {
-            continue;
-        }
-        let found = NearDuplicates::default().leakage(&train_sequences, &sequences(&rows));
-        let name = format!("{}/{}", Split::Train.name(), second.name());
-        let refused = found.exact.len() + found.reverse_complement.len();
-        if refused > 0 && !spec.allow_leakage.contains(&name) {
-            let pairs = found.exact.iter().chain(&found.reverse_complement);
-            let examples: Vec<String> = pairs
-                .take(EXAMPLES)
-                .map(|(a, b)| {
-                    format!(
-                        "`{}` and `{}`",
-                        prepared.ids[train[*a]], prepared.ids[rows[*b]]
-                    )
-                })
-                .collect();
-            return Err(StageError::Leakage {
-                first: Split::Train.name(),
-                second: second.name(),
-                count: refused,
+    for (k, (first, theirs)) in parts.iter().enumerate() {
+        let (first, their_sequences) = (*first, sequences(theirs));
+        for (second, rows) in &parts[k + 1..] {
+            let second = *second;
+            if theirs.is_empty() || rows.is_empty() {
+                continue;
+            }
+            let found = NearDuplicates::default().leakage(&their_sequences, &sequences(rows));
+            let refused = found.exact.len() + found.reverse_complement.len();
+            if refused > 0 && !spec.allows(first, second) {
+                let pairs = found.exact.iter().chain(&found.reverse_complement);
+                let name = |row: usize| &prepared.ids[row];
+                let examples: Vec<String> = pairs
+                    .take(EXAMPLES)
+                    .map(|(a, b)| format!("`{}` and `{}`", name(theirs[*a]), name(rows[*b])))
+                    .collect();
+                return Err(StageError::Leakage {
+                    first: first.name(),
+                    second: second.name(),
+                    count: refused,
+                    of: rows.len(),
+                    examples: examples.join(", "),
+                });
+            }
+            notes.push(LeakageNote {
+                first,
+                second,
+                exact: found.exact.len(),
+                reverse_complement: found.reverse_complement.len(),
+                near_duplicate: found.near_duplicate.len(),
                 of: rows.len(),
-                examples: examples.join(", "),
             });
         }
-        notes.push(LeakageNote {
-            first: Split::Train,
-            second,
-            exact: found.exact.len(),
-            reverse_complement: found.reverse_complement.len(),
-            near_duplicate: found.near_duplicate.len(),
-            of: rows.len(),
-        });
     }
     Ok(notes)
 }

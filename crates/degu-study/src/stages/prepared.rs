@@ -49,7 +49,7 @@ pub struct PreparedData {
 /// Rows of one part that are in another as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeakageNote {
-    /// The part that is trained on.
+    /// The part that is searched.
     pub first: Split,
     /// The part that leaks.
     pub second: Split,
@@ -156,6 +156,12 @@ impl PreparedData {
         };
         output.write_json(INFO, &info)?;
         Ok(())
+    }
+
+    /// What parts share, of an artifact whose rows are not needed.
+    pub(crate) fn leakage_of(artifact: &Artifact<'_>) -> Result<Vec<LeakageNote>> {
+        let info: Info = artifact.json(INFO)?;
+        Ok(info.leakage)
     }
 
     /// Reads the artifact.

@@ -1,4 +1,4 @@
-//! Rows to train, validation, calibration and test; groups never straddle.
+//! Rows to train, validation, calibration and test; groups straddle two parts only where the file allows it by name.
 
 use std::collections::BTreeMap;
 
@@ -70,10 +70,18 @@ pub struct SplitSpec {
     pub train_fraction: f64,
     /// Share of the validation groups that calibrates and never stops training.
     pub calibration: f64,
-    /// Pairs of parts, as `train/test`, between which leakage is accepted.
-    pub allow_leakage: Vec<String>,
+    /// Pairs of parts between which leakage is accepted.
+    pub allow_leakage: Vec<[Split; 2]>,
     /// Kinds of rows that take no part.
     pub hold_out: Option<HoldOutSpec>,
+}
+
+impl SplitSpec {
+    /// Whether leakage between two parts is accepted by name, in either order.
+    pub(crate) fn allows(&self, a: Split, b: Split) -> bool {
+        let named = |pair: &[Split; 2]| *pair == [a, b] || *pair == [b, a];
+        self.allow_leakage.iter().any(named)
+    }
 }
 
 /// Parts and groups of all rows.
@@ -127,7 +135,7 @@ pub fn assign(
         }
         SplitRule::Chromosome { validation, test } => by_chromosome(rows, validation, test)?,
     };
-    refuse_straddling(rows, &part, &group)?;
+    let mut notes = straddling(rows, &part, &group, spec)?;
     let mut held = HeldOut::default();
     if let Some(hold_out) = &spec.hold_out {
         let related = match &hold_out.related {
@@ -138,11 +146,12 @@ pub fn assign(
     }
     subset_train(&mut part, &group, spec.train_fraction, seed)?;
     hold_out_calibration(&mut part, &group, spec.calibration, seed)?;
+    notes.extend(held.notes);
     Ok(Assignment {
         part,
         group,
         sets: held.sets,
-        notes: held.notes,
+        notes,
     })
 }
 
@@ -230,21 +239,43 @@ fn by_chromosome(
         .collect())
 }
 
-fn refuse_straddling(rows: &[Row], part: &[Option<Split>], group: &[u64]) -> Result<()> {
-    let mut first: BTreeMap<u64, usize> = BTreeMap::new();
+/// Refuses groups with rows in two parts, and notes those that are allowed.
+fn straddling(
+    rows: &[Row],
+    part: &[Option<Split>],
+    group: &[u64],
+    spec: &SplitSpec,
+) -> Result<Vec<String>> {
+    // The first row of a group in each of its parts.
+    let mut first: BTreeMap<u64, BTreeMap<Split, usize>> = BTreeMap::new();
+    let mut straddling: BTreeMap<[Split; 2], usize> = BTreeMap::new();
     for row in 0..rows.len() {
-        let earlier = *first.entry(group[row]).or_insert(row);
-        if part[earlier] != part[row] {
-            let name = |p: Option<Split>| p.map_or("none", Split::name);
-            return Err(StageError::Straddles {
-                first: rows[earlier].id.clone(),
-                first_part: name(part[earlier]),
-                second: rows[row].id.clone(),
-                second_part: name(part[row]),
-            });
+        let Some(here) = part[row] else { continue };
+        let parts = first.entry(group[row]).or_default();
+        if parts.contains_key(&here) {
+            continue;
         }
+        for (there, earlier) in parts.iter() {
+            if !spec.allows(*there, here) {
+                return Err(StageError::Straddles {
+                    first: rows[*earlier].id.clone(),
+                    first_part: there.name(),
+                    second: rows[row].id.clone(),
+                    second_part: here.name(),
+                });
+            }
+            let pair = [*there.min(&here), *there.max(&here)];
+            *straddling.entry(pair).or_default() += 1;
+        }
+        parts.insert(here, row);
     }
-    Ok(())
+    let note = |([a, b], count): ([Split; 2], usize)| {
+        let (a, b) = (a.name(), b.name());
+        format!(
+            "{count} groups have rows in the {a} part and in the {b} part, which `split.allow_leakage` accepts"
+        )
+    };
+    Ok(straddling.into_iter().map(note).collect())
 }
 
 fn members(part: &[Option<Split>], of: Split) -> Vec<usize> {

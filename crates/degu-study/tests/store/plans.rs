@@ -251,7 +251,7 @@ fn why_names_the_fields_that_differ() {
     };
     let new = tasks(0.3);
     let first = why(&new, &store, "train/member-1").unwrap();
-    assert!(first.nearest.is_none() && first.text(|_| None).contains("nothing of this stage"));
+    assert!(first.nearest.is_none() && first.text(|_, _| None).contains("nothing of this stage"));
     for node in tasks(0.2).nodes() {
         publish(&store, &node.task.fields, b"x");
     }
@@ -263,7 +263,8 @@ fn why_names_the_fields_that_differ() {
         "the other member differs in two fields"
     );
     assert_eq!(nearest.differences[0].path, "plugins.architecture.dropout");
-    let text = answer.text(|path| {
+    let text = answer.text(|task, path| {
+        assert_eq!(task, "train/member-1");
         (path == "plugins.architecture.dropout").then(|| "k562.toml:29:11".to_owned())
     });
     assert!(
@@ -279,7 +280,7 @@ fn why_names_the_fields_that_differ() {
     assert_eq!(causes, ["train/member-0", "train/member-1"]);
     assert!(
         teacher
-            .text(|_| None)
+            .text(|_, _| None)
             .contains("because train/member-0 differs in  plugins.architecture.dropout")
     );
     assert!(why(&new, &store, "prepare").unwrap().cached);

@@ -1,37 +1,13 @@
 //! Predictions as a table: one row per sequence and task (and bin).
 
-use std::{
-    fmt::Write as _,
-    io::{BufWriter, Write},
-    path::PathBuf,
-};
+use std::{fmt::Write as _, path::Path};
 
 use degu_core::{Intervals, OutputKind};
 use degu_train::{HostForecast, ModelCard};
-use flate2::{Compression, write::GzEncoder};
-use fs_err::File;
 use serde::Serialize;
 
-use crate::{Result, args::PredictArgs, output::Output};
-
-/// Where the table goes.
-#[expect(clippy::large_enum_variant, reason = "there is one")]
-enum Sink {
-    /// The process's stdout.
-    Stdout,
-    /// A file that appears whole or not at all.
-    Plain {
-        writer: BufWriter<File>,
-        partial: PathBuf,
-        path: PathBuf,
-    },
-    /// The same, compressed.
-    Gzip {
-        writer: GzEncoder<BufWriter<File>>,
-        partial: PathBuf,
-        path: PathBuf,
-    },
-}
+use super::super::applied::TableSink;
+use crate::{Result, output::Output};
 
 /// One row, as JSON.
 #[derive(Serialize)]
@@ -52,7 +28,7 @@ struct Row<'a> {
 }
 
 pub(super) struct Writer {
-    sink: Sink,
+    sink: TableSink,
     tasks: Vec<String>,
     profile: bool,
     json: bool,
@@ -60,10 +36,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(args: &PredictArgs, card: &ModelCard, json: bool) -> Result<Self> {
+    pub(super) fn open(path: Option<&Path>, card: &ModelCard, json: bool) -> Result<Self> {
         let profile = card.output != OutputKind::Scalar;
         Ok(Self {
-            sink: Sink::open(args)?,
+            sink: TableSink::open(path)?,
             tasks: card.labels.tasks.clone(),
             profile,
             json,
@@ -112,11 +88,9 @@ impl Writer {
     }
 
     /// Writes a header that no row asked for, and gives a file its name.
-    pub(super) fn finish(mut self) -> Result<()> {
-        if !matches!(self.sink, Sink::Stdout) {
-            let header = self.header(&[]);
-            self.sink.write_file(header.as_bytes())?;
-        }
+    pub(super) fn finish(mut self, output: &mut Output) -> Result<()> {
+        let header = self.header(&[]);
+        self.sink.write(&header, output)?;
         self.sink.finish()
     }
 
@@ -169,67 +143,6 @@ impl Row<'_> {
         for (_, value) in self.quantiles.iter().flatten() {
             let _ = write!(text, "\t{value}");
         }
-    }
-}
-
-impl Sink {
-    fn open(args: &PredictArgs) -> Result<Self> {
-        let Some(path) = &args.output else {
-            return Ok(Self::Stdout);
-        };
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(".partial");
-        let partial = path.with_file_name(name);
-        let writer = BufWriter::new(File::create(&partial)?);
-        let path = path.clone();
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            let writer = GzEncoder::new(writer, Compression::default());
-            return Ok(Self::Gzip {
-                writer,
-                partial,
-                path,
-            });
-        }
-        Ok(Self::Plain {
-            writer,
-            partial,
-            path,
-        })
-    }
-
-    fn write(&mut self, text: &str, output: &mut Output) -> Result<()> {
-        match self {
-            Self::Stdout => output.text(text),
-            _ => self.write_file(text.as_bytes()),
-        }
-    }
-
-    fn write_file(&mut self, bytes: &[u8]) -> Result<()> {
-        match self {
-            Self::Stdout => {}
-            Self::Plain { writer, .. } => writer.write_all(bytes)?,
-            Self::Gzip { writer, .. } => writer.write_all(bytes)?,
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<()> {
-        let (mut writer, partial, path) = match self {
-            Self::Stdout => return Ok(()),
-            Self::Plain {
-                writer,
-                partial,
-                path,
-            } => (writer, partial, path),
-            Self::Gzip {
-                writer,
-                partial,
-                path,
-            } => (writer.finish()?, partial, path),
-        };
-        writer.flush()?;
-        fs_err::rename(partial, path)?;
-        Ok(())
     }
 }
 

@@ -98,9 +98,7 @@ impl Rules<'_> {
             );
         }
         for (i, pair) in split.allow_leakage.iter().enumerate() {
-            let names: Vec<Option<Split>> = pair.split('/').map(Split::parse).collect();
-            let good = matches!(names[..], [Some(a), Some(b)] if a != b);
-            if !good {
+            if SplitConfig::leakage_pair(pair).is_none() {
                 let message = format!("expected a pair of parts, found {pair:?}");
                 let path = KeyPath::of(&["split", "allow_leakage"]).index(i);
                 self.refuse_at(

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use degu_core::Split;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,7 @@ pub struct SplitConfig {
     /// Rows of other kinds that take no part in the split: named sets that models are only evaluated on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_out: Option<HoldOut>,
-    /// Pairs of parts that groups may straddle, as in "train/test"; every such pair is named in the report.
+    /// Pairs of parts that may have rows of one group, or the same sequence, as in "train/test"; the report counts them.
     pub allow_leakage: Vec<String>,
 }
 
@@ -49,6 +50,15 @@ impl Default for SplitConfig {
             hold_out: None,
             allow_leakage: Vec::new(),
         }
+    }
+}
+
+impl SplitConfig {
+    /// Two different parts from a pair such as "train/test".
+    pub(crate) fn leakage_pair(text: &str) -> Option<[Split; 2]> {
+        let (a, b) = text.split_once('/')?;
+        let (a, b) = (Split::parse(a)?, Split::parse(b)?);
+        (a != b).then_some([a, b])
     }
 }
 

@@ -73,7 +73,7 @@ impl Default for Training {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EarlyStopping {
-    /// What is watched: "validation/loss", or "validation/" and the name of a metric.
+    /// What is watched: "validation/loss" (mode "min") or "validation/pearson" (mode "max").
     pub metric: String,
     /// Which direction is better.
     pub mode: Direction,

@@ -139,10 +139,20 @@ impl Results {
                     ),
                     value: format!("{:.1} %", 100.0 * row.coverage),
                     detail: format!(
-                        "of the measured {} values lie inside; {}",
-                        row.task, row.guarantee
+                        "of the measured {} values lie inside{}; {}",
+                        row.task,
+                        if row.k > row.n {
+                            format!(
+                                ", but the intervals are unbounded: {} calibration rows are too few for this level",
+                                row.n
+                            )
+                        } else {
+                            String::new()
+                        },
+                        row.guarantee
                     ),
                     tone: match inside {
+                        _ if row.k > row.n => Tone::Caution,
                         Some(true) => Tone::Good,
                         Some(false) => Tone::Caution,
                         None => Tone::Neutral,

@@ -9,7 +9,7 @@ use degu_report::{
 };
 
 use super::{
-    super::{PreparedData, plan::StudyPlan},
+    super::{LeakageNote, PreparedData, plan::StudyPlan},
     results::Model,
 };
 use crate::{config::Study, execute::RunSummary};
@@ -36,13 +36,7 @@ pub(super) fn learning(model: &Model) -> Option<LearningCurve> {
 
 pub(super) fn dataset(study: &Study, prepared: &PreparedData, digest: &str) -> DatasetSummary {
     let mut notes = prepared.notes.clone();
-    for leak in &prepared.leakage {
-        let total = leak.exact + leak.reverse_complement + leak.near_duplicate;
-        notes.push(format!(
-            "{} of {} {} rows resemble a training row ({} the same sequence, {} its reverse complement, {} near-duplicates)",
-            total, leak.of, leak.second.name(), leak.exact, leak.reverse_complement, leak.near_duplicate
-        ));
-    }
+    notes.extend(leakage(&prepared.leakage));
     let splits = Split::ALL
         .into_iter()
         .filter_map(|part| {
@@ -201,4 +195,31 @@ pub(super) fn relative(text: &str) -> String {
     }
     let parts: Vec<&str> = text.rsplit('/').take(2).collect();
     parts.into_iter().rev().collect::<Vec<_>>().join("/")
+}
+
+/// What parts share, one sentence for each pair that shares anything and one for all others.
+fn leakage(found: &[LeakageNote]) -> Vec<String> {
+    let total = |leak: &LeakageNote| leak.exact + leak.reverse_complement + leak.near_duplicate;
+    let (leaks, clean): (Vec<&LeakageNote>, Vec<&LeakageNote>) =
+        found.iter().partition(|leak| total(leak) > 0);
+    let mut notes: Vec<String> = leaks
+        .iter()
+        .map(|leak| {
+            format!(
+                "{} of {} {} rows resemble a {} row ({} the same sequence, {} its reverse complement, {} near-duplicates)",
+                total(leak), leak.of, leak.second.name(), leak.first.name(), leak.exact, leak.reverse_complement, leak.near_duplicate
+            )
+        })
+        .collect();
+    if !clean.is_empty() {
+        let pairs: Vec<String> = clean
+            .iter()
+            .map(|leak| format!("{} and {}", leak.first.name(), leak.second.name()))
+            .collect();
+        notes.push(format!(
+            "no sequence, reverse complement or near-duplicate is shared by {}",
+            pairs.join(", ")
+        ));
+    }
+    notes
 }
