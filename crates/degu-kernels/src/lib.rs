@@ -29,6 +29,7 @@
 //! | `lstm`, `attention`, `channels`, `windows`, `diagonal` | the loops of these |
 //! | `signs`, `pairs`, `peak` | one bit per rectified value, base-pair counts, the peak of multiply-adds |
 //! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
+//! | [`cuda`] | the same on NVIDIA GPUs |
 //! | `activation`, `math`, `dropout`, `adam` | what their names say |
 #![expect(
     unsafe_code,
@@ -46,6 +47,7 @@ mod channels;
 mod columns;
 mod compiled;
 mod conv;
+pub mod cuda;
 mod diagonal;
 mod dropout;
 mod element;

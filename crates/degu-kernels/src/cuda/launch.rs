@@ -1,0 +1,97 @@
+//! A device, and how its kernels are launched.
+
+use super::buffer::{Buffer, Plain};
+use super::driver::{DeviceError, Driver};
+use super::source::THREADS;
+use std::sync::Arc;
+
+/// Arguments of a kernel: a structure that C lays out alike.
+///
+/// # Safety
+///
+/// The type is `repr(C)`, without padding, and has the fields of the kernel's structure in their order.
+pub(super) unsafe trait Arguments: Copy {}
+
+/// A device; a handle that may be copied.
+#[derive(Clone, Debug)]
+pub struct Device(Arc<dyn Driver>);
+
+impl Device {
+    /// The device of a driver.
+    pub fn new(driver: Arc<dyn Driver>) -> Self {
+        Self(driver)
+    }
+
+    /// The driver.
+    pub fn driver(&self) -> &dyn Driver {
+        self.0.as_ref()
+    }
+
+    /// A vector of zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Operation`] without enough memory.
+    pub fn buffer<T: Plain>(&self, len: usize) -> Result<Buffer<T>, DeviceError> {
+        Buffer::new(self, len)
+    }
+
+    /// Runs a kernel.
+    ///
+    /// # Safety
+    ///
+    /// As [`Driver::launch`].
+    pub(super) unsafe fn launch<A: Arguments>(
+        &self,
+        kernel: &'static str,
+        grid: [usize; 3],
+        arguments: &A,
+    ) -> Result<(), DeviceError> {
+        if grid.contains(&0) {
+            return Ok(());
+        }
+        let grid = grid.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let bytes = std::mem::size_of::<A>();
+        // SAFETY: promised by the caller and by `Arguments`.
+        unsafe {
+            self.0
+                .launch(kernel, grid, std::ptr::from_ref(arguments).cast(), bytes)
+        }
+    }
+}
+
+/// A number as kernels count: in 32 bits, with room for what they add before they compare.
+///
+/// # Panics
+///
+/// If it is too large.
+pub(super) fn int(n: usize) -> i32 {
+    const MARGIN: usize = 1 << 20;
+    assert!(
+        n < i32::MAX as usize - MARGIN,
+        "{n} elements in one operation: use smaller batches"
+    );
+    n as i32
+}
+
+/// A grid with a thread for each of `n` elements.
+pub(super) fn one_each(n: usize) -> [usize; 3] {
+    int(n);
+    [n.div_ceil(THREADS), 1, 1]
+}
+
+/// How `units` are cut where `tiles` blocks work on each part: (parts, units per part). Parts are multiples of `grain` and at most
+/// `most`; there are enough of them to occupy `processors`.
+pub(super) fn cut(
+    units: usize,
+    grain: usize,
+    tiles: usize,
+    processors: usize,
+    most: usize,
+) -> (usize, usize) {
+    let grains = units.div_ceil(grain).max(1);
+    // Two blocks a processor.
+    let wanted = (2 * processors).div_ceil(tiles.max(1)).clamp(1, most.max(1));
+    let per_part = grains.div_ceil(wanted.min(grains));
+    (grains.div_ceil(per_part), per_part * grain)
+}
