@@ -1,6 +1,9 @@
 //! One interface over the fused engine and candle's autograd.
 
 mod autograd;
+// Made by the GPU's part of `choose`, and by tests on a device made of the CPU.
+#[cfg(any(feature = "cuda", test))]
+mod device;
 mod fused;
 
 use std::collections::BTreeMap;
@@ -98,7 +101,7 @@ impl StepLoss {
     }
 }
 
-/// Where a network computes.
+/// How a network computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendKind {
@@ -378,62 +381,150 @@ pub fn choose(
     if passes > 0 {
         require_dropout(&mut autograd, recipe.length)?;
     }
-    let taped = |autograd: Autograd, why: String| {
-        Ok(Chosen {
-            backend: Box::new(autograd),
-            why,
-        })
-    };
     if kind == BackendKind::Autograd {
-        return taped(autograd, "asked for".to_owned());
+        return Ok(taped(autograd, "asked for".to_owned()));
     }
-    if !device.is_cpu() {
-        return taped(autograd, "the fused engine is for the CPU".to_owned());
-    }
-    if recipe.precision == Precision::Bf16 {
-        return if kind == BackendKind::Fused {
-            Err(TrainError::Core(degu_core::Error::Unsupported {
-                operation: "training with `precision = \"bf16\"`".to_owned(),
-                rule: "fused kernel",
-                help: "use `backend = \"auto\"`",
-            }))
-        } else {
-            taped(autograd, "the fused engine computes in 32 bits".to_owned())
-        };
-    }
-    let graph: Option<Graph> = autograd.graph();
-    let Some(graph) = graph else {
-        return if kind == BackendKind::Fused {
-            Err(TrainError::Core(degu_core::Error::Unsupported {
-                operation: "this architecture".to_owned(),
-                rule: "description as a graph",
-                help: "use `backend = \"auto\"`",
-            }))
-        } else {
-            taped(
-                autograd,
-                "the architecture has no description as a graph".to_owned(),
-            )
-        };
-    };
-    match Fused::new(
-        &graph,
-        &io,
-        &autograd.weights()?,
-        (recipe.head)()?,
-        max_batch,
-        threads,
-    ) {
-        Ok(fused) => Ok(Chosen {
-            backend: Box::new(fused),
+    let fused = fuse(recipe, &autograd, &io, device, max_batch, threads)?;
+    match fused {
+        Ok(backend) => Ok(Chosen {
+            backend,
             why: "the engine has a kernel for every layer".to_owned(),
         }),
-        Err(error) if kind == BackendKind::Fused => Err(error),
-        Err(error) => {
-            tracing::info!(%error, "the fused engine does not cover this network; training with autograd");
-            taped(autograd, error.to_string())
+        Err(obstacle) if kind == BackendKind::Fused => Err(obstacle.error),
+        Err(obstacle) => {
+            tracing::info!(reason = %obstacle.why, "training with autograd instead of the fused engine");
+            Ok(taped(autograd, obstacle.why))
         }
     }
+}
+
+fn taped(autograd: Autograd, why: String) -> Chosen {
+    Chosen {
+        backend: Box::new(autograd),
+        why,
+    }
+}
+
+/// Why the fused engine cannot train a network.
+struct Obstacle {
+    /// As a clause for logs.
+    why: String,
+    /// For whoever asked for the engine.
+    error: TrainError,
+}
+
+impl Obstacle {
+    fn new(why: &str, operation: &str, rule: &'static str) -> Self {
+        Self {
+            why: why.to_owned(),
+            error: TrainError::Core(degu_core::Error::Unsupported {
+                operation: operation.to_owned(),
+                rule,
+                help: "use `backend = \"auto\"`",
+            }),
+        }
+    }
+}
+
+impl From<TrainError> for Obstacle {
+    fn from(error: TrainError) -> Self {
+        Self {
+            why: error.to_string(),
+            error,
+        }
+    }
+}
+
+/// The network in the fused engine of its device, or what stands against it; the outer error is one that autograd must not hide.
+fn fuse(
+    recipe: &Recipe<'_>,
+    autograd: &Autograd,
+    io: &ModelIo,
+    device: &candle_core::Device,
+    max_batch: usize,
+    threads: usize,
+) -> Result<std::result::Result<Box<dyn Backend>, Obstacle>> {
+    match recipe.precision {
+        Precision::Bf16 => {
+            return Ok(Err(Obstacle::new(
+                "the fused engine computes in 32 bits",
+                "training with `precision = \"bf16\"`",
+                "fused kernel",
+            )));
+        }
+        Precision::Tf32 => {
+            return Ok(Err(Obstacle::new(
+                "the fused engine does not round products to TF32",
+                "training with `precision = \"tf32\"`",
+                "fused kernel",
+            )));
+        }
+        Precision::F32 => {}
+    }
+    let Some(graph) = autograd.graph() else {
+        return Ok(Err(Obstacle::new(
+            "the architecture has no description as a graph",
+            "this architecture",
+            "description as a graph",
+        )));
+    };
+    if !device.is_cpu() {
+        return fuse_on_gpu(recipe, &graph, autograd, io, device, max_batch);
+    }
+    let (weights, head) = (autograd.weights()?, (recipe.head)()?);
+    Ok(
+        match Fused::new(&graph, io, &weights, head, max_batch, threads) {
+            Ok(fused) => Ok(Box::new(fused)),
+            Err(error) => Err(error.into()),
+        },
+    )
+}
+
+/// A network that a GPU computes otherwise than the CPU is an error; without a kernel, or without the compiler of kernels, autograd goes on.
+#[cfg(feature = "cuda")]
+fn fuse_on_gpu(
+    recipe: &Recipe<'_>,
+    graph: &Graph,
+    autograd: &Autograd,
+    io: &ModelIo,
+    place: &candle_core::Device,
+    max_batch: usize,
+) -> Result<std::result::Result<Box<dyn Backend>, Obstacle>> {
+    use degu_nn::engine::{EngineError, device::on_cuda};
+    let gpu = match on_cuda(place) {
+        Ok(gpu) => gpu,
+        Err(error) => return Ok(Err(fused::engine_error(error).into())),
+    };
+    let (weights, head) = (autograd.weights()?, (recipe.head)()?);
+    let network = device::OnDevice::new(graph, io, &weights, head, max_batch, &gpu, place);
+    match network {
+        Ok(network) => Ok(Ok(Box::new(network))),
+        Err(TrainError::Engine(error))
+            if matches!(
+                error.downcast_ref(),
+                Some(EngineError::Unsupported { .. })
+            ) =>
+        {
+            Ok(Err(TrainError::Engine(error).into()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn fuse_on_gpu(
+    _: &Recipe<'_>,
+    _: &Graph,
+    _: &Autograd,
+    _: &ModelIo,
+    _: &candle_core::Device,
+    _: usize,
+) -> Result<std::result::Result<Box<dyn Backend>, Obstacle>> {
+    Ok(Err(Obstacle::new(
+        "this binary has the fused engine of the CPU only",
+        "this device",
+        "fused engine",
+    )))
 }
 
 /// Refuses a network whose samples are all alike.

@@ -154,6 +154,15 @@ pub struct Matrix<'a> {
 }
 
 impl Matrix<'_> {
+    /// The same from row `row` on.
+    #[must_use]
+    pub fn from_row(self, row: usize) -> Self {
+        Self {
+            first: self.first + row * self.pitch,
+            ..self
+        }
+    }
+
     /// Address of the first value, for kernels that use `count` sequences of `rows` rows and `channels`.
     pub(super) fn address(&self, count: usize, rows: usize, channels: usize) -> u64 {
         let reach = match (count, rows) {

@@ -187,6 +187,38 @@ impl Device {
         unsafe { self.launch("add_rows", one_each(total), &arguments) }
     }
 
+    /// `target = 0` for `count` matrices.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError`].
+    ///
+    /// # Panics
+    ///
+    /// If the buffer is shorter than the shape says.
+    pub fn zero_rows(
+        &self,
+        count: usize,
+        shape: Shape,
+        target: Matrix<'_>,
+    ) -> Result<(), DeviceError> {
+        let arguments = AddRowsArgs {
+            source: 0,
+            target: target.address(count, shape.rows, shape.channels),
+            source_step: 0,
+            target_step: target.step as i64,
+            count: int(count),
+            rows: int(shape.rows),
+            channels: int(shape.channels),
+            source_pitch: 0,
+            target_pitch: int(target.pitch),
+            accumulate: 0,
+        };
+        let total = count * shape.rows * shape.channels;
+        // SAFETY: the matrix was checked for the shape.
+        unsafe { self.launch("add_rows", one_each(total), &arguments) }
+    }
+
     /// The sum of each channel over all rows of `count` matrices, to the place `at` of `out`: the gradient of a bias.
     ///
     /// # Errors

@@ -41,9 +41,6 @@ pub trait Memory: std::fmt::Debug + Send + Sync {
 
     /// Number of bytes.
     fn bytes(&self) -> usize;
-
-    /// The driver's own type, for drivers that hand memory on.
-    fn as_any(&self) -> &dyn std::any::Any;
 }
 
 /// A device. Work is done in the order of the calls; only [`download`](Self::download) and [`synchronize`](Self::synchronize) wait for it.
@@ -51,8 +48,14 @@ pub trait Driver: std::fmt::Debug + Send + Sync {
     /// Name for logs and errors.
     fn name(&self) -> String;
 
+    /// The driver's own type.
+    fn as_any(&self) -> &dyn std::any::Any;
+
     /// Multiprocessors, which decide how finely sums are cut.
     fn processors(&self) -> usize;
+
+    /// Whether there are tensor cores for [`Products::Tf32`](super::Products::Tf32).
+    fn has_tf32(&self) -> bool;
 
     /// Memory with undefined contents.
     ///

@@ -99,9 +99,6 @@ impl Memory for HostMemory {
     fn bytes(&self) -> usize {
         self.bytes
     }
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
 }
 
 impl Drop for HostMemory {
@@ -116,8 +113,16 @@ impl Driver for HostDriver {
         format!("the CPU as a device ({:?} order)", self.order)
     }
 
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
     fn processors(&self) -> usize {
         self.processors
+    }
+
+    fn has_tf32(&self) -> bool {
+        true
     }
 
     fn allocate(&self, bytes: usize) -> Result<Box<dyn Memory>, DeviceError> {

@@ -40,5 +40,5 @@ pub use norm::NormBuffers;
 #[cfg(feature = "cuda")]
 pub use nvidia::Nvidia;
 pub use product::{DeviceWindow, Product, WeightView};
-pub use source::{kernel_names, source};
+pub use source::{Products, kernel_names, source};
 pub use tail::{DeviceDropout, DeviceTail, NormTerms, Seeds, TailGradients};

@@ -1,10 +1,12 @@
 //! The kernels on an NVIDIA GPU: compiled for it by NVRTC when they are first used, launched on one stream.
 
+use super::Buffer;
 use super::driver::{DeviceError, Driver, Memory};
 use super::source::{THREADS, kernel_names, source};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, result,
+    CudaContext, CudaFunction, CudaSlice, CudaStream, CudaView, DevicePtr, DevicePtrMut, DriverError,
+    result,
 };
 use cudarc::nvrtc;
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ pub struct Nvidia {
     functions: Functions,
     name: String,
     processors: usize,
+    tf32: bool,
 }
 
 type Functions = Arc<BTreeMap<&'static str, CudaFunction>>;
@@ -35,11 +38,15 @@ impl Nvidia {
         let count = context
             .attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
             .map_err(|e| operation_error("the number of processors", &name, e))?;
+        let (generation, _) = context
+            .compute_capability()
+            .map_err(|e| operation_error("the compute capability", &name, e))?;
         keep_freed_memory(context);
         Ok(Self {
             functions: functions(context, &name)?,
             name,
             processors: usize::try_from(count).unwrap_or(1).max(1),
+            tf32: generation >= 8,
             stream,
         })
     }
@@ -47,6 +54,44 @@ impl Nvidia {
     /// The stream.
     pub fn stream(&self) -> &Arc<CudaStream> {
         &self.stream
+    }
+
+    /// Copies the first values of `from` to all of `to`, on this device and in the order of its work.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Operation`].
+    ///
+    /// # Panics
+    ///
+    /// If `from` is shorter.
+    pub fn copy_out(&self, from: &Buffer<f32>, to: &mut CudaSlice<f32>) -> Result<(), DeviceError> {
+        let bytes = to.num_bytes();
+        let source = from.address(0, to.len());
+        let (target, _guard) = to.device_ptr_mut(&self.stream);
+        self.copy(source, target, bytes)
+    }
+
+    /// Copies `from` to the first values of `to`, on this device and in the order of its work.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Operation`].
+    ///
+    /// # Panics
+    ///
+    /// If `to` is shorter.
+    pub fn copy_in(&self, from: &CudaView<'_, f32>, to: &Buffer<f32>) -> Result<(), DeviceError> {
+        let target = to.address(0, from.len());
+        let (source, _guard) = from.device_ptr(&self.stream);
+        self.copy(source, target, from.len() * std::mem::size_of::<f32>())
+    }
+
+    fn copy(&self, from: u64, to: u64, bytes: usize) -> Result<(), DeviceError> {
+        self.bind()?;
+        // SAFETY: both ends were checked for the length, and live until the stream has passed this copy.
+        unsafe { result::memcpy_dtod_async(to, from, bytes, self.stream.cu_stream()) }
+            .map_err(|e| self.error("a copy on the device", e))
     }
 
     fn error(&self, operation: &str, e: DriverError) -> DeviceError {
@@ -160,9 +205,6 @@ impl Memory for NvidiaMemory {
     fn bytes(&self) -> usize {
         self.slice.len()
     }
-    fn as_any(&self) -> &dyn std::any::Any {
-        &self.slice
-    }
 }
 
 impl Driver for Nvidia {
@@ -170,8 +212,16 @@ impl Driver for Nvidia {
         self.name.clone()
     }
 
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
     fn processors(&self) -> usize {
         self.processors
+    }
+
+    fn has_tf32(&self) -> bool {
+        self.tf32
     }
 
     fn allocate(&self, bytes: usize) -> Result<Box<dyn Memory>, DeviceError> {

@@ -3,7 +3,7 @@
 use super::columns::Parts;
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int};
-use super::source::{PRODUCTS, TILES, tile};
+use super::source::{Products, Tile, tile};
 use super::{Buffer, Matrix};
 use crate::activation::Shape;
 
@@ -118,6 +118,8 @@ pub struct Product<'a> {
     pub out: Matrix<'a>,
     /// Whether to add to what `out` holds.
     pub accumulate: bool,
+    /// Rounding of the factors.
+    pub products: Products,
 }
 
 #[repr(C)]
@@ -151,20 +153,22 @@ unsafe impl Arguments for ProductArgs {}
 
 /// Parts of a product of `terms` terms for a batch of up to `capacity` sequences: (parts, terms of each).
 fn parts_of(
+    tile: &Tile,
     capacity: usize,
     shape: Shape,
     terms: usize,
     processors: usize,
 ) -> (usize, usize) {
-    let [rows, columns, ..] = TILES[tile(shape.channels)];
-    let tiles = (capacity * shape.rows).div_ceil(rows) * shape.channels.div_ceil(columns);
+    let tiles = (capacity * shape.rows).div_ceil(tile.rows) * shape.channels.div_ceil(tile.columns);
     cut(terms, 8 * DEEP, tiles, processors, MOST)
 }
 
 impl Device {
     /// Values that the parts of a product need, for a batch of up to `capacity` sequences.
     pub fn product_parts(&self, capacity: usize, shape: Shape, terms: usize) -> usize {
-        match parts_of(capacity, shape, terms, self.driver().processors()) {
+        // Tiles are alike for all roundings.
+        let tile = tile(shape.channels, Products::F32);
+        match parts_of(tile, capacity, shape, terms, self.driver().processors()) {
             (1, _) => 0,
             (parts, _) => parts * capacity * shape.rows * shape.channels,
         }
@@ -192,7 +196,9 @@ impl Device {
             channels: p.c_out,
         };
         let terms = p.window.taps * p.c_in;
+        let tile = tile(p.c_out, p.products);
         let (splits, per_split) = parts_of(
+            tile,
             capacity.max(count),
             shape,
             terms,
@@ -234,14 +240,13 @@ impl Device {
         };
         int(terms);
         int(count * shape.rows);
-        let tile = tile(p.c_out);
         let grid = [
-            (count * shape.rows).div_ceil(TILES[tile][0]),
-            p.c_out.div_ceil(TILES[tile][1]),
+            (count * shape.rows).div_ceil(tile.rows),
+            p.c_out.div_ceil(tile.columns),
             splits,
         ];
         // SAFETY: input, weights, bias and output or parts were checked for the shapes.
-        unsafe { self.launch(PRODUCTS[tile], grid, &arguments)? };
+        unsafe { self.launch(tile.product, grid, &arguments)? };
         if split {
             self.sum_rows((parts, splits), count, shape, bias, p.out, p.accumulate)?;
         }

@@ -3,31 +3,82 @@
 /// Threads of every block.
 pub(super) const THREADS: usize = 256;
 
-/// Rows, columns, and rows and columns of a thread, of the tiles in which products are computed; by columns.
-pub(super) const TILES: [[usize; 4]; 4] = [
-    [256, 4, 4, 1],
-    [128, 16, 8, 1],
-    [128, 64, 8, 4],
-    [128, 128, 8, 8],
+/// How the factors of products are rounded before they are multiplied; sums are always taken in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// Not at all.
+    #[default]
+    F32,
+    /// To TF32, 10 bits of mantissa, on tensor cores; narrow products are not rounded.
+    Tf32,
+}
+
+/// A tile in which products are computed, and the kernels that do.
+#[derive(Debug)]
+pub(super) struct Tile {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Rows and columns of a thread; none where tensor cores place them.
+    each: Option<[usize; 2]>,
+    pub(super) product: &'static str,
+    pub(super) weight_gradient: &'static str,
+}
+
+const TILES: [Tile; 6] = [
+    Tile {
+        rows: 256,
+        columns: 4,
+        each: Some([4, 1]),
+        product: "product_4",
+        weight_gradient: "weight_gradient_4",
+    },
+    Tile {
+        rows: 128,
+        columns: 16,
+        each: Some([8, 1]),
+        product: "product_16",
+        weight_gradient: "weight_gradient_16",
+    },
+    Tile {
+        rows: 128,
+        columns: 64,
+        each: Some([8, 4]),
+        product: "product_64",
+        weight_gradient: "weight_gradient_64",
+    },
+    Tile {
+        rows: 128,
+        columns: 128,
+        each: Some([8, 8]),
+        product: "product_128",
+        weight_gradient: "weight_gradient_128",
+    },
+    Tile {
+        rows: 128,
+        columns: 64,
+        each: None,
+        product: "product_tf32_64",
+        weight_gradient: "weight_gradient_tf32_64",
+    },
+    Tile {
+        rows: 128,
+        columns: 128,
+        each: None,
+        product: "product_tf32_128",
+        weight_gradient: "weight_gradient_tf32_128",
+    },
 ];
 
-/// Names of the products and of the weight gradients, by tile.
-pub(super) const PRODUCTS: [&str; 4] = ["product_4", "product_16", "product_64", "product_128"];
-pub(super) const WEIGHT_GRADIENTS: [&str; 4] = [
-    "weight_gradient_4",
-    "weight_gradient_16",
-    "weight_gradient_64",
-    "weight_gradient_128",
-];
-
-/// The tile for so many columns: the first that takes them, or wastes least.
-pub(super) fn tile(columns: usize) -> usize {
-    match columns {
-        0..=4 => 0,
-        5..=16 => 1,
-        _ if columns.div_ceil(128) * 2 == columns.div_ceil(64) => 3,
-        _ => 2,
-    }
+/// The tile for so many columns.
+pub(super) fn tile(columns: usize, products: Products) -> &'static Tile {
+    // Two tiles of 64 where they waste less than one of 128.
+    let wide = columns.div_ceil(128) * 2 == columns.div_ceil(64);
+    &TILES[match (columns, products) {
+        (0..=4, _) => 0,
+        (5..=16, _) => 1,
+        (_, Products::F32) => 2 + usize::from(wide),
+        (_, Products::Tf32) => 4 + usize::from(wide),
+    }]
 }
 
 /// Every kernel.
@@ -51,8 +102,8 @@ pub fn kernel_names() -> Vec<&'static str> {
         "squares",
         "clip_factor",
     ];
-    names.extend(PRODUCTS);
-    names.extend(WEIGHT_GRADIENTS);
+    names.extend(TILES.iter().map(|t| t.product));
+    names.extend(TILES.iter().map(|t| t.weight_gradient));
     names
 }
 
@@ -63,21 +114,25 @@ fn body() -> String {
     text += include_str!("kernels/activation.cu");
     text += include_str!("kernels/dropout.cu");
     text += include_str!("kernels/lookup.cu");
-    for (i, [rows, columns, each_row, each_column]) in TILES.iter().enumerate() {
-        let values = [
-            ("TILE_M", rows.to_string()),
-            ("TILE_N", columns.to_string()),
-            ("EACH_M", each_row.to_string()),
-            ("EACH_N", each_column.to_string()),
-            ("PRODUCT", PRODUCTS[i].to_owned()),
-            ("WEIGHT_GRADIENT", WEIGHT_GRADIENTS[i].to_owned()),
+    for tile in &TILES {
+        let mut values = vec![
+            ("TILE_M", tile.rows.to_string()),
+            ("TILE_N", tile.columns.to_string()),
+            ("TENSOR", u8::from(tile.each.is_none()).to_string()),
+            ("PRODUCT", tile.product.to_owned()),
+            ("WEIGHT_GRADIENT", tile.weight_gradient.to_owned()),
         ];
+        if let Some([rows, columns]) = tile.each {
+            values.push(("EACH_M", rows.to_string()));
+            values.push(("EACH_N", columns.to_string()));
+        }
         for (name, value) in &values {
             text += &format!("#define {name} {value}\n");
         }
+        text += include_str!("kernels/tile.cu");
         text += include_str!("kernels/product.cu");
         text += include_str!("kernels/weight_gradient.cu");
-        for (name, _) in &values {
+        for name in values.iter().map(|v| v.0).chain(["EACH_M", "EACH_N"]) {
             text += &format!("#undef {name}\n");
         }
     }

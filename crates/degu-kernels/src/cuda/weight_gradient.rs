@@ -4,7 +4,7 @@ use super::columns::Parts;
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int};
 use super::product::DeviceWindow;
-use super::source::{TILES, WEIGHT_GRADIENTS, tile};
+use super::source::{Products, Tile, tile};
 use super::{Buffer, Matrix};
 
 /// Rows that a part has at least.
@@ -33,16 +33,16 @@ struct WeightGradientArgs {
 unsafe impl Arguments for WeightGradientArgs {}
 
 /// Tiles of a gradient `[terms, c_out]`.
-fn tiles(terms: usize, c_out: usize) -> [usize; 2] {
-    let [rows, columns, ..] = TILES[tile(c_out)];
-    [terms.div_ceil(rows), c_out.div_ceil(columns)]
+fn tiles(tile: &Tile, terms: usize, c_out: usize) -> [usize; 2] {
+    [terms.div_ceil(tile.rows), c_out.div_ceil(tile.columns)]
 }
 
 impl Device {
     /// Values that the parts of a weight gradient of `terms = taps * c_in` by `c_out` over `rows` rows take, if they have the room they
     /// want; with less there are fewer parts.
     pub fn weight_gradient_parts(&self, rows: usize, terms: usize, c_out: usize) -> usize {
-        let [a, b] = tiles(terms, c_out);
+        // Tiles are alike for all roundings.
+        let [a, b] = tiles(tile(c_out, Products::F32), terms, c_out);
         let processors = self.driver().processors();
         cut(rows, GRAIN, a * b, processors, usize::MAX).0 * terms * c_out
     }
@@ -64,13 +64,14 @@ impl Device {
         (c_in, c_out): (usize, usize),
         dy: Matrix<'_>,
         count: usize,
+        products: Products,
         parts: &Parts,
         gradients: &Buffer<f32>,
         at: usize,
     ) -> Result<(), DeviceError> {
         let size = window.taps * c_in * c_out;
-        let tile = tile(c_out);
-        let grid = tiles(window.taps * c_in, c_out);
+        let tile = tile(c_out, products);
+        let grid = tiles(tile, window.taps * c_in, c_out);
         let most = parts.len() / size.max(1);
         let (splits, per_split) = cut(
             count * window.rows,
@@ -104,7 +105,7 @@ impl Device {
         };
         // SAFETY: input, gradient and result or parts were checked for the shapes.
         unsafe {
-            self.launch(WEIGHT_GRADIENTS[tile], [grid[0], grid[1], splits], &arguments)?;
+            self.launch(tile.weight_gradient, [grid[0], grid[1], splits], &arguments)?;
         }
         if splits > 1 {
             self.sum_parts(parts, splits, size, gradients, at)?;

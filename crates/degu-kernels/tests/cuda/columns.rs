@@ -53,3 +53,21 @@ fn matrices_are_copied_and_added() {
         assert_eq!(got, want);
     }
 }
+
+#[test]
+fn rows_are_cleared() {
+    let device = device(4, Order::Forward);
+    let layout = Layout::gaps(3, 6, 4);
+    let x = buffer(&device, &layout.spread(&[1.0; 72]));
+    let shape = Shape {
+        rows: 2,
+        channels: 4,
+    };
+    let from = layout.matrix(&x).from_row(3);
+    device.zero_rows(3, shape, from).unwrap();
+    let got = layout.collect(&x.to_vec().unwrap());
+    for (i, v) in got.iter().enumerate() {
+        let cleared = (3..5).contains(&(i / 4 % 6));
+        assert_eq!(*v, if cleared { 0.0 } else { 1.0 });
+    }
+}

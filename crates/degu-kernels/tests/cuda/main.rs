@@ -10,7 +10,7 @@ mod product;
 mod tail;
 mod weight_gradient;
 
-use degu_kernels::cuda::{Buffer, Device, HostDriver, Matrix, Order};
+use degu_kernels::cuda::{Buffer, Device, HostDriver, Matrix, Order, Products};
 use std::sync::Arc;
 
 /// Values in +-1, different for each seed; exact in f32.
@@ -27,6 +27,16 @@ fn noise(n: usize, seed: u64) -> Vec<f32> {
 
 fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().copied().map(f64::from).collect()
+}
+
+/// The factors of a product with so many columns: narrow ones are not rounded.
+fn rounded(x: &[f32], products: Products, columns: usize) -> Vec<f32> {
+    if products == Products::F32 || columns <= 16 {
+        return x.to_vec();
+    }
+    // To 10 bits of mantissa, halves away from zero.
+    let round = |v: &f32| f32::from_bits((v.to_bits() + 0x1000) & !0x1fff);
+    x.iter().map(round).collect()
 }
 
 /// Base codes with some N.

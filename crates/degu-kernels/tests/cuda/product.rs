@@ -1,7 +1,7 @@
 //! Convolutions, dense layers and their input gradients.
 
-use super::{Layout, buffer, close, in_both_orders, noise, wide};
-use degu_kernels::cuda::{DeviceWindow, Parts, Product, WeightView};
+use super::{Layout, buffer, close, in_both_orders, noise, rounded, wide};
+use degu_kernels::cuda::{DeviceWindow, Parts, Product, Products, WeightView};
 use degu_kernels::{Isa, Packed, Phase, Shape, Start, Window, conv_forward};
 
 /// Output rows, taps, stride, dilation, input and output channels.
@@ -66,7 +66,13 @@ fn outputs() {
         let old = noise(n * rows * c_out, 2);
         let parameters = noise(4 + taps * c_in * c_out + c_out, 3);
         let bias = 4 + taps * c_in * c_out;
-        for (accumulate, processors) in [(false, 1), (true, 1), (false, 40), (true, 13)] {
+        for (accumulate, processors, products) in [
+            (false, 1, Products::F32),
+            (true, 1, Products::F32),
+            (false, 40, Products::F32),
+            (true, 13, Products::F32),
+            (false, 7, Products::Tf32),
+        ] {
             let got = in_both_orders(processors, |device| {
                 let (x, p) = (
                     buffer(device, &input.spread(&x)),
@@ -88,19 +94,22 @@ fn outputs() {
                     bias: (!accumulate).then_some(bias),
                     out: output.matrix(&y),
                     accumulate,
+                    products,
                 };
                 device.product(&product, n, n, &parts).unwrap();
                 output.collect(&y.to_vec().unwrap())
             });
             let p = wide(&parameters);
+            // Factors are rounded where tensor cores multiply them, biases nowhere.
+            let round = |x: &[f32]| wide(&rounded(x, products, c_out));
             let start: Vec<f64> = if accumulate {
                 wide(&old)
             } else {
                 (0..old.len()).map(|i| p[bias + i % c_out]).collect()
             };
-            let weights = &p[4..bias];
-            let want = reference(&wide(&x), window, (c_in, c_out), weights, &start, rows_in);
-            let name = format!("case {i}, accumulate {accumulate}, {processors} processors");
+            let weights = round(&parameters[4..bias]);
+            let want = reference(&round(&x), window, (c_in, c_out), &weights, &start, rows_in);
+            let name = format!("case {i}, accumulate {accumulate}, {processors} processors, {products:?}");
             close(&name, &got, &want, 2e-6);
         }
     }
@@ -151,6 +160,7 @@ fn outputs_do_not_depend_on_the_batch() {
                 bias: None,
                 out: output.matrix(&y),
                 accumulate: false,
+                products: Products::F32,
             };
             device.product(&product, n, capacity, &parts).unwrap();
             y.to_vec().unwrap()
@@ -231,6 +241,7 @@ fn input_gradients() {
                             ..target.matrix(&dx)
                         },
                         accumulate,
+                        products: Products::F32,
                     };
                     device.product(&product, n, n, &parts).unwrap();
                 }

@@ -1,7 +1,7 @@
 //! The weight gradient of convolutions and dense layers.
 
-use super::{Layout, buffer, close, in_both_orders, noise, wide};
-use degu_kernels::cuda::{DeviceWindow, Parts};
+use super::{Layout, buffer, close, in_both_orders, noise, rounded, wide};
+use degu_kernels::cuda::{DeviceWindow, Parts, Products};
 use degu_kernels::{Isa, Window, conv_weight_gradient};
 
 #[test]
@@ -36,6 +36,7 @@ fn gradients() {
             noise(n * rows * c_out, 2),
         );
         let size = taps * c_in * c_out;
+        for products in [Products::F32, Products::Tf32] {
         let got = in_both_orders(processors, |device| {
             let (x, dy) = (
                 buffer(device, &input.spread(&x)),
@@ -51,6 +52,7 @@ fn gradients() {
                     (c_in, c_out),
                     output.matrix(&dy),
                     n,
+                    products,
                     &parts,
                     &out,
                     6,
@@ -61,7 +63,10 @@ fn gradients() {
             all[6..].to_vec()
         });
         let mut want = vec![0.0; size];
-        let (x, dy) = (wide(&x), wide(&dy));
+        let (x, dy) = (
+            wide(&rounded(&x, products, c_out)),
+            wide(&rounded(&dy, products, c_out)),
+        );
         for (x, dy) in x.chunks(rows_in * c_in).zip(dy.chunks(rows * c_out)) {
             let w = Window {
                 rows,
@@ -71,6 +76,7 @@ fn gradients() {
             };
             conv_weight_gradient(Isa::PORTABLE, [taps, c_in, c_out], x, w, dy, c_out, &mut want);
         }
-        close(&format!("case {i}"), &got, &want, 2e-6);
+        close(&format!("case {i}, {products:?}"), &got, &want, 2e-6);
+        }
     }
 }

@@ -62,6 +62,9 @@ pub enum EngineError {
     /// A device failed.
     #[error(transparent)]
     Device(#[from] degu_kernels::cuda::DeviceError),
+    /// A tensor could not be made or read.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
     /// A device computes something else than the CPU.
     #[error(
         "{what} of the fused engine on this device differ from the CPU's by {error:.1e} of their norm (at most {tolerance:.0e} is rounding): `training.backend = \"autograd\"` trains on it without the engine; please report the device and the network"

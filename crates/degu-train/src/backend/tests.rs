@@ -1,5 +1,7 @@
 //! Monte Carlo dropout through both backends, and rounded products.
 
+mod device;
+
 use candle_core::{Device, Tensor};
 use degu_core::{
     Architecture, Ctx, Head, Masked, ModelIo, Network, OutputKind, Params, Prediction, Result,

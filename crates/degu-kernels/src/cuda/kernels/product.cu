@@ -4,8 +4,8 @@
  *
  * out(n, m, o) = bias(o) + sum over taps t and channels c of x(n, m * stride + t * dilation, c) * w(t, c, o)
  *
- * A block computes TILE_M rows (of all sequences) by TILE_N columns, a thread EACH_M by EACH_N of them, DEEP terms at a time: the next
- * terms are fetched into registers while the present ones are multiplied out of shared memory. Each output is one chain of
+ * A block computes TILE_M rows (of all sequences) by TILE_N columns, a thread EACH_M by EACH_N of them (tile.cu), DEEP terms at a time: the
+ * next terms are fetched into registers while the present ones are multiplied out of shared memory. Each output is one chain of
  * multiply-adds in the order of (t, c), wherever its row lies in the batch; with several parts (blockIdx.z) one chain per part. */
 #ifndef PRODUCT_ARGS
 #define PRODUCT_ARGS
@@ -20,18 +20,17 @@ typedef struct {
   int split;                  /* whether out is in parts */
   int dense;                  /* whether w_column is 1 and w_tap is c_in * w_row */
 } ProductArgs;
-#define DEEP 16
 #endif
 
 KERNEL(PRODUCT, ProductArgs) {
-  SHARED float xs[DEEP][TILE_M + 4];
-  SHARED float ws[DEEP][TILE_N + 4];
+  SHARED float xs[DEEP][TILE_M + PAD];
+  SHARED float ws[DEEP][TILE_N + PAD];
   const int terms = a.taps * a.c_in, total = a.count * a.rows;
   const int row0 = blockIdx.x * TILE_M, column0 = blockIdx.y * TILE_N;
   const int first = blockIdx.z * a.per_split, last = smaller(first + a.per_split, terms);
   const int deep = threadIdx.x % DEEP, line = threadIdx.x / DEEP;
-  const int my_row = threadIdx.x / (TILE_N / EACH_N) * EACH_M, my_column = threadIdx.x % (TILE_N / EACH_N) * EACH_N;
-  int at[TILE_M / LINES], k, i, j, term;
+  const int my_row = MY_ROW, my_column = MY_COLUMN;
+  int at[TILE_M / LINES], i, j, term;
   float x_next[TILE_M / LINES], w_next[(TILE_N + LINES - 1) / LINES];
   float sum[EACH_M][EACH_N];
   /* Where the rows that this thread fetches begin. Rows beyond the last are fetched like the last and not written. */
@@ -72,43 +71,31 @@ KERNEL(PRODUCT, ProductArgs) {
   FETCH(first)
   for (term = first; term < last; term += DEEP) {
     UNROLL
-    for (i = 0; i < TILE_M / LINES; i++) xs[deep][line + i * LINES] = x_next[i];
+    for (i = 0; i < TILE_M / LINES; i++) xs[deep][line + i * LINES] = ROUND(x_next[i]);
     UNROLL
     for (i = 0; i < (TILE_N + LINES - 1) / LINES; i++) {
       if (a.dense) {
         int e = threadIdx.x + i * THREADS;
-        if (e < DEEP * TILE_N) ws[e / TILE_N][e % TILE_N] = w_next[i];
+        if (e < DEEP * TILE_N) ws[e / TILE_N][e % TILE_N] = ROUND(w_next[i]);
       } else if (line + i * LINES < TILE_N) {
-        ws[deep][line + i * LINES] = w_next[i];
+        ws[deep][line + i * LINES] = ROUND(w_next[i]);
       }
     }
     __syncthreads();
     if (term + DEEP < last) FETCH(term + DEEP)
-    UNROLL
-    for (k = 0; k < DEEP; k++) {
-      float xk[EACH_M], wk[EACH_N];
-      UNROLL
-      for (i = 0; i < EACH_M; i++) xk[i] = xs[k][my_row + i];
-      UNROLL
-      for (j = 0; j < EACH_N; j++) wk[j] = ws[k][my_column + j];
-      UNROLL
-      for (i = 0; i < EACH_M; i++) {
-        UNROLL
-        for (j = 0; j < EACH_N; j++) sum[i][j] = fmaf(xk[i], wk[j], sum[i][j]);
-      }
-    }
+    MULTIPLY(xs, ws)
     __syncthreads();
   }
 #undef FETCH
   UNROLL
   for (i = 0; i < EACH_M; i++) {
-    int r = row0 + my_row + i;
+    int r = row0 + my_row + ROW(i);
     float *out;
     if (r >= total) continue;
     out = a.split ? a.out + ((i64)blockIdx.z * total + r) * a.c_out : a.out + r / a.rows * a.out_step + (i64)(r % a.rows) * a.out_pitch;
     UNROLL
     for (j = 0; j < EACH_N; j++) {
-      int o = column0 + my_column + j;
+      int o = column0 + my_column + COLUMN(j);
       float v = sum[i][j];
       if (o >= a.c_out) continue;
       if (!a.split) {

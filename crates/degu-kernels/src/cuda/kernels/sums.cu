@@ -35,7 +35,7 @@ KERNEL(sum_rows, SumRowsArgs) {
 }
 
 typedef struct {
-  const float *source;
+  const float *source; /* null: zeros */
   float *target;
   i64 source_step, target_step;
   int count, rows, channels, source_pitch, target_pitch, accumulate;
@@ -50,7 +50,7 @@ KERNEL(add_rows, AddRowsArgs) {
   c = i - r * a.channels;
   n = r / a.rows;
   m = r - n * a.rows;
-  v = a.source[n * a.source_step + (i64)m * a.source_pitch + c];
+  v = a.source ? a.source[n * a.source_step + (i64)m * a.source_pitch + c] : 0.0f;
   target = a.target + n * a.target_step + (i64)m * a.target_pitch + c;
   *target = a.accumulate ? *target + v : v;
 }

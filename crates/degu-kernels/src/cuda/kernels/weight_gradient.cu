@@ -15,19 +15,19 @@ typedef struct {
 #endif
 
 KERNEL(WEIGHT_GRADIENT, WeightGradientArgs) {
-  SHARED float xs[DEEP][TILE_M + 4];
-  SHARED float ys[DEEP][TILE_N + 4];
+  SHARED float xs[DEEP][TILE_M + PAD];
+  SHARED float ys[DEEP][TILE_N + PAD];
   SHARED int x_at[2][DEEP], y_at[2][DEEP];
   const int terms = a.taps * a.c_in, total = a.count * a.rows;
   const int first = blockIdx.z * a.per_split, last = smaller(first + a.per_split, total);
   const int row0 = blockIdx.x * TILE_M, column0 = blockIdx.y * TILE_N;
-  const int my_row = threadIdx.x / (TILE_N / EACH_N) * EACH_M, my_column = threadIdx.x % (TILE_N / EACH_N) * EACH_N;
+  const int my_row = MY_ROW, my_column = MY_COLUMN;
   /* This thread fetches one (t, c), or one o, of several rows. */
   const int x_line = threadIdx.x % TILE_M, x_row = threadIdx.x / TILE_M;
   const int y_line = threadIdx.x % TILE_N, y_row = threadIdx.x / TILE_N;
   const int k_x = smaller(row0 + x_line, terms - 1), o_y = smaller(column0 + y_line, a.c_out - 1);
   const int x_offset = k_x / a.c_in * a.dilation * a.x_pitch + k_x % a.c_in;
-  int k, i, j, r, step = 0;
+  int i, j, r, step = 0;
   float x_next[DEEP * TILE_M / THREADS], y_next[(DEEP * TILE_N + THREADS - 1) / THREADS];
   float sum[EACH_M][EACH_N];
   UNROLL
@@ -59,41 +59,29 @@ KERNEL(WEIGHT_GRADIENT, WeightGradientArgs) {
   PLACE(first + DEEP, 1)
   for (r = first; r < last; r += DEEP, step ^= 1) {
     UNROLL
-    for (i = 0; i < DEEP * TILE_M / THREADS; i++) xs[x_row + i * (THREADS / TILE_M)][x_line] = x_next[i];
+    for (i = 0; i < DEEP * TILE_M / THREADS; i++) xs[x_row + i * (THREADS / TILE_M)][x_line] = ROUND(x_next[i]);
     UNROLL
     for (i = 0; i < (DEEP * TILE_N + THREADS - 1) / THREADS; i++) {
       int d = y_row + i * (THREADS / TILE_N);
-      if (d < DEEP) ys[d][y_line] = y_next[i];
+      if (d < DEEP) ys[d][y_line] = ROUND(y_next[i]);
     }
     __syncthreads();
     if (r + DEEP < last) {
       FETCH(step ^ 1)
       PLACE(r + 2 * DEEP, step)
     }
-    UNROLL
-    for (k = 0; k < DEEP; k++) {
-      float xk[EACH_M], yk[EACH_N];
-      UNROLL
-      for (i = 0; i < EACH_M; i++) xk[i] = xs[k][my_row + i];
-      UNROLL
-      for (j = 0; j < EACH_N; j++) yk[j] = ys[k][my_column + j];
-      UNROLL
-      for (i = 0; i < EACH_M; i++) {
-        UNROLL
-        for (j = 0; j < EACH_N; j++) sum[i][j] = fmaf(xk[i], yk[j], sum[i][j]);
-      }
-    }
+    MULTIPLY(xs, ys)
     __syncthreads();
   }
 #undef FETCH
 #undef PLACE
   UNROLL
   for (i = 0; i < EACH_M; i++) {
-    int row = row0 + my_row + i;
+    int row = row0 + my_row + ROW(i);
     if (row >= terms) continue;
     UNROLL
     for (j = 0; j < EACH_N; j++) {
-      int o = column0 + my_column + j;
+      int o = column0 + my_column + COLUMN(j);
       if (o < a.c_out) a.part[((i64)blockIdx.z * terms + row) * a.c_out + o] = sum[i][j];
     }
   }

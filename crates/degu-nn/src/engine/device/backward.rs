@@ -1,13 +1,15 @@
 //! The backward pass.
 
 use super::super::pass::Mode;
-use super::super::plan::{Linear, Source};
+use super::super::plan::{Linear, Source, Value};
 use super::super::{EngineError, Result};
+use super::memory::rows_of_input;
 use super::{DeviceEngine, Pending};
 use degu_kernels::Shape;
 use degu_kernels::cuda::{
     Buffer, DeviceWindow, Matrix, NormTerms, Product, TailGradients, WeightView,
 };
+use std::ops::Range;
 
 impl DeviceEngine {
     /// The gradient of every trained tensor from the gradient of the outputs of the last training pass.
@@ -57,7 +59,7 @@ impl DeviceEngine {
     }
 
     /// Sequences of the training pass that has not been differentiated yet.
-    fn undifferentiated(&self) -> Result<usize> {
+    pub(super) fn undifferentiated(&self) -> Result<usize> {
         match self.pending {
             Some(Pending {
                 count,
@@ -116,12 +118,15 @@ impl DeviceEngine {
                 NormTerms::Batch
             }
         };
-        let y = match (&block.linear, &block.input) {
-            (Linear::None, Source::Value(x)) => (
-                self.memory.gradient(&self.plan, x),
-                block.input_accumulates,
-            ),
-            _ => (self.memory.linear(&self.plan, b), false),
+        let y = match rows_of_input(block) {
+            Some((x, first)) => {
+                let dx = self.memory.gradient(&self.plan, &x);
+                if !block.input_accumulates {
+                    self.zero_beside(count, dx, &x, first..first + block.rows)?;
+                }
+                (dx.from_row(first), block.input_accumulates)
+            }
+            None => (self.memory.linear(&self.plan, b), false),
         };
         let skip = block
             .skip
@@ -130,6 +135,27 @@ impl DeviceEngine {
         self.device.tail_backward(&tail, gradient, terms, into)?;
         self.tensors_back(b, count)?;
         self.input_back(b, count)
+    }
+
+    /// Clears the gradient of the rows of a matrix that a block does not read.
+    fn zero_beside(
+        &self,
+        count: usize,
+        gradient: Matrix<'_>,
+        x: &Value,
+        read: Range<usize>,
+    ) -> Result<()> {
+        for rows in [0..read.start, read.end..x.rows] {
+            if !rows.is_empty() {
+                let shape = Shape {
+                    rows: rows.len(),
+                    channels: x.cols,
+                };
+                let target = gradient.from_row(rows.start);
+                self.device.zero_rows(count, shape, target)?;
+            }
+        }
+        Ok(())
     }
 
     /// Gradients of the weights and of a bias that no batch norm cancels, from that of the linear output.
@@ -162,6 +188,7 @@ impl DeviceEngine {
                 (w.c_in, w.c_out),
                 dy,
                 count,
+                self.products,
                 parts,
                 &self.gradients,
                 w.weight.start,
@@ -208,6 +235,7 @@ impl DeviceEngine {
                     ..dx
                 },
                 accumulate: block.input_accumulates,
+                products: self.products,
             };
             self.device
                 .product(&product, count, self.capacity, &self.memory.parts)?;

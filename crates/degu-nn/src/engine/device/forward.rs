@@ -6,7 +6,7 @@ use super::super::{DropoutSeed, EngineError, Result};
 use super::{DeviceEngine, Pending};
 use degu_kernels::Shape;
 use degu_kernels::cuda::{
-    Buffer, DeviceDropout, DeviceTail, DeviceWindow, Matrix, Product, Seeds, WeightView,
+    Buffer, DeviceDropout, DeviceTail, DeviceWindow, Matrix, Product, Products, Seeds, WeightView,
 };
 
 impl DeviceEngine {
@@ -141,7 +141,7 @@ impl DeviceEngine {
     /// Runs every block on the first `count` sequences.
     fn run(&self, count: usize, mode: Mode) -> Result<()> {
         for (b, block) in self.plan.blocks.iter().enumerate() {
-            self.linear(b, count)?;
+            self.linear(b, count, mode)?;
             let y = self.memory.linear(&self.plan, b);
             if let (Mode::Train { .. }, Some(norm), Some(buffers)) =
                 (mode, &block.norm, &self.memory.norms[b])
@@ -174,7 +174,7 @@ impl DeviceEngine {
     }
 
     /// Computes the linear part of block `b`, if it has one.
-    fn linear(&self, b: usize, count: usize) -> Result<()> {
+    fn linear(&self, b: usize, count: usize, mode: Mode) -> Result<()> {
         let block = &self.plan.blocks[b];
         let y = self.memory.linear(&self.plan, b);
         match (&block.linear, &block.input) {
@@ -204,6 +204,10 @@ impl DeviceEngine {
                     bias: w.bias.as_ref().map(|r| r.start),
                     out: y,
                     accumulate: false,
+                    products: match mode {
+                        Mode::Train { .. } => self.products,
+                        Mode::Eval | Mode::Sample => Products::F32,
+                    },
                 };
                 self.device
                     .product(&product, count, self.capacity, &self.memory.parts)?;

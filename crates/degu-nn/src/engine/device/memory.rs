@@ -1,6 +1,7 @@
 //! What the engine keeps on the device besides its tensors.
 
 use super::super::plan::{Block, Linear, Plan, Source, Value};
+use super::super::special::Special;
 use degu_kernels::Shape;
 use degu_kernels::cuda::{Buffer, Device, DeviceError, Matrix, NormBuffers, Parts};
 
@@ -81,18 +82,27 @@ impl DeviceMemory {
         }
     }
 
-    /// The output of the linear part of block `b`, or its gradient; the block's input where there is no linear part.
+    /// The output of the linear part of block `b`, or its gradient; rows of the block's input where there is no linear part.
     pub(super) fn linear(&self, plan: &Plan, b: usize) -> Matrix<'_> {
         let block = &plan.blocks[b];
-        match (&block.linear, &block.input) {
-            (Linear::None, Source::Value(x)) => self.value(plan, x),
-            _ => Matrix {
+        match rows_of_input(block) {
+            Some((x, first)) => self.value(plan, &x).from_row(first),
+            None => Matrix {
                 buffer: &self.y[b],
                 first: block.front * block.channels,
                 step: block.stride(),
                 pitch: block.channels,
             },
         }
+    }
+}
+
+/// The input of a block without linear part, and the first of its rows that the block works on.
+pub(super) fn rows_of_input(block: &Block) -> Option<(Value, usize)> {
+    match (&block.linear, block.input) {
+        (Linear::None, Source::Value(x)) => Some((x, 0)),
+        (Linear::Special(Special::Crop { left }), Source::Value(x)) => Some((x, *left)),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine on a GPU: the same compiled network, every pass as a sequence of kernels over the whole batch.
 //!
-//! *For*: networks of convolutions, dense layers, batch norms, activations, dropout, pools and skip connections, in f32. *Not for*: the
+//! *For*: networks of convolutions, dense layers, batch norms, activations, dropout, pools, skip connections, branches and
+//! crops, in f32 or with products of TF32. *Not for*: the
 //! layers that [`Engine`](super::Engine) has beyond these ([`EngineError::Unsupported`] names the first), attribution.
 //!
 //! Weights, optimizer state and every intermediate result stay on the device; memory is taken once. Calls return before their work is
@@ -13,15 +14,19 @@ mod backward;
 mod check;
 mod forward;
 mod memory;
+mod tensors;
 #[cfg(test)]
 mod tests;
 mod update;
 
-pub use degu_kernels::cuda::{Device, DeviceError};
+pub use degu_kernels::cuda::{Device, DeviceError, Products};
+#[cfg(feature = "cuda")]
+pub use tensors::on_cuda;
 
 use super::compile;
 use super::layout::{Layout, TensorSpec};
 use super::plan::{Linear, Plan};
+use super::special::Special;
 use super::{EngineError, Result};
 use degu_core::graph::Graph;
 use degu_kernels::cuda::{Buffer, Clip};
@@ -32,6 +37,7 @@ use memory::DeviceMemory;
 pub struct DeviceEngine {
     device: Device,
     capacity: usize,
+    products: Products,
     plan: Plan,
     layout: Layout,
     parameters: Buffer<f32>,
@@ -67,7 +73,9 @@ impl DeviceEngine {
         let layout = Layout::new(graph, length)?;
         let plan = compile::compile(graph, length, &layout)?;
         for block in &plan.blocks {
-            if let Linear::Special(special) = &block.linear {
+            if let Linear::Special(special) = &block.linear
+                && !matches!(special, Special::Crop { .. })
+            {
                 let what = "kernel for this kind of layer on a GPU";
                 return Err(EngineError::unsupported(special.kind(), what));
             }
@@ -85,6 +93,7 @@ impl DeviceEngine {
             pending: None,
             device: device.clone(),
             capacity: max_batch,
+            products: Products::F32,
             plan,
             layout,
         };
@@ -94,6 +103,19 @@ impl DeviceEngine {
             engine.buffers.upload(norm.var.start, &ones)?;
         }
         Ok(engine)
+    }
+
+    /// Rounds the factors of products in training passes; predictions are not rounded.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Unsupported`] on a device without tensor cores for it.
+    pub fn rounding(self, products: Products) -> Result<Self> {
+        if products == Products::Tf32 && !self.device.driver().has_tf32() {
+            let what = "TF32 arithmetic on this GPU (Ampere or newer has it)";
+            return Err(EngineError::unsupported("every product", what));
+        }
+        Ok(Self { products, ..self })
     }
 
     /// The device.
