@@ -45,7 +45,10 @@ fn main() -> Result<()> {
         ["export", net, folder] => export(&nets::find(net)?, Path::new(folder))?,
         // `cargo bench` without arguments runs every bench; this one is timed by its script.
         [] => "vs_torch: run benches/vs_torch/run.sh".to_owned(),
-        _ => return Err("expected `speed NET [OPTIONS]`, `side-by-side NET [OPTIONS]` or `export NET FOLDER`".into()),
+        _ => return Err(
+            "expected `speed NET [OPTIONS]`, `side-by-side NET [OPTIONS]` or `export NET FOLDER`"
+                .into(),
+        ),
     };
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())

@@ -500,10 +500,7 @@ fn fuse_on_gpu(
     match network {
         Ok(network) => Ok(Ok(Box::new(network))),
         Err(TrainError::Engine(error))
-            if matches!(
-                error.downcast_ref(),
-                Some(EngineError::Unsupported { .. })
-            ) =>
+            if matches!(error.downcast_ref(), Some(EngineError::Unsupported { .. })) =>
         {
             Ok(Err(TrainError::Engine(error).into()))
         }

@@ -183,13 +183,7 @@ impl Driver for HostDriver {
         // SAFETY: the launcher and the kernel are those of the compiled source, and one launch runs at a time; the rest is promised by
         // the caller.
         let wrong = unsafe {
-            (module.launch)(
-                function,
-                arguments,
-                grid.as_ptr(),
-                THREADS as u32,
-                reversed,
-            )
+            (module.launch)(function, arguments, grid.as_ptr(), THREADS as u32, reversed)
         };
         drop(turn);
         let operation = format!("the kernel `{kernel}`");

@@ -91,7 +91,9 @@ pub(super) fn cut(
 ) -> (usize, usize) {
     let grains = units.div_ceil(grain).max(1);
     // Two blocks a processor.
-    let wanted = (2 * processors).div_ceil(tiles.max(1)).clamp(1, most.max(1));
+    let wanted = (2 * processors)
+        .div_ceil(tiles.max(1))
+        .clamp(1, most.max(1));
     let per_part = grains.div_ceil(wanted.min(grains));
     (grains.div_ceil(per_part), per_part * grain)
 }

@@ -155,7 +155,13 @@ impl Device {
         let rows = count * w.rows;
         let tiles = tiles(w.taps, c_out);
         let most = parts.len() / size.max(1);
-        let (splits, per_split) = cut(rows, GRAIN, tiles[0] * tiles[1], self.driver().processors(), most);
+        let (splits, per_split) = cut(
+            rows,
+            GRAIN,
+            tiles[0] * tiles[1],
+            self.driver().processors(),
+            most,
+        );
         let arguments = LookupGradientArgs {
             codes: codes.address(0, count * length),
             dy: dy.address(count, w.rows, c_out),
@@ -168,11 +174,7 @@ impl Device {
         int(rows);
         // SAFETY: codes and gradients were checked for the shapes, and the parts hold all splits.
         unsafe {
-            self.launch(
-                "lookup_gradient",
-                [tiles[0], tiles[1], splits],
-                &arguments,
-            )?;
+            self.launch("lookup_gradient", [tiles[0], tiles[1], splits], &arguments)?;
         }
         self.sum_parts(parts, splits, size, gradients, table)
     }

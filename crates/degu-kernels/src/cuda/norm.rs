@@ -43,8 +43,7 @@ impl NormBuffers {
 
     /// Address of the values `i` of every channel.
     pub(super) fn coefficient(&self, i: usize) -> u64 {
-        self.coefficients
-            .address(i * self.channels, self.channels)
+        self.coefficients.address(i * self.channels, self.channels)
     }
 }
 

@@ -5,8 +5,8 @@ use super::driver::{DeviceError, Driver, Memory};
 use super::source::{THREADS, kernel_names, source};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaSlice, CudaStream, CudaView, DevicePtr, DevicePtrMut, DriverError,
-    result,
+    CudaContext, CudaFunction, CudaSlice, CudaStream, CudaView, DevicePtr, DevicePtrMut,
+    DriverError, result,
 };
 use cudarc::nvrtc;
 use std::collections::BTreeMap;
@@ -141,10 +141,11 @@ fn functions(context: &Arc<CudaContext>, name: &str) -> Result<Functions, Device
     let (major, minor) = context
         .compute_capability()
         .map_err(|e| operation_error("the compute capability", name, e))?;
-    let binary = compile(&format!("sm_{major}{minor}")).map_err(|problem| DeviceError::Compile {
-        compiler: "NVRTC".to_owned(),
-        problem,
-    })?;
+    let binary =
+        compile(&format!("sm_{major}{minor}")).map_err(|problem| DeviceError::Compile {
+            compiler: "NVRTC".to_owned(),
+            problem,
+        })?;
     let module = context
         .load_module(nvrtc::Ptx::from_binary(binary))
         .map_err(|e| operation_error("loading the kernels", name, e))?;
@@ -261,12 +262,7 @@ impl Driver for Nvidia {
         self.bind()?;
         // SAFETY: the bytes exist on the device.
         unsafe {
-            result::memset_d8_async(
-                memory.address(),
-                0,
-                memory.bytes(),
-                self.stream.cu_stream(),
-            )
+            result::memset_d8_async(memory.address(), 0, memory.bytes(), self.stream.cu_stream())
         }
         .map_err(|e| self.error("clearing memory", e))
     }

@@ -52,12 +52,7 @@ pub struct WeightView<'a> {
 
 impl<'a> WeightView<'a> {
     /// Weights `[taps, c_in, c_out]` at `first`.
-    pub fn forward(
-        parameters: &'a Buffer<f32>,
-        first: usize,
-        c_in: usize,
-        c_out: usize,
-    ) -> Self {
+    pub fn forward(parameters: &'a Buffer<f32>, first: usize, c_in: usize, c_out: usize) -> Self {
         Self {
             parameters,
             first,

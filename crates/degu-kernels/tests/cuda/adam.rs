@@ -55,7 +55,12 @@ fn clipping() {
         w.to_vec().unwrap()
     };
     let scaled: Vec<f32> = g.iter().map(|g| g * (0.5 / norm) as f32).collect();
-    close("clipped", &update(&g, Some(0.5)), &wide(&update(&scaled, None)), 1e-6);
+    close(
+        "clipped",
+        &update(&g, Some(0.5)),
+        &wide(&update(&scaled, None)),
+        1e-6,
+    );
     assert_eq!(update(&g, Some(norm * 1.01)), update(&g, None));
     let mut broken = g.clone();
     broken[77] = f32::INFINITY;

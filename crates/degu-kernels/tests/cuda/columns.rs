@@ -1,8 +1,8 @@
 //! Sums over rows.
 
 use super::{Layout, buffer, close, device, in_both_orders, noise, wide};
-use degu_kernels::cuda::{Order, Parts};
 use degu_kernels::Shape;
+use degu_kernels::cuda::{Order, Parts};
 
 #[test]
 fn sums_of_channels() {

@@ -18,7 +18,9 @@ fn window([length, taps, stride, dilation, left, _]: [usize; 6]) -> CodeWindow {
     // As many rows as begin inside the sequence: the last ones reach beyond its end.
     CodeWindow {
         first_row: 0,
-        rows: (length + left).saturating_sub((taps - 1) * dilation / 2).div_ceil(stride),
+        rows: (length + left)
+            .saturating_sub((taps - 1) * dilation / 2)
+            .div_ceil(stride),
         taps,
         stride,
         dilation,
@@ -49,7 +51,16 @@ fn outputs() {
             let mut want = vec![0.0; n * w.rows * c_out];
             for (i, y) in want.chunks_mut(w.rows * c_out).enumerate() {
                 let codes = &codes[i * length..(i + 1) * length];
-                lookup_forward(Isa::PORTABLE, &p[11..], c_out, codes, w, bias.map(|b| &p[b..]), y, c_out);
+                lookup_forward(
+                    Isa::PORTABLE,
+                    &p[11..],
+                    c_out,
+                    codes,
+                    w,
+                    bias.map(|b| &p[b..]),
+                    y,
+                    c_out,
+                );
             }
             close(&format!("{case:?}"), &got, &want, 1e-6);
         }

@@ -105,8 +105,7 @@ impl Layout {
     fn places(self) -> impl Iterator<Item = usize> {
         (0..self.count).flat_map(move |n| {
             (0..self.rows).flat_map(move |m| {
-                (0..self.channels)
-                    .map(move |c| self.first + n * self.step + m * self.pitch + c)
+                (0..self.channels).map(move |c| self.first + n * self.step + m * self.pitch + c)
             })
         })
     }
@@ -147,7 +146,10 @@ fn close(what: &str, got: &[f32], want: &[f64], tolerance: f64) {
         .iter()
         .zip(want)
         .map(|(g, w)| (f64::from(*g) - w).abs())
-        .fold(0.0, |m: f64, e| if e.is_nan() { f64::INFINITY } else { m.max(e) })
+        .fold(
+            0.0,
+            |m: f64, e| if e.is_nan() { f64::INFINITY } else { m.max(e) },
+        )
         / top;
     assert!(error <= tolerance, "{what}: error {error:.1e}");
 }

@@ -70,7 +70,16 @@ fn running_statistics() {
     let parts = Parts::new(&device, Parts::for_channels(channels)).unwrap();
     let shape = Shape { rows, channels };
     device
-        .norm_batch(&norm, n, shape, layout.matrix(&on), &parts, &p, (0, channels), 1e-3)
+        .norm_batch(
+            &norm,
+            n,
+            shape,
+            layout.matrix(&on),
+            &parts,
+            &p,
+            (0, channels),
+            1e-3,
+        )
         .unwrap();
     let old = noise(2 * channels, 3);
     for unbiased in [false, true] {
@@ -80,7 +89,9 @@ fn running_statistics() {
             .unwrap();
         let (mean, variance) = moments(&wide(&y), channels);
         let correction = if unbiased { 36.0 / 35.0 } else { 1.0 };
-        let new = mean.into_iter().chain(variance.iter().map(|v| v * correction));
+        let new = mean
+            .into_iter()
+            .chain(variance.iter().map(|v| v * correction));
         let want: Vec<f64> = wide(&old)
             .iter()
             .zip(new)

@@ -58,10 +58,7 @@ fn outputs() {
             },
         );
         let rows_in = (rows - 1) * stride + (taps - 1) * dilation + 1;
-        let (input, output) = (
-            Layout::gaps(n, rows_in, c_in),
-            Layout::gaps(n, rows, c_out),
-        );
+        let (input, output) = (Layout::gaps(n, rows_in, c_in), Layout::gaps(n, rows, c_out));
         let x = noise(n * rows_in * c_in, 1);
         let old = noise(n * rows * c_out, 2);
         let parameters = noise(4 + taps * c_in * c_out + c_out, 3);
@@ -109,7 +106,8 @@ fn outputs() {
             };
             let weights = round(&parameters[4..bias]);
             let want = reference(&round(&x), window, (c_in, c_out), &weights, &start, rows_in);
-            let name = format!("case {i}, accumulate {accumulate}, {processors} processors, {products:?}");
+            let name =
+                format!("case {i}, accumulate {accumulate}, {processors} processors, {products:?}");
             close(&name, &got, &want, 2e-6);
         }
     }
@@ -271,7 +269,12 @@ fn input_gradients() {
                     }
                 }
             }
-            close(&format!("case {i}, accumulate {accumulate}"), &got, &want, 2e-6);
+            close(
+                &format!("case {i}, accumulate {accumulate}"),
+                &got,
+                &want,
+                2e-6,
+            );
         }
     }
 }

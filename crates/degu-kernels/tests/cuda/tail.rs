@@ -35,7 +35,13 @@ fn cases() -> Vec<Case> {
     let all = Activation::ALL;
     let case = |i: usize| Case {
         activation: all[i % all.len()],
-        pool: [Pool::Max(2), Pool::NONE, Pool::Mean(3), Pool::Max(4), Pool::Mean(11)][i % 5],
+        pool: [
+            Pool::Max(2),
+            Pool::NONE,
+            Pool::Mean(3),
+            Pool::Max(4),
+            Pool::Mean(11),
+        ][i % 5],
         before: (i % 3 == 0).then_some(0.3),
         after: (i % 4 == 0).then_some(0.4),
         norm: i % 2 == 0,
@@ -115,7 +121,16 @@ fn on_device(case: &Case, v: &Values, device: &Device) -> Vec<f32> {
     };
     if case.norm {
         device
-            .norm_batch(&norm, N, SHAPE, rows.matrix(&y), &parts, &parameters, (0, CHANNELS), EPSILON)
+            .norm_batch(
+                &norm,
+                N,
+                SHAPE,
+                rows.matrix(&y),
+                &parts,
+                &parameters,
+                (0, CHANNELS),
+                EPSILON,
+            )
             .unwrap();
     }
     let tail = DeviceTail {
@@ -130,16 +145,28 @@ fn on_device(case: &Case, v: &Values, device: &Device) -> Vec<f32> {
         after: drop(case.after, 6),
     };
     let added = case.add.then(|| pooled.matrix(&add));
-    device.tail_forward(&tail, added, pooled.matrix(&out)).unwrap();
+    device
+        .tail_forward(&tail, added, pooled.matrix(&out))
+        .unwrap();
     let mut results = pooled.collect(&out.to_vec().unwrap());
     let gradients = device.buffer(2 * CHANNELS).unwrap();
     if case.norm {
         device
-            .tail_sums(&tail, pooled.matrix(&gradient), &parts, &gradients, (0, CHANNELS))
+            .tail_sums(
+                &tail,
+                pooled.matrix(&gradient),
+                &parts,
+                &gradients,
+                (0, CHANNELS),
+            )
             .unwrap();
     }
     results.extend(gradients.to_vec().unwrap());
-    let terms = if case.norm { NormTerms::Batch } else { NormTerms::None };
+    let terms = if case.norm {
+        NormTerms::Batch
+    } else {
+        NormTerms::None
+    };
     // The gradient of y replaces it; that of the skip connection is added to it.
     let into = TailGradients {
         skip: case.skip.then(|| (rows.matrix(&skip), true)),
@@ -151,7 +178,9 @@ fn on_device(case: &Case, v: &Values, device: &Device) -> Vec<f32> {
         skip: into.skip.map(|(_, add)| (rows.matrix(&other), add)),
         ..into
     };
-    device.tail_backward(&tail, pooled.matrix(&gradient), terms, into).unwrap();
+    device
+        .tail_backward(&tail, pooled.matrix(&gradient), terms, into)
+        .unwrap();
     results.extend(rows.collect(&other.to_vec().unwrap()));
     results.extend(rows.collect(&y.to_vec().unwrap()));
     results
@@ -164,7 +193,9 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
     let p = wide(&v.parameters);
     let total = (N * ROWS) as f64;
     let column = |c: usize| y.iter().skip(c).step_by(CHANNELS);
-    let mean: Vec<f64> = (0..CHANNELS).map(|c| column(c).sum::<f64>() / total).collect();
+    let mean: Vec<f64> = (0..CHANNELS)
+        .map(|c| column(c).sum::<f64>() / total)
+        .collect();
     let inverse: Vec<f64> = (0..CHANNELS)
         .map(|c| {
             let variance = column(c).map(|v| (v - mean[c]).powi(2)).sum::<f64>() / total;
@@ -172,7 +203,9 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
         })
         .collect();
     let scale: Vec<f64> = (0..CHANNELS).map(|c| p[c] * inverse[c]).collect();
-    let shift: Vec<f64> = (0..CHANNELS).map(|c| p[CHANNELS + c] - mean[c] * scale[c]).collect();
+    let shift: Vec<f64> = (0..CHANNELS)
+        .map(|c| p[CHANNELS + c] - mean[c] * scale[c])
+        .collect();
     let tail = |n: usize| Tail {
         affine: case.norm.then_some((&scale[..], &shift[..])),
         activation: case.activation,
@@ -192,7 +225,11 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
         }
     };
     let skip_of = |n: usize| case.skip.then(|| rows("skip", n));
-    let mut out = if case.add { wide(&v.add) } else { vec![0.0; g.len()] };
+    let mut out = if case.add {
+        wide(&v.add)
+    } else {
+        vec![0.0; g.len()]
+    };
     let [mut sum_g, mut sum_gy] = [vec![0.0; CHANNELS], vec![0.0; CHANNELS]];
     for n in 0..N {
         let to = RowsMut {
@@ -203,11 +240,23 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
         tail_forward(isa, &tail(n), SHAPE, 0, rows("y", n), skip_of(n), to);
         if case.norm {
             let sums = [&mut sum_g[..], &mut sum_gy[..]];
-            tail_sums(isa, &tail(n), SHAPE, 0, rows("y", n), skip_of(n), rows("g", n), &mean, sums);
+            tail_sums(
+                isa,
+                &tail(n),
+                SHAPE,
+                0,
+                rows("y", n),
+                skip_of(n),
+                rows("g", n),
+                &mean,
+                sums,
+            );
         }
     }
     let d_gamma: Vec<f64> = sum_gy.iter().zip(&inverse).map(|(s, i)| s * i).collect();
-    let constant: Vec<f64> = (0..CHANNELS).map(|c| -scale[c] * sum_g[c] / total).collect();
+    let constant: Vec<f64> = (0..CHANNELS)
+        .map(|c| -scale[c] * sum_g[c] / total)
+        .collect();
     let slope: Vec<f64> = (0..CHANNELS)
         .map(|c| -scale[c] * sum_gy[c] * inverse[c] * inverse[c] / total)
         .collect();
@@ -228,7 +277,18 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
             constant: &constant,
             slope: &slope,
         });
-        tail_backward(isa, &tail(n), SHAPE, 0, in_place, skip_of(n), rows("g", n), norm, skip_gradient, None);
+        tail_backward(
+            isa,
+            &tail(n),
+            SHAPE,
+            0,
+            in_place,
+            skip_of(n),
+            rows("g", n),
+            norm,
+            skip_gradient,
+            None,
+        );
     }
     vec![out, d_gamma, sum_g, d_skip, d_y]
 }
@@ -259,7 +319,10 @@ fn every_activation_and_pool() {
 #[test]
 fn ties_and_kinks() {
     let got = in_both_orders(4, |device| {
-        let y = buffer(device, &[1.0, 1.0, -1.0, -2.0, 0.0, 0.0, 0.5, 3.0, f32::NAN]);
+        let y = buffer(
+            device,
+            &[1.0, 1.0, -1.0, -2.0, 0.0, 0.0, 0.5, 3.0, f32::NAN],
+        );
         let out = device.buffer(4).unwrap();
         let of = |buffer, step| degu_kernels::cuda::Matrix {
             buffer,
@@ -287,7 +350,9 @@ fn ties_and_kinks() {
             skip: None,
             y: (of(&y, 9), false),
         };
-        device.tail_backward(&tail, of(&g, 4), NormTerms::None, into).unwrap();
+        device
+            .tail_backward(&tail, of(&g, 4), NormTerms::None, into)
+            .unwrap();
         let mut all = out.to_vec().unwrap();
         all.extend(y.to_vec().unwrap());
         all

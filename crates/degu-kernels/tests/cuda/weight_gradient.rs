@@ -27,56 +27,58 @@ fn gradients() {
             taps,
         };
         let rows_in = (rows - 1) * stride + (taps - 1) * dilation + 1;
-        let (input, output) = (
-            Layout::gaps(n, rows_in, c_in),
-            Layout::gaps(n, rows, c_out),
-        );
-        let (x, dy) = (
-            noise(n * rows_in * c_in, 1),
-            noise(n * rows * c_out, 2),
-        );
+        let (input, output) = (Layout::gaps(n, rows_in, c_in), Layout::gaps(n, rows, c_out));
+        let (x, dy) = (noise(n * rows_in * c_in, 1), noise(n * rows * c_out, 2));
         let size = taps * c_in * c_out;
         for products in [Products::F32, Products::Tf32] {
-        let got = in_both_orders(processors, |device| {
+            let got = in_both_orders(processors, |device| {
+                let (x, dy) = (
+                    buffer(device, &input.spread(&x)),
+                    buffer(device, &output.spread(&dy)),
+                );
+                // Room for one part only makes one part.
+                let parts = Parts::new(device, size * [1, 3, 8][i % 3]).unwrap();
+                let out = device.buffer(size + 6).unwrap();
+                device
+                    .weight_gradient(
+                        input.matrix(&x),
+                        window,
+                        (c_in, c_out),
+                        output.matrix(&dy),
+                        n,
+                        products,
+                        &parts,
+                        &out,
+                        6,
+                    )
+                    .unwrap();
+                let all = out.to_vec().unwrap();
+                assert_eq!(all[..6], [0.0; 6]);
+                all[6..].to_vec()
+            });
+            let mut want = vec![0.0; size];
             let (x, dy) = (
-                buffer(device, &input.spread(&x)),
-                buffer(device, &output.spread(&dy)),
+                wide(&rounded(&x, products, c_out)),
+                wide(&rounded(&dy, products, c_out)),
             );
-            // Room for one part only makes one part.
-            let parts = Parts::new(device, size * [1, 3, 8][i % 3]).unwrap();
-            let out = device.buffer(size + 6).unwrap();
-            device
-                .weight_gradient(
-                    input.matrix(&x),
-                    window,
-                    (c_in, c_out),
-                    output.matrix(&dy),
-                    n,
-                    products,
-                    &parts,
-                    &out,
-                    6,
-                )
-                .unwrap();
-            let all = out.to_vec().unwrap();
-            assert_eq!(all[..6], [0.0; 6]);
-            all[6..].to_vec()
-        });
-        let mut want = vec![0.0; size];
-        let (x, dy) = (
-            wide(&rounded(&x, products, c_out)),
-            wide(&rounded(&dy, products, c_out)),
-        );
-        for (x, dy) in x.chunks(rows_in * c_in).zip(dy.chunks(rows * c_out)) {
-            let w = Window {
-                rows,
-                pitch: c_in,
-                stride,
-                dilation,
-            };
-            conv_weight_gradient(Isa::PORTABLE, [taps, c_in, c_out], x, w, dy, c_out, &mut want);
-        }
-        close(&format!("case {i}, {products:?}"), &got, &want, 2e-6);
+            for (x, dy) in x.chunks(rows_in * c_in).zip(dy.chunks(rows * c_out)) {
+                let w = Window {
+                    rows,
+                    pitch: c_in,
+                    stride,
+                    dilation,
+                };
+                conv_weight_gradient(
+                    Isa::PORTABLE,
+                    [taps, c_in, c_out],
+                    x,
+                    w,
+                    dy,
+                    c_out,
+                    &mut want,
+                );
+            }
+            close(&format!("case {i}, {products:?}"), &got, &want, 2e-6);
         }
     }
 }

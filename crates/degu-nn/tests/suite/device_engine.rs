@@ -110,7 +110,10 @@ fn codes(n: usize) -> Vec<u8> {
             .wrapping_add(1_442_695_040_888_963_407);
         ((state >> 33) % 65) as u8
     };
-    (0..n).map(|_| next()).map(|c| if c == 64 { 4 } else { c % 4 }).collect()
+    (0..n)
+        .map(|_| next())
+        .map(|c| if c == 64 { 4 } else { c % 4 })
+        .collect()
 }
 
 /// Three steps from small random weights: the engine's own comparison, losses of both, and the same bits again.
@@ -122,8 +125,10 @@ fn compare(graph: &Graph, length: usize, n: usize) {
         let mut cpu = Engine::new(graph, length, n, 2).unwrap();
         for (k, spec) in engine.parameters().to_vec().iter().enumerate() {
             if spec.shape.len() > 1 {
-                let scale = 1.5 / (spec.range.len() as f32 / spec.shape[spec.shape.len() - 1] as f32).sqrt();
-                let value = |i: usize| (((i * 7919 + k * 104_729) % 2001) as f32 / 1000.0 - 1.0) * scale;
+                let scale = 1.5
+                    / (spec.range.len() as f32 / spec.shape[spec.shape.len() - 1] as f32).sqrt();
+                let value =
+                    |i: usize| (((i * 7919 + k * 104_729) % 2001) as f32 / 1000.0 - 1.0) * scale;
                 let values: Vec<f32> = (0..spec.range.len()).map(value).collect();
                 engine.load(&spec.name, &values).unwrap();
                 cpu.load(&spec.name, &values).unwrap();
@@ -132,17 +137,41 @@ fn compare(graph: &Graph, length: usize, n: usize) {
         engine.check(graph).unwrap();
         let mut seen = vec![];
         for step in 0..3 {
-            let wanted = cpu.forward_train(&codes, n, DropoutSeed(step)).unwrap().to_vec();
+            let wanted = cpu
+                .forward_train(&codes, n, DropoutSeed(step))
+                .unwrap()
+                .to_vec();
             engine.forward_train(&codes, n, DropoutSeed(step)).unwrap();
             let got = engine.outputs().unwrap();
             let top = wanted.iter().fold(0f32, |m, v| m.max(v.abs()));
-            let worst = got.iter().zip(&wanted).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
-            assert!(worst <= 1e-3 * top, "step {step}: outputs differ by {:.1e}", worst / top);
-            let d: Vec<f32> = wanted.iter().map(|o| 2.0 * (o - 0.3) / wanted.len() as f32).collect();
+            let worst = got
+                .iter()
+                .zip(&wanted)
+                .fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+            assert!(
+                worst <= 1e-3 * top,
+                "step {step}: outputs differ by {:.1e}",
+                worst / top
+            );
+            let d: Vec<f32> = wanted
+                .iter()
+                .map(|o| 2.0 * (o - 0.3) / wanted.len() as f32)
+                .collect();
             cpu.backward(&d).unwrap();
             engine.backward(&d).unwrap();
-            cpu.adam(&AdamStep { eps: 1e-4, ..AdamStep::default() });
-            engine.adam(&AdamStep { eps: 1e-4, ..AdamStep::default() }, None).unwrap();
+            cpu.adam(&AdamStep {
+                eps: 1e-4,
+                ..AdamStep::default()
+            });
+            engine
+                .adam(
+                    &AdamStep {
+                        eps: 1e-4,
+                        ..AdamStep::default()
+                    },
+                    None,
+                )
+                .unwrap();
             seen.extend(bits(&got));
         }
         seen.extend(bits(&engine.values().unwrap()));

@@ -48,7 +48,13 @@ impl DeviceEngine {
         let dropout = DropoutSeed(seed);
         let wanted = cpu.forward_train(&codes, n, dropout)?.to_vec();
         self.forward_train(&codes, n, dropout)?;
-        agree("the outputs of a training pass", &self.outputs()?, &wanted, 0.0, OUTPUTS)?;
+        agree(
+            "the outputs of a training pass",
+            &self.outputs()?,
+            &wanted,
+            0.0,
+            OUTPUTS,
+        )?;
         cpu.backward(&d_outputs)?;
         self.backward(&d_outputs)?;
         let (found, wanted) = (self.gradients()?, cpu.gradients());
@@ -61,7 +67,13 @@ impl DeviceEngine {
         for spec in trained {
             let name = format!("the gradient of `{}`", spec.name);
             let range = spec.range.clone();
-            agree(&name, &found[range.clone()], &wanted[range], floor, GRADIENTS)?;
+            agree(
+                &name,
+                &found[range.clone()],
+                &wanted[range],
+                floor,
+                GRADIENTS,
+            )?;
         }
         let (mut found, mut wanted) = (vec![0.0; size], vec![0.0; size]);
         self.predict(&codes, n, &mut found)?;

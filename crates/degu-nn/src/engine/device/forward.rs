@@ -159,7 +159,8 @@ impl DeviceEngine {
             }
             let add = block.add.map(|a| self.memory.value(&self.plan, &a));
             let out = self.memory.value(&self.plan, &block.output);
-            self.device.tail_forward(&self.tail(b, count, mode), add, out)?;
+            self.device
+                .tail_forward(&self.tail(b, count, mode), add, out)?;
         }
         Ok(())
     }
@@ -195,12 +196,7 @@ impl DeviceEngine {
                     window: self.window(b),
                     c_in: w.c_in,
                     c_out: w.c_out,
-                    weights: WeightView::forward(
-                        &self.parameters,
-                        w.weight.start,
-                        w.c_in,
-                        w.c_out,
-                    ),
+                    weights: WeightView::forward(&self.parameters, w.weight.start, w.c_in, w.c_out),
                     bias: w.bias.as_ref().map(|r| r.start),
                     out: y,
                     accumulate: false,

@@ -31,17 +31,17 @@ pub(super) struct DeviceMemory {
 }
 
 impl DeviceMemory {
-    pub(super) fn new(
-        device: &Device,
-        plan: &Plan,
-        capacity: usize,
-    ) -> Result<Self, DeviceError> {
+    pub(super) fn new(device: &Device, plan: &Plan, capacity: usize) -> Result<Self, DeviceError> {
         let buffers = |sizes: Vec<usize>| {
             let each = sizes.into_iter().map(|n| device.buffer(n * capacity));
             each.collect::<Result<Vec<_>, _>>()
         };
         let norms = || {
-            let of = |b: &Block| b.norm.as_ref().map(|_| NormBuffers::new(device, b.channels));
+            let of = |b: &Block| {
+                b.norm
+                    .as_ref()
+                    .map(|_| NormBuffers::new(device, b.channels))
+            };
             let each = plan.blocks.iter().map(|b| of(b).transpose());
             each.collect::<Result<Vec<_>, _>>()
         };
@@ -50,7 +50,12 @@ impl DeviceMemory {
         Ok(Self {
             codes: device.buffer(capacity * plan.length)?,
             seeds: device.buffer(capacity)?,
-            data: buffers(plan.roots.iter().map(super::super::plan::Root::stride).collect())?,
+            data: buffers(
+                plan.roots
+                    .iter()
+                    .map(super::super::plan::Root::stride)
+                    .collect(),
+            )?,
             y: buffers(plan.blocks.iter().map(y).collect())?,
             gradients: buffers(plan.slots.clone())?,
             d_outputs: device.buffer(capacity * plan.output.rows * plan.output.cols)?,

@@ -18,7 +18,13 @@ fn close(what: &str, got: &[f32], want: &[f32]) {
     let error = got
         .iter()
         .zip(want)
-        .map(|(g, w)| if g.is_nan() { f32::INFINITY } else { (g - w).abs() })
+        .map(|(g, w)| {
+            if g.is_nan() {
+                f32::INFINITY
+            } else {
+                (g - w).abs()
+            }
+        })
         .fold(0.0, f32::max)
         / top;
     assert!(error <= 2e-5, "{what} differ by {error:.1e}");
@@ -226,7 +232,9 @@ fn strides_branches_and_every_activation() {
 fn gradients_are_clipped_like_on_the_cpu() {
     let (mut cpu, mut engine) = both(&deepstarr(), 40, 6, &device(4, Order::Forward));
     let codes = Noise(3).codes(6 * 40);
-    let d = [0.5, -1.0, 0.25, 1.0, -0.75, 2.0, 0.1, 0.3, -0.2, 0.4, -1.1, 0.9];
+    let d = [
+        0.5, -1.0, 0.25, 1.0, -0.75, 2.0, 0.1, 0.3, -0.2, 0.4, -1.1, 0.9,
+    ];
     cpu.forward_train(&codes, 6, DropoutSeed(1)).unwrap();
     engine.forward_train(&codes, 6, DropoutSeed(1)).unwrap();
     cpu.backward(&d).unwrap();
@@ -248,17 +256,25 @@ fn predictions_do_not_depend_on_the_batch() {
     engine.predict(&codes, 25, &mut whole).unwrap();
     for (i, want) in whole.chunks(2).enumerate() {
         let mut one = vec![0.0; 2];
-        engine.predict(&codes[i * 40..(i + 1) * 40], 1, &mut one).unwrap();
+        engine
+            .predict(&codes[i * 40..(i + 1) * 40], 1, &mut one)
+            .unwrap();
         assert_eq!(one, want);
     }
 }
 
 #[test]
 fn layers_without_kernel_are_named() {
-    let lstm = Graph::new(NormStyle::Torch).conv("a", 4, 3).bi_lstm("lstm", 3).global_mean();
+    let lstm = Graph::new(NormStyle::Torch)
+        .conv("a", 4, 3)
+        .bi_lstm("lstm", 3)
+        .global_mean();
     let pool = Graph::new(NormStyle::Torch)
         .conv("a", 4, 3)
-        .layer(Layer::MaxPool(degu_core::graph::Pool { size: 3, stride: 2 }))
+        .layer(Layer::MaxPool(degu_core::graph::Pool {
+            size: 3,
+            stride: 2,
+        }))
         .global_mean();
     for (graph, name) in [(lstm, "LSTM"), (pool, "overlap")] {
         let error = DeviceEngine::new(&graph, 12, 4, &device(2, Order::Forward)).unwrap_err();
@@ -312,5 +328,8 @@ fn the_check_notices_a_wrong_network() {
     let error = engine.check(&other).unwrap_err();
     assert!(matches!(&error, EngineError::Disagrees { .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("outputs") && text.contains("autograd"), "{text}");
+    assert!(
+        text.contains("outputs") && text.contains("autograd"),
+        "{text}"
+    );
 }

@@ -55,7 +55,8 @@ impl DeviceEngine {
     pub fn adam(&mut self, step: &AdamStep, clip: Option<f64>) -> Result<()> {
         self.steps += 1;
         if let Some(limit) = clip {
-            self.device.clip_factor(&self.gradients, limit, &self.clip)?;
+            self.device
+                .clip_factor(&self.gradients, limit, &self.clip)?;
         }
         self.device.adam(
             step,

@@ -67,18 +67,28 @@ fn train(network: &mut dyn Backend, steps: std::ops::Range<u64>, clip: f64) -> V
 fn losses_are_those_of_the_cpu() {
     for clip in [0.0, 0.5] {
         let (mut cpu, mut device) = networks(2);
-        let (a, b) = (train(&mut cpu, 0..12, clip), train(&mut device, 0..12, clip));
+        let (a, b) = (
+            train(&mut cpu, 0..12, clip),
+            train(&mut device, 0..12, clip),
+        );
         for (step, (a, b)) in a.iter().zip(&b).enumerate() {
-            assert!((a - b).abs() < 1e-4 * a.max(1e-2), "step {step}: {a} and {b}");
+            assert!(
+                (a - b).abs() < 1e-4 * a.max(1e-2),
+                "step {step}: {a} and {b}"
+            );
         }
         assert!(b[11] < b[0], "{b:?}");
         let codes = codes(N);
-        let evaluated = |network: &mut dyn Backend| network.evaluate(&codes, N, &targets()).unwrap();
+        let evaluated =
+            |network: &mut dyn Backend| network.evaluate(&codes, N, &targets()).unwrap();
         let ((a, _), (b, forecast)) = (evaluated(&mut cpu), evaluated(&mut device));
         assert!((a - b).abs() < 1e-3 * a, "{a} and {b}");
         assert_eq!(forecast.mean.len(), N);
         // Monte Carlo dropout: the same masks.
-        let (a, b) = (cpu.predict(&codes, N).unwrap(), device.predict(&codes, N).unwrap());
+        let (a, b) = (
+            cpu.predict(&codes, N).unwrap(),
+            device.predict(&codes, N).unwrap(),
+        );
         for (a, b) in a.mean.iter().zip(&b.mean) {
             assert!((a - b).abs() < 1e-3, "{a} and {b}");
         }
