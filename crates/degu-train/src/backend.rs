@@ -298,7 +298,7 @@ pub enum Precision {
     #[default]
     F32,
     /// CUDA only: products round their factors to 10 bits of mantissa (a relative error of about 5e-4 each) and are faster for it.
-    /// It is a setting of the process: predictions of its networks on the same device round as well.
+    /// With autograd it is a setting of the process: predictions of its networks on the same device round as well.
     Tf32,
     /// CUDA only: products round their factors and results to 8 bits of mantissa (a relative error of about 4e-3 each).
     Bf16,
@@ -444,22 +444,12 @@ fn fuse(
     max_batch: usize,
     threads: usize,
 ) -> Result<std::result::Result<Box<dyn Backend>, Obstacle>> {
-    match recipe.precision {
-        Precision::Bf16 => {
-            return Ok(Err(Obstacle::new(
-                "the fused engine computes in 32 bits",
-                "training with `precision = \"bf16\"`",
-                "fused kernel",
-            )));
-        }
-        Precision::Tf32 => {
-            return Ok(Err(Obstacle::new(
-                "the fused engine does not round products to TF32",
-                "training with `precision = \"tf32\"`",
-                "fused kernel",
-            )));
-        }
-        Precision::F32 => {}
+    if recipe.precision == Precision::Bf16 {
+        return Ok(Err(Obstacle::new(
+            "the fused engine computes in 32 bits",
+            "training with `precision = \"bf16\"`",
+            "fused kernel",
+        )));
     }
     let Some(graph) = autograd.graph() else {
         return Ok(Err(Obstacle::new(
@@ -490,13 +480,19 @@ fn fuse_on_gpu(
     place: &candle_core::Device,
     max_batch: usize,
 ) -> Result<std::result::Result<Box<dyn Backend>, Obstacle>> {
-    use degu_nn::engine::{EngineError, device::on_cuda};
+    use degu_nn::engine::EngineError;
+    use degu_nn::engine::device::{Products, on_cuda};
     let gpu = match on_cuda(place) {
         Ok(gpu) => gpu,
         Err(error) => return Ok(Err(fused::engine_error(error).into())),
     };
     let (weights, head) = (autograd.weights()?, (recipe.head)()?);
-    let network = device::OnDevice::new(graph, io, &weights, head, max_batch, &gpu, place);
+    let products = match recipe.precision {
+        Precision::Tf32 => Products::Tf32,
+        Precision::F32 | Precision::Bf16 => Products::F32,
+    };
+    let network =
+        device::OnDevice::new(graph, io, &weights, head, max_batch, products, &gpu, place);
     match network {
         Ok(network) => Ok(Ok(Box::new(network))),
         Err(TrainError::Engine(error))

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor, Var};
 use degu_core::{Head, ModelIo, Seed, Targets, graph::Graph};
 use degu_nn::engine::{
     DropoutSeed,
-    device::{Device as Gpu, DeviceEngine},
+    device::{Device as Gpu, DeviceEngine, Products},
 };
 
 use super::fused::{adam_step, engine_error, mismatch, no_noise, output_gradient, shape};
@@ -23,7 +23,8 @@ pub struct OnDevice {
 }
 
 impl OnDevice {
-    /// Compiles a network whose last layer is the head's for `gpu`, and compares its numbers with the CPU's; `place` is the same device for tensors.
+    /// Compiles a network whose last layer is the head's for `gpu`, and compares its numbers with the CPU's; `place` is the same device for
+    /// tensors.
     ///
     /// # Errors
     ///
@@ -35,10 +36,13 @@ impl OnDevice {
         weights: &Weights,
         head: Box<dyn Head>,
         max_batch: usize,
+        products: Products,
         gpu: &Gpu,
         place: &Device,
     ) -> Result<Self> {
-        let engine = DeviceEngine::new(graph, io.length, max_batch, gpu).map_err(engine_error)?;
+        let engine = DeviceEngine::new(graph, io.length, max_batch, gpu)
+            .and_then(|engine| engine.rounding(products))
+            .map_err(engine_error)?;
         let mut network = Self {
             engine,
             head,

@@ -2,7 +2,7 @@
 
 use super::super::tests::{Noise, tensors};
 use super::super::{AdamStep, DropoutSeed, Engine, EngineError};
-use super::{Device, DeviceEngine};
+use super::{Device, DeviceEngine, Products};
 use degu_core::graph::{Activation, Graph, Layer, NormStyle, Padding};
 use degu_kernels::cuda::{HostDriver, Order};
 use std::sync::Arc;
@@ -303,6 +303,39 @@ fn a_backward_pass_belongs_to_a_training_pass() {
         engine.forward_train(&[0; 45], 5, DropoutSeed(0)),
         Err(EngineError::Batch { .. })
     ));
+}
+
+#[test]
+fn training_rounds_to_tf32_and_predictions_do_not() {
+    let graph = deepstarr();
+    let device = device(4, Order::Forward);
+    let (_, mut exact) = both(&graph, 40, 6, &device);
+    let mut rounded = both(&graph, 40, 6, &device)
+        .1
+        .rounding(Products::Tf32)
+        .unwrap();
+    let codes = Noise(3).codes(6 * 40);
+    let mut outputs = |engine: &mut DeviceEngine| {
+        engine.forward_train(&codes, 6, DropoutSeed(1)).unwrap();
+        let trained = engine.outputs().unwrap();
+        let mut predicted = vec![0.0; 12];
+        engine.predict(&codes, 6, &mut predicted).unwrap();
+        (trained, predicted)
+    };
+    let ((a, p), (b, q)) = (outputs(&mut exact), outputs(&mut rounded));
+    assert_eq!(p, q);
+    let top = a.iter().fold(0f32, |m, v| m.max(v.abs()));
+    let worst = a
+        .iter()
+        .zip(&b)
+        .fold(0f32, |m, (a, b)| m.max((a - b).abs()))
+        / top;
+    assert!(
+        worst > 1e-5 && worst < 2e-2,
+        "outputs differ by {worst:.1e}"
+    );
+    rounded.check(&graph).unwrap();
+    assert_eq!(rounded.products, Products::Tf32);
 }
 
 #[test]

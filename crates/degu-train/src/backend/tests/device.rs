@@ -5,7 +5,11 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use degu_core::{Head, Masked, ModelIo, OutputKind, Seed, Targets};
 use degu_kernels::cuda::{HostDriver, Order};
-use degu_nn::{engine::device, optim::OptimizerConfig, schedule::Rates};
+use degu_nn::{
+    engine::device::{self, Products},
+    optim::OptimizerConfig,
+    schedule::Rates,
+};
 
 use super::super::{Backend, Batch, Fused, Update, autograd::Autograd, device::OnDevice};
 use super::{LENGTH, Sampled, Small, codes};
@@ -27,7 +31,17 @@ fn networks(graph_seed: u64) -> (Fused, OnDevice) {
     let gpu = device::Device::new(Arc::new(HostDriver::new(4, Order::Forward).unwrap()));
     (
         Fused::new(&graph, &io, &weights, head(), N, 1).unwrap(),
-        OnDevice::new(&graph, &io, &weights, head(), N, &gpu, &Device::Cpu).unwrap(),
+        OnDevice::new(
+            &graph,
+            &io,
+            &weights,
+            head(),
+            N,
+            Products::F32,
+            &gpu,
+            &Device::Cpu,
+        )
+        .unwrap(),
     )
 }
 
@@ -77,7 +91,8 @@ fn losses_are_those_of_the_cpu() {
                 "step {step}: {a} and {b}"
             );
         }
-        assert!(b[11] < b[0], "{b:?}");
+        // Masks differ from step to step, and so do the losses.
+        assert!(b.iter().any(|loss| *loss < 0.3 * b[0]), "{b:?}");
         let codes = codes(N);
         let evaluated =
             |network: &mut dyn Backend| network.evaluate(&codes, N, &targets()).unwrap();
