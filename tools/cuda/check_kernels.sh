@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Compiles the CUDA kernels of degu-kernels with nvcc, without a GPU, and prints registers, stacks and spills of each.
+# Compiles the CUDA kernels of degu-kernels with nvcc and with NVRTC, without a GPU, and prints registers, stacks and spills of each.
 #
 #   tools/cuda/check_kernels.sh [TOOLKIT] [ARCHITECTURE ...]     TOOLKIT: folder of fetch_toolkit.sh, default target-cuda/toolkit;
 #                                                                architectures: default sm_80 sm_90
 #
-# Ends with 1 if a kernel does not compile. NVRTC compiles the same text at run time.
+# Ends with 1 if a kernel does not compile. NVRTC is what compiles the same text at run time; its wheel is pinned like those of the toolkit.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -38,3 +38,9 @@ for line in open(sys.argv[1]):
         print(f"{name:20} {found[1]:>3} registers {shared[1] if shared else 0:>6} bytes shared {stack:>4} stack {spill:>4} spilled")
 P
 done
+
+nvrtc=$toolkit/nvrtc/nvidia/cu13/lib
+[ -e "$nvrtc/libnvrtc.so.13" ] ||
+  python3 -m pip install -q --no-deps --only-binary=:all: --no-compile --target "$toolkit/nvrtc" nvidia-cuda-nvrtc==13.0.88
+LD_LIBRARY_PATH=$nvrtc${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+  python3 "$here/nvrtc.py" libnvrtc.so.13 "$work/kernels.cu" "${architectures[@]}"

@@ -88,7 +88,7 @@ impl Device {
         clip: &Clip,
     ) -> Result<(), DeviceError> {
         let length = gradient.len();
-        let (parts, per_split) = cut(length, 4 * THREADS, 1, self.driver().processors(), MOST);
+        let (parts, per_split) = cut(length, 4 * THREADS, 1, self.loading_blocks(), MOST);
         let squares = SquaresArgs {
             g: gradient.address(0, length),
             part: clip.part.address(0, parts),

@@ -266,7 +266,7 @@ impl Device {
             count * shape.rows,
             GRAIN,
             tiles,
-            self.driver().processors(),
+            self.loading_blocks(),
             MOST,
         );
         int(count * shape.rows);

@@ -27,6 +27,16 @@ impl Device {
         self.0.as_ref()
     }
 
+    /// Blocks that occupy the device, of work that is bound by arithmetic.
+    pub(super) fn blocks(&self) -> usize {
+        2 * self.0.processors()
+    }
+
+    /// Blocks that keep enough loads in flight, of work that is bound by memory.
+    pub(super) fn loading_blocks(&self) -> usize {
+        4 * self.0.processors()
+    }
+
     /// A vector of zeros.
     ///
     /// # Errors
@@ -81,19 +91,16 @@ pub(super) fn one_each(n: usize) -> [usize; 3] {
 }
 
 /// How `units` are cut where `tiles` blocks work on each part: (parts, units per part). Parts are multiples of `grain` and at most
-/// `most`; there are enough of them to occupy `processors`.
+/// `most`; as many as make `blocks` blocks of all.
 pub(super) fn cut(
     units: usize,
     grain: usize,
     tiles: usize,
-    processors: usize,
+    blocks: usize,
     most: usize,
 ) -> (usize, usize) {
     let grains = units.div_ceil(grain).max(1);
-    // Two blocks a processor.
-    let wanted = (2 * processors)
-        .div_ceil(tiles.max(1))
-        .clamp(1, most.max(1));
+    let wanted = blocks.div_ceil(tiles.max(1)).clamp(1, most.max(1));
     let per_part = grains.div_ceil(wanted.min(grains));
     (grains.div_ceil(per_part), per_part * grain)
 }

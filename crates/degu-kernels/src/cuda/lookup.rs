@@ -83,8 +83,7 @@ impl Device {
     /// less there are fewer parts.
     pub fn lookup_gradient_parts(&self, rows: usize, taps: usize, c_out: usize) -> usize {
         let [a, b] = tiles(taps, c_out);
-        let processors = self.driver().processors();
-        cut(rows, GRAIN, a * b, processors, usize::MAX).0 * taps * 4 * c_out
+        cut(rows, GRAIN, a * b, self.blocks(), usize::MAX).0 * taps * 4 * c_out
     }
 
     /// `y[n][m][o] = bias[o] + sum over taps of table[tap][codes[n][..]][o]` for `count` sequences of `length` codes.
@@ -155,13 +154,7 @@ impl Device {
         let rows = count * w.rows;
         let tiles = tiles(w.taps, c_out);
         let most = parts.len() / size.max(1);
-        let (splits, per_split) = cut(
-            rows,
-            GRAIN,
-            tiles[0] * tiles[1],
-            self.driver().processors(),
-            most,
-        );
+        let (splits, per_split) = cut(rows, GRAIN, tiles[0] * tiles[1], self.blocks(), most);
         let arguments = LookupGradientArgs {
             codes: codes.address(0, count * length),
             dy: dy.address(count, w.rows, c_out),

@@ -152,10 +152,10 @@ fn parts_of(
     capacity: usize,
     shape: Shape,
     terms: usize,
-    processors: usize,
+    blocks: usize,
 ) -> (usize, usize) {
     let tiles = (capacity * shape.rows).div_ceil(tile.rows) * shape.channels.div_ceil(tile.columns);
-    cut(terms, 8 * DEEP, tiles, processors, MOST)
+    cut(terms, 8 * DEEP, tiles, blocks, MOST)
 }
 
 impl Device {
@@ -163,7 +163,7 @@ impl Device {
     pub fn product_parts(&self, capacity: usize, shape: Shape, terms: usize) -> usize {
         // Tiles are alike for all roundings.
         let tile = tile(shape.channels, Products::F32);
-        match parts_of(tile, capacity, shape, terms, self.driver().processors()) {
+        match parts_of(tile, capacity, shape, terms, self.blocks()) {
             (1, _) => 0,
             (parts, _) => parts * capacity * shape.rows * shape.channels,
         }
@@ -192,13 +192,7 @@ impl Device {
         };
         let terms = p.window.taps * p.c_in;
         let tile = tile(p.c_out, p.products);
-        let (splits, per_split) = parts_of(
-            tile,
-            capacity.max(count),
-            shape,
-            terms,
-            self.driver().processors(),
-        );
+        let (splits, per_split) = parts_of(tile, capacity.max(count), shape, terms, self.blocks());
         let bias = p
             .bias
             .map_or(0, |b| p.weights.parameters.address(b, p.c_out));

@@ -292,13 +292,7 @@ impl Device {
         let Shape { rows, channels } = tail.pooled();
         let tiles = channels.div_ceil(LANES);
         let grain = (GRAIN / tail.pool.size()).max(8);
-        let (splits, per_split) = cut(
-            tail.count * rows,
-            grain,
-            tiles,
-            self.driver().processors(),
-            MOST,
-        );
+        let (splits, per_split) = cut(tail.count * rows, grain, tiles, self.loading_blocks(), MOST);
         int(tail.count * tail.shape.rows * channels);
         let arguments = TailSumsArgs {
             tail: tail.arguments(),

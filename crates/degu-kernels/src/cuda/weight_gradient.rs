@@ -43,8 +43,7 @@ impl Device {
     pub fn weight_gradient_parts(&self, rows: usize, terms: usize, c_out: usize) -> usize {
         // Tiles are alike for all roundings.
         let [a, b] = tiles(tile(c_out, Products::F32), terms, c_out);
-        let processors = self.driver().processors();
-        cut(rows, GRAIN, a * b, processors, usize::MAX).0 * terms * c_out
+        cut(rows, GRAIN, a * b, self.blocks(), usize::MAX).0 * terms * c_out
     }
 
     /// `dw(t, c, o) = sum over n, m of x(n, m * stride + t * dilation, c) * dy(n, m, o)`, `[taps, c_in, c_out]`, to the place `at` of
@@ -77,7 +76,7 @@ impl Device {
             count * window.rows,
             GRAIN,
             grid[0] * grid[1],
-            self.driver().processors(),
+            self.blocks(),
             most,
         );
         int(count * window.rows);

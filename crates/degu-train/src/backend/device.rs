@@ -14,7 +14,7 @@ use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, scalar};
 use crate::Result;
 
 /// A network compiled by [`degu_nn::engine::device`], under its head.
-pub struct OnDevice {
+pub(super) struct OnDevice {
     engine: DeviceEngine,
     head: Box<dyn Head>,
     io: ModelIo,
@@ -30,7 +30,7 @@ impl OnDevice {
     ///
     /// A layer that the engine does not cover, a tensor that `weights` lacks, a device that fails or that computes something else than the
     /// CPU.
-    pub fn new(
+    pub(super) fn new(
         graph: &Graph,
         io: &ModelIo,
         weights: &Weights,

@@ -24,14 +24,13 @@ typedef struct {
 /* One thread per output. */
 KERNEL(lookup_forward, LookupArgs) {
   const CodeWindow *w = &a.window;
-  i64 i = (i64)blockIdx.x * THREADS + threadIdx.x;
-  int o, n, m, t;
+  int i = blockIdx.x * THREADS + threadIdx.x, o, n, m, t;
   float sum;
-  if (i >= (i64)w->count * w->rows * w->c_out) return;
-  o = (int)(i % w->c_out);
+  if (i >= w->count * w->rows * w->c_out) return;
+  o = i % w->c_out;
   i /= w->c_out;
-  m = (int)(i % w->rows);
-  n = (int)(i / w->rows);
+  m = i % w->rows;
+  n = i / w->rows;
   sum = a.bias ? a.bias[o] : 0.0f;
   for (t = 0; t < w->taps; t++) {
     int code = code_at(w, a.codes, n, m, t);

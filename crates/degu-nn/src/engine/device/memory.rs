@@ -119,29 +119,24 @@ fn parts(device: &Device, block: &Block, capacity: usize) -> usize {
     };
     let terms = w.taps * w.c_in;
     let rows = capacity * block.rows;
-    let products = match &block.linear {
-        Linear::Conv(_) => {
-            let shape = Shape {
-                rows: block.rows,
-                channels: w.c_out,
-            };
-            let back = w.phases.iter().map(|p| {
-                let shape = Shape {
-                    rows: p.rows,
-                    channels: w.c_in,
-                };
-                device.product_parts(capacity, shape, p.taps * w.c_out)
-            });
-            let forward = device.product_parts(capacity, shape, terms);
-            let weights = device.weight_gradient_parts(rows, terms, w.c_out);
-            // With less room than they want, weight gradients have fewer parts.
-            let weights = weights.min(MOST_PARTS.max(terms * w.c_out));
-            back.max().unwrap_or(0).max(forward).max(weights)
-        }
-        _ => {
-            let table = device.lookup_gradient_parts(rows, w.taps, w.c_out);
-            table.min(MOST_PARTS.max(w.taps * 4 * w.c_out))
-        }
+    if matches!(block.linear, Linear::Lookup(_)) {
+        let table = device.lookup_gradient_parts(rows, w.taps, w.c_out);
+        return sums.max(table.min(MOST_PARTS.max(w.taps * 4 * w.c_out)));
+    }
+    let shape = Shape {
+        rows: block.rows,
+        channels: w.c_out,
     };
-    sums.max(products)
+    let back = w.phases.iter().map(|p| {
+        let shape = Shape {
+            rows: p.rows,
+            channels: w.c_in,
+        };
+        device.product_parts(capacity, shape, p.taps * w.c_out)
+    });
+    let forward = device.product_parts(capacity, shape, terms);
+    let weights = device.weight_gradient_parts(rows, terms, w.c_out);
+    // With less room than they want, weight gradients have fewer parts.
+    let weights = weights.min(MOST_PARTS.max(terms * w.c_out));
+    sums.max(back.max().unwrap_or(0)).max(forward).max(weights)
 }

@@ -315,7 +315,7 @@ fn training_rounds_to_tf32_and_predictions_do_not() {
         .rounding(Products::Tf32)
         .unwrap();
     let codes = Noise(3).codes(6 * 40);
-    let mut outputs = |engine: &mut DeviceEngine| {
+    let outputs = |engine: &mut DeviceEngine| {
         engine.forward_train(&codes, 6, DropoutSeed(1)).unwrap();
         let trained = engine.outputs().unwrap();
         let mut predicted = vec![0.0; 12];
