@@ -104,3 +104,26 @@ pub(super) fn cut(
     let per_part = grains.div_ceil(wanted.min(grains));
     (grains.div_ceil(per_part), per_part * grain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn parts_cover_all_units() {
+        for units in [0, 1, 63, 64, 65, 1000, 31_872] {
+            for tiles in [0, 1, 7, 500] {
+                for (blocks, most) in [(8, 256), (264, 16), (264, 0), (528, 256)] {
+                    let (parts, per_part) = cut(units, 64, tiles, blocks, most);
+                    assert!(parts >= 1 && parts <= most.max(1), "{parts} of {most}");
+                    assert!(per_part.is_multiple_of(64) && parts * per_part >= units);
+                    // None is empty.
+                    assert!((parts - 1) * per_part < units.max(1));
+                }
+            }
+        }
+        // Few blocks with many rows are cut; many blocks are not.
+        assert_eq!(cut(6400, 64, 1, 264, 256), (100, 64));
+        assert_eq!(cut(6400, 64, 300, 264, 256), (1, 6400));
+    }
+}

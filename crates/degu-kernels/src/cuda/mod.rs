@@ -17,7 +17,7 @@ mod adam;
 mod buffer;
 mod columns;
 mod driver;
-#[cfg(feature = "host-device")]
+#[cfg(all(feature = "host-device", target_os = "linux"))]
 mod host;
 mod launch;
 mod lookup;
@@ -33,7 +33,7 @@ pub use adam::Clip;
 pub use buffer::{Buffer, Matrix, Plain};
 pub use columns::Parts;
 pub use driver::{DeviceError, Driver, Memory};
-#[cfg(feature = "host-device")]
+#[cfg(all(feature = "host-device", target_os = "linux"))]
 pub use host::{HostDriver, Order};
 pub use launch::Device;
 pub use norm::NormBuffers;

@@ -149,7 +149,7 @@ pub fn source() -> String {
 }
 
 /// The C source of all kernels and of what runs them.
-#[cfg(feature = "host-device")]
+#[cfg(all(feature = "host-device", target_os = "linux"))]
 pub(super) fn host_source() -> String {
     // The feature macro of run.c has to come before any header.
     "#define _GNU_SOURCE\n".to_owned()

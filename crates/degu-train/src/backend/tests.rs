@@ -1,5 +1,6 @@
 //! Monte Carlo dropout through both backends, and rounded products.
 
+#[cfg(target_os = "linux")]
 mod device;
 
 use candle_core::{Device, Tensor};

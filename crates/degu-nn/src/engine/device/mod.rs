@@ -15,7 +15,7 @@ mod check;
 mod forward;
 mod memory;
 mod tensors;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
 mod update;
 
