@@ -1,4 +1,5 @@
-//! CPU kernels of degu-lab: the hot loops of training and inference, with run-time dispatch over instruction sets.
+//! Kernels of degu-lab: the hot loops of training and inference, on the CPU with run-time dispatch over instruction sets, and on
+//! NVIDIA GPUs ([`cuda`]).
 //!
 //! *For*: channels-last convolutions, the look-up layer on base codes, the fused passes between them, dropout masks, Adam. *Not
 //! for*: networks, tensors, threads (`degu-nn`). This is the only crate with `unsafe` code; its public functions are safe: they

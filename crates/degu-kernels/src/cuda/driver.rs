@@ -90,7 +90,7 @@ pub trait Driver: std::fmt::Debug + Send + Sync {
     /// [`DeviceError::Operation`].
     fn zero(&self, memory: &dyn Memory) -> Result<(), DeviceError>;
 
-    /// Runs a kernel on `grid` blocks of [`THREADS`](super::source::THREADS) threads.
+    /// Runs a kernel on `grid` blocks of 256 threads.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
 //! Kernels for NVIDIA GPUs: the same passes as on the CPU, over whole batches that lie on a device.
 //!
 //! *For*: training and prediction with every intermediate result on the device. *Not for*: layers beyond convolutions, dense layers and
-//! their tails (LSTM, attention, layer norm, ..), other precisions than f32.
+//! their tails (LSTM, attention, layer norm, ..).
 //!
-//! The kernels are CUDA C that is also C (`kernels/*.cu`). A [`Driver`] runs them: [`Nvidia`] compiles them for the device at run time
-//! (feature `cuda`), [`HostDriver`] compiles them with the system's C compiler and runs every block and thread on the CPU (feature
+//! The kernels are CUDA C that is also C (`kernels/*.cu`). A [`Driver`] runs them: `Nvidia` compiles them for the device at run time
+//! (feature `cuda`), `HostDriver` compiles them with the system's C compiler and runs every block and thread on the CPU (feature
 //! `host-device`), for tests of numbers, indices and barriers on machines without a GPU.
 //!
 //! Sums are cut into parts of a fixed order, without atomics: a device gives the same bits for the same inputs each time. They differ in
