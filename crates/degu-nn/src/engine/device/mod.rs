@@ -15,7 +15,7 @@ mod check;
 mod forward;
 mod memory;
 mod tensors;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;
 mod update;
 

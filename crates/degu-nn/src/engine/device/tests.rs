@@ -1,4 +1,5 @@
 //! Whole networks on a device made of the CPU, against the engine of the CPU.
+#![cfg(target_os = "linux")]
 
 use super::super::tests::{Noise, tensors};
 use super::super::{AdamStep, DropoutSeed, Engine, EngineError};
