@@ -1,7 +1,8 @@
 //! Our side of the comparison with PyTorch: whole networks through the public interface (base codes in, loss, gradients, Adam).
 //!
 //! `vs_torch speed NET [--train-batch N] [--infer-batch N] [--threads N] [--seconds S]` prints one line of JSON: medians and best of
-//! sequences per second over repeated steps, and the peak of resident memory after training. `vs_torch export NET FOLDER` writes
+//! sequences per second over repeated steps, and the peak of resident memory after training. `vs_torch side-by-side NET --members M
+//! --device cuda:0` trains M networks at once, one thread and stream each, and prints their rate together. `vs_torch export NET FOLDER` writes
 //! irregular weights, codes and the outputs in evaluation mode, for `check.py`. See `run.sh`.
 
 mod nets;
@@ -10,6 +11,7 @@ use std::{
     error::Error,
     io::Write,
     path::Path,
+    sync::Barrier,
     time::{Duration, Instant},
 };
 
@@ -37,10 +39,16 @@ fn main() -> Result<()> {
     let text: Vec<&str> = words.iter().map(String::as_str).collect();
     let line = match text.as_slice() {
         ["speed", net, options @ ..] => speed(&nets::find(net)?, &Options::parse(options)?)?,
+        ["side-by-side", net, options @ ..] => {
+            side_by_side(&nets::find(net)?, &Options::parse(options)?)?
+        }
         ["export", net, folder] => export(&nets::find(net)?, Path::new(folder))?,
         // `cargo bench` without arguments runs every bench; this one is timed by its script.
         [] => "vs_torch: run benches/vs_torch/run.sh".to_owned(),
-        _ => return Err("expected `speed NET [OPTIONS]` or `export NET FOLDER`".into()),
+        _ => return Err(
+            "expected `speed NET [OPTIONS]`, `side-by-side NET [OPTIONS]` or `export NET FOLDER`"
+                .into(),
+        ),
     };
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())
@@ -51,6 +59,8 @@ struct Options {
     infer_batch: usize,
     threads: usize,
     seconds: f64,
+    members: usize,
+    device: backend::Device,
 }
 
 impl Options {
@@ -60,6 +70,8 @@ impl Options {
             infer_batch: 512,
             threads: 2,
             seconds: 4.0,
+            members: 1,
+            device: backend::Device::Cpu,
         };
         for pair in words.chunks(2) {
             let [name, value] = pair else {
@@ -70,6 +82,8 @@ impl Options {
                 "--infer-batch" => options.infer_batch = value.parse()?,
                 "--threads" => options.threads = value.parse()?,
                 "--seconds" => options.seconds = value.parse()?,
+                "--members" => options.members = value.parse()?,
+                "--device" => options.device = (*value).to_owned().try_into()?,
                 other => return Err(format!("no option is named `{other}`").into()),
             }
         }
@@ -116,7 +130,12 @@ impl Head for SquaredError {
     }
 }
 
-fn open(net: &nets::Net, batch: usize, threads: usize) -> Result<Box<dyn Backend>> {
+fn open(
+    net: &nets::Net,
+    batch: usize,
+    threads: usize,
+    device: &backend::Device,
+) -> Result<Box<dyn Backend>> {
     let outputs = net.outputs;
     let head = move || Ok(Box::new(SquaredError(outputs)) as Box<dyn Head>);
     let recipe = Recipe {
@@ -127,11 +146,10 @@ fn open(net: &nets::Net, batch: usize, threads: usize) -> Result<Box<dyn Backend
         seed: Seed::root(1),
         precision: Precision::F32,
     };
-    let device = candle_core::Device::Cpu;
     Ok(backend::open(
         &recipe,
         BackendKind::Fused,
-        &device,
+        &device.open()?,
         batch,
         threads,
     )?)
@@ -181,24 +199,10 @@ fn timed(n: usize, seconds: f64, mut step: impl FnMut() -> Result<()>) -> Result
 
 fn speed(net: &nets::Net, options: &Options) -> Result<String> {
     let n = options.train_batch;
-    let mut backend = open(net, n, options.threads)?;
+    let mut backend = open(net, n, options.threads, &options.device)?;
     let sequences = codes(n * net.length, false);
-    let device = backend.tensor_device().clone();
-    let values = (0..n * net.outputs).map(|i| ((i * 37 % 101) as f32 - 50.0) / 29.0);
-    let value = Tensor::from_iter(values, &device)?.reshape((n, net.outputs))?;
-    let targets = Targets {
-        mean: Masked {
-            mask: value.ones_like()?,
-            value,
-        },
-        epistemic: None,
-        aleatoric: None,
-    };
-    let rates = Rates {
-        lr: 1e-3,
-        momentum: None,
-    };
-    let update = Update::new(&OptimizerConfig::Adam(Adam::default()), rates, 0.0);
+    let targets = targets(net, n, backend.tensor_device())?;
+    let update = update();
     let dropout = Seed::root(2);
     let mut step = 0;
     let train = timed(n, options.seconds, || {
@@ -232,6 +236,117 @@ fn speed(net: &nets::Net, options: &Options) -> Result<String> {
     .to_string())
 }
 
+/// Irregular targets.
+fn targets(net: &nets::Net, n: usize, device: &candle_core::Device) -> Result<Targets> {
+    let values = (0..n * net.outputs).map(|i| ((i * 37 % 101) as f32 - 50.0) / 29.0);
+    let value = Tensor::from_iter(values, device)?.reshape((n, net.outputs))?;
+    Ok(Targets {
+        mean: Masked {
+            mask: value.ones_like()?,
+            value,
+        },
+        epistemic: None,
+        aleatoric: None,
+    })
+}
+
+fn update() -> Update {
+    let rates = Rates {
+        lr: 1e-3,
+        momentum: None,
+    };
+    Update::new(&OptimizerConfig::Adam(Adam::default()), rates, 0.0)
+}
+
+/// Steps whose losses are read at once, as the trainer does.
+const READ_EVERY: usize = 50;
+
+/// A network and what a step needs.
+struct Member<'a> {
+    backend: Box<dyn Backend>,
+    targets: Targets,
+    codes: &'a [u8],
+    rows: usize,
+    steps: u64,
+}
+
+impl Member<'_> {
+    /// As many steps as losses are read at once.
+    fn some(&mut self) -> Result<()> {
+        let mut losses = vec![];
+        for _ in 0..READ_EVERY {
+            let batch = Batch {
+                codes: self.codes,
+                noise: None,
+                rows: self.rows,
+            };
+            let (dropout, update) = (Seed::root(2), update());
+            let step = self.steps;
+            losses.push(
+                self.backend
+                    .step(&batch, &self.targets, &dropout, step, &update)?,
+            );
+            self.steps += 1;
+        }
+        for loss in losses {
+            if !loss.wait()?.is_finite() {
+                return Err("a loss is not finite".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Trains several networks at once, each on a thread (and on a GPU a stream) of its own.
+fn side_by_side(net: &nets::Net, options: &Options) -> Result<String> {
+    let rows = options.train_batch;
+    let sequences = codes(rows * net.length, false);
+    let start = Barrier::new(options.members);
+    let ready = || -> Result<Member<'_>> {
+        let backend = open(net, rows, 1, &options.device)?;
+        let mut member = Member {
+            targets: targets(net, rows, backend.tensor_device())?,
+            backend,
+            codes: &sequences,
+            rows,
+            steps: 0,
+        };
+        member.some()?;
+        Ok(member)
+    };
+    // Sequences per second of one member, and its kernels.
+    let run = || -> Result<(f64, String)> {
+        let member = ready();
+        // Members that failed wait here too: the others would wait for them forever.
+        start.wait();
+        let (mut member, began) = (member?, Instant::now());
+        let warm = member.steps;
+        while began.elapsed().as_secs_f64() < options.seconds {
+            member.some()?;
+        }
+        let trained = ((member.steps - warm) * rows as u64) as f64;
+        Ok((
+            trained / began.elapsed().as_secs_f64(),
+            member.backend.describe(),
+        ))
+    };
+    let members = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..options.members)
+            .map(|_| scope.spawn(|| run().map_err(|e| e.to_string())))
+            .collect();
+        let ended = started.into_iter().map(|thread| {
+            let result = thread.join();
+            result.unwrap_or_else(|_| Err("a member panicked".to_owned()))
+        });
+        ended.collect::<std::result::Result<Vec<_>, String>>()
+    })?;
+    Ok(json!({
+        "net": net.name, "setting": "ours", "kernels": members.first().map(|m| &m.1), "members": options.members,
+        "train": members.iter().map(|m| m.0).sum::<f64>(), "train_batch": rows,
+    })
+    .to_string())
+}
+
 /// Peak of resident memory in MB (10^6 bytes), where the system tells.
 fn peak_memory() -> Option<f64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
@@ -244,7 +359,7 @@ fn peak_memory() -> Option<f64> {
 fn export(net: &nets::Net, folder: &Path) -> Result<String> {
     const SEQUENCES: usize = 8;
     fs_err::create_dir_all(folder)?;
-    let mut backend = open(net, SEQUENCES, 1)?;
+    let mut backend = open(net, SEQUENCES, 1, &backend::Device::Cpu)?;
     let mut weights = backend.weights()?;
     // Batch norms with unit statistics would hide a mistake.
     for (k, (name, (shape, values))) in weights.iter_mut().enumerate() {

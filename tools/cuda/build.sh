@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds degu-lab and its tests with CUDA on a machine without GPU, driver or CUDA installation. Needs cargo, cc, python3 with pip.
+# Builds degu-lab, its tests and its benchmark with CUDA on a machine without GPU, driver or CUDA installation. Needs cargo, cc, python3 with pip.
 #
 #   tools/cuda/build.sh [DEST]        DEST: folder of the toolkit (104 MB download, 271 MB on disk), default target-cuda/toolkit
 #
@@ -30,4 +30,11 @@ import json, sys
 found = [m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable") and m["target"]["name"] == "suite"]
 print(found[-1])')
 cp "$suite" "$target/release/degu-nn-suite"
-ls -l "$target/release/degu-lab" "$target/release/degu-nn-suite"
+# Our side of the comparison with PyTorch.
+bench=$(cargo bench --locked --features cuda --target-dir "$target" --bench vs_torch --no-run --message-format json |
+  python3 -c '
+import json, sys
+found = [m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable") and m["target"]["name"] == "vs_torch"]
+print(found[-1])')
+cp "$bench" "$target/release/degu-vs-torch"
+ls -l "$target"/release/degu-{lab,nn-suite,vs-torch}

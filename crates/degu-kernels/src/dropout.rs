@@ -23,7 +23,7 @@ pub(crate) fn hash(key: [u32; 2], element: u32) -> u32 {
 }
 
 /// Finalizer of the 64-bit murmur3 hash.
-fn mix(mut x: u64) -> u64 {
+pub(crate) fn mix(mut x: u64) -> u64 {
     x ^= x >> 33;
     x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
     x ^= x >> 33;
@@ -59,6 +59,11 @@ impl DropoutMask {
     /// Factor of the kept elements, 1 / (1 - rate).
     pub fn factor(&self) -> f64 {
         1.0 / (1.0 - f64::from(self.threshold) / 4_294_967_296.0)
+    }
+
+    /// Hashes below this are zero.
+    pub(crate) fn threshold(&self) -> u32 {
+        self.threshold
     }
 
     #[inline(always)]

@@ -1,4 +1,5 @@
-//! CPU kernels of degu-lab: the hot loops of training and inference, with run-time dispatch over instruction sets.
+//! Kernels of degu-lab: the hot loops of training and inference, on the CPU with run-time dispatch over instruction sets, and on
+//! NVIDIA GPUs ([`cuda`]).
 //!
 //! *For*: channels-last convolutions, the look-up layer on base codes, the fused passes between them, dropout masks, Adam. *Not
 //! for*: networks, tensors, threads (`degu-nn`). This is the only crate with `unsafe` code; its public functions are safe: they
@@ -29,6 +30,7 @@
 //! | `lstm`, `attention`, `channels`, `windows`, `diagonal` | the loops of these |
 //! | `signs`, `pairs`, `peak` | one bit per rectified value, base-pair counts, the peak of multiply-adds |
 //! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
+//! | [`cuda`] | the same on NVIDIA GPUs |
 //! | `activation`, `math`, `dropout`, `adam` | what their names say |
 #![expect(
     unsafe_code,
@@ -46,6 +48,7 @@ mod channels;
 mod columns;
 mod compiled;
 mod conv;
+pub mod cuda;
 mod diagonal;
 mod dropout;
 mod element;

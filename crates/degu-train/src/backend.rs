@@ -1,13 +1,17 @@
 //! One interface over the fused engine and candle's autograd.
 
 mod autograd;
+mod choose;
 mod device;
 mod fused;
+// Made by the GPU's part of `choose`, and by tests on a device made of the CPU.
+#[cfg(any(feature = "cuda", test))]
+mod on_device;
 
 use std::collections::BTreeMap;
 
 use candle_core::Tensor;
-use degu_core::{Architecture, Head, ModelIo, Prediction, Seed, Targets, graph::Graph};
+use degu_core::{Architecture, Head, Prediction, Seed, Targets};
 use degu_nn::{ops, optim::OptimizerConfig, schedule::Rates};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,14 +19,12 @@ use serde::{Deserialize, Serialize};
 use crate::{HostForecast, Result, TrainError};
 
 pub use autograd::Autograd;
+pub use choose::{Chosen, choose, open};
 pub use device::{Device, Precision};
 pub use fused::Fused;
 
 /// Sequences that pass through a network at once in each sample of Monte Carlo dropout.
 const SAMPLE_ROWS: usize = 1024;
-
-/// Samples that look for dropout in a network.
-const PROBES: u64 = 16;
 
 /// Named tensors on the host: shape and values.
 pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -96,7 +98,7 @@ impl StepLoss {
     }
 }
 
-/// Where a network computes.
+/// How a network computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendKind {
@@ -218,134 +220,6 @@ pub struct Recipe<'a> {
     pub seed: Seed,
     /// Arithmetic of training; [`Bf16`](Precision::Bf16) is emulated on the CPU.
     pub precision: Precision,
-}
-
-/// Makes the network of a recipe.
-///
-/// # Errors
-///
-/// [`BackendKind::Fused`] with a network that the engine does not cover, or whatever the plugins fail with.
-pub fn open(
-    recipe: &Recipe<'_>,
-    kind: BackendKind,
-    device: &candle_core::Device,
-    max_batch: usize,
-    threads: usize,
-) -> Result<Box<dyn Backend>> {
-    Ok(choose(recipe, kind, device, max_batch, threads)?.backend)
-}
-
-/// A backend, and why it is this one.
-pub struct Chosen {
-    /// The network.
-    pub backend: Box<dyn Backend>,
-    /// Why, as a clause for logs: "the engine has a kernel for every layer".
-    pub why: String,
-}
-
-/// As [`open`], with the reason of the choice.
-///
-/// # Errors
-///
-/// As [`open`].
-pub fn choose(
-    recipe: &Recipe<'_>,
-    kind: BackendKind,
-    device: &candle_core::Device,
-    max_batch: usize,
-    threads: usize,
-) -> Result<Chosen> {
-    let head = (recipe.head)()?;
-    let io = ModelIo {
-        length: recipe.length,
-        outputs: head.outputs(),
-        output: recipe.output,
-    };
-    let passes = head.stochastic_passes();
-    let mut autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?
-        .rounding(recipe.precision.rounding());
-    if passes > 0 {
-        require_dropout(&mut autograd, recipe.length)?;
-    }
-    let taped = |autograd: Autograd, why: String| {
-        Ok(Chosen {
-            backend: Box::new(autograd),
-            why,
-        })
-    };
-    if kind == BackendKind::Autograd {
-        return taped(autograd, "asked for".to_owned());
-    }
-    if !device.is_cpu() {
-        return taped(autograd, "the fused engine is for the CPU".to_owned());
-    }
-    if recipe.precision == Precision::Bf16 {
-        return if kind == BackendKind::Fused {
-            Err(TrainError::Core(degu_core::Error::Unsupported {
-                operation: "training with `precision = \"bf16\"`".to_owned(),
-                rule: "fused kernel",
-                help: "use `backend = \"auto\"`",
-            }))
-        } else {
-            taped(autograd, "the fused engine computes in 32 bits".to_owned())
-        };
-    }
-    let graph: Option<Graph> = autograd.graph();
-    let Some(graph) = graph else {
-        return if kind == BackendKind::Fused {
-            Err(TrainError::Core(degu_core::Error::Unsupported {
-                operation: "this architecture".to_owned(),
-                rule: "description as a graph",
-                help: "use `backend = \"auto\"`",
-            }))
-        } else {
-            taped(
-                autograd,
-                "the architecture has no description as a graph".to_owned(),
-            )
-        };
-    };
-    match Fused::new(
-        &graph,
-        &io,
-        &autograd.weights()?,
-        (recipe.head)()?,
-        max_batch,
-        threads,
-    ) {
-        Ok(fused) => Ok(Chosen {
-            backend: Box::new(fused),
-            why: "the engine has a kernel for every layer".to_owned(),
-        }),
-        Err(error) if kind == BackendKind::Fused => Err(error),
-        Err(error) => {
-            tracing::info!(%error, "the fused engine does not cover this network; training with autograd");
-            taped(autograd, error.to_string())
-        }
-    }
-}
-
-/// Refuses a network whose samples are all alike.
-fn require_dropout(network: &mut Autograd, length: usize) -> Result<()> {
-    // Dropout is looked for where it acts, in the outputs, so that networks without a description are covered as well.
-    let codes: Vec<u8> = (0..4 * length)
-        .map(|i| ((i * i / 3 + i) % 4) as u8)
-        .collect();
-    let mut first: Option<Vec<f32>> = None;
-    for pass in 0..PROBES {
-        let raw = network.sample(&codes, 4, &[pass; 4])?;
-        let raw = crate::forecast::host(&raw)?;
-        match &first {
-            Some(first) if *first != raw => return Ok(()),
-            Some(_) => {}
-            None => first = Some(raw),
-        }
-    }
-    Err(TrainError::Core(degu_core::Error::Missing {
-        what: "dropout in the network",
-        by: "the head, which samples it (`mc-dropout`)",
-        help: "give the architecture a dropout rate above 0, as in `architecture.dropout = 0.2`, or take another head",
-    }))
 }
 
 /// The kernels that the fused engine uses on this processor: `avx512`, `avx2` or `portable`.

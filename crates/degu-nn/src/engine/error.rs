@@ -6,7 +6,7 @@
 pub enum EngineError {
     /// The engine has no kernel for a layer; the autograd network has.
     #[error(
-        "the fused CPU engine has no {what} (layer `{layer}`): train this network with the autograd path"
+        "the fused engine has no {what} (layer `{layer}`): train this network with the autograd path"
     )]
     Unsupported {
         /// Name or kind of the layer.
@@ -58,6 +58,24 @@ pub enum EngineError {
         index: usize,
         /// The value.
         value: f32,
+    },
+    /// A device failed.
+    #[error(transparent)]
+    Device(#[from] degu_kernels::cuda::DeviceError),
+    /// A tensor could not be made or read.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// A device computes something else than the CPU.
+    #[error(
+        "{what} of the fused engine on this device differ from the CPU's by {error:.1e} of their norm (at most {tolerance:.0e} is rounding): `training.backend = \"autograd\"` trains on it without the engine; please report the device and the network"
+    )]
+    Disagrees {
+        /// What was compared.
+        what: String,
+        /// Distance relative to the norm.
+        error: f64,
+        /// Largest distance that rounding explains.
+        tolerance: f64,
     },
     /// A backward pass without the forward pass it belongs to.
     #[error("a backward pass needs a training pass before it, and only once")]

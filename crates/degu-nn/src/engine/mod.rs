@@ -1,8 +1,8 @@
 //! The training engine: a graph compiled to fused passes over base codes, in f32 on the CPU.
 //!
-//! *For*: training and prediction at full speed with the kernels of `degu-kernels`, one allocation per engine, no tape. *Not for*:
-//! layers without a kernel ([`EngineError::Unsupported`] names them; the autograd network runs every graph), other devices,
-//! other precisions.
+//! *For*: training and prediction at full speed with the kernels of `degu-kernels`, one allocation per engine, no tape; on GPUs the
+//! [`device`] engine. *Not for*: layers without a kernel ([`EngineError::Unsupported`] names them; the autograd network runs every
+//! graph), other precisions.
 //!
 //! # Determinism
 //!
@@ -32,6 +32,7 @@
 mod arena;
 mod backward;
 mod compile;
+pub mod device;
 mod error;
 mod first;
 mod forward;

@@ -3,6 +3,7 @@
 
 mod candle_defects;
 mod common;
+mod device_engine;
 mod engines;
 #[expect(dead_code, reason = "models are for the tests of the bundle")]
 mod golden_model;

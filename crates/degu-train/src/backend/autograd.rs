@@ -333,7 +333,10 @@ impl Backend for Autograd {
             self.model.raw(&self.sequences(&batch)?, &mut ctx)?;
             for (path, s) in ctx.into_statistics() {
                 let [mean, variance] = [host_f64(&s.mean)?, host_f64(&s.variance)?];
-                pooled.entry(path).or_default().add(n as f64, &mean, &variance);
+                pooled
+                    .entry(path)
+                    .or_default()
+                    .add(n as f64, &mean, &variance);
             }
         }
         if rows == 0 {

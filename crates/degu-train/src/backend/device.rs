@@ -82,7 +82,7 @@ pub enum Precision {
     #[default]
     F32,
     /// CUDA only: products round their factors to 10 bits of mantissa (a relative error of about 5e-4 each) and are faster for it.
-    /// It is a setting of the process: predictions of its networks on the same device round as well.
+    /// With autograd it is a setting of the process: predictions of its networks on the same device round as well.
     Tf32,
     /// CUDA only: products round their factors and results to 8 bits of mantissa (a relative error of about 4e-3 each).
     Bf16,

@@ -51,13 +51,6 @@ impl Fused {
         Ok(fused)
     }
 
-    fn shape(&self, rows: usize) -> Vec<usize> {
-        match self.io.output {
-            OutputKind::Scalar => vec![rows, self.io.outputs],
-            OutputKind::Profile { bins } => vec![rows, bins, self.io.outputs],
-        }
-    }
-
     fn named(&self, flat: &[f32]) -> Weights {
         let specs = self.engine.parameters().iter().filter(|s| s.trained);
         specs
@@ -84,6 +77,37 @@ impl Fused {
     }
 }
 
+/// Shape of the raw outputs of `rows` sequences.
+pub(super) fn shape(io: &ModelIo, rows: usize) -> Vec<usize> {
+    match io.output {
+        OutputKind::Scalar => vec![rows, io.outputs],
+        OutputKind::Profile { bins } => vec![rows, bins, io.outputs],
+    }
+}
+
+/// Refuses noise on the one-hot input.
+pub(super) fn no_noise(batch: &Batch<'_>) -> Result<()> {
+    if batch.noise.is_some() {
+        return Err(TrainError::Core(Error::Unsupported {
+            operation: "noise on the one-hot input".to_owned(),
+            rule: "kernel in the fused engine",
+            help: "set `training.backend = \"autograd\"` or leave noise out of the augmentation",
+        }));
+    }
+    Ok(())
+}
+
+/// The gradient of a loss with respect to the raw outputs.
+pub(super) fn output_gradient(loss: &Tensor, raw: &Var) -> Result<Tensor> {
+    loss.backward()?.remove(raw.as_tensor()).ok_or_else(|| {
+        TrainError::Core(Error::Unsupported {
+            operation: "the loss of this head".to_owned(),
+            rule: "gradient with respect to the raw outputs",
+            help: "use operations that candle differentiates",
+        })
+    })
+}
+
 /// Runs `f` on the pool, where there is one.
 fn on_pool<T: Send>(pool: Option<&rayon::ThreadPool>, f: impl FnOnce() -> T + Send) -> T {
     match pool {
@@ -103,11 +127,11 @@ fn clip(gradients: &mut [f32], limit: f64) {
     }
 }
 
-fn engine_error(error: EngineError) -> TrainError {
+pub(super) fn engine_error(error: EngineError) -> TrainError {
     TrainError::Engine(Box::new(error))
 }
 
-fn mismatch(name: &str, shape: &[usize]) -> TrainError {
+pub(super) fn mismatch(name: &str, shape: &[usize]) -> TrainError {
     TrainError::File {
         path: "weights".into(),
         problem: format!("expected a tensor `{name}` of shape {shape:?}"),
@@ -131,14 +155,8 @@ impl Backend for Fused {
         step: u64,
         update: &Update,
     ) -> Result<StepLoss> {
-        if batch.noise.is_some() {
-            return Err(TrainError::Core(Error::Unsupported {
-                operation: "noise on the one-hot input".to_owned(),
-                rule: "kernel in the fused engine",
-                help: "set `training.backend = \"autograd\"` or leave noise out of the augmentation",
-            }));
-        }
-        let shape = self.shape(batch.rows);
+        no_noise(batch)?;
+        let shape = shape(&self.io, batch.rows);
         let stream = DropoutSeed(dropout.child(step.to_string()).first_u64());
         let (engine, pool) = (&mut self.engine, self.pool.as_ref());
         let raw = on_pool(pool, || {
@@ -153,13 +171,7 @@ impl Backend for Fused {
             // The caller reports the divergence; weights and running statistics stay as they were.
             return Ok(StepLoss::Known(value));
         }
-        let gradient = loss.backward()?.remove(raw.as_tensor()).ok_or_else(|| {
-            TrainError::Core(Error::Unsupported {
-                operation: "the loss of this head".to_owned(),
-                rule: "gradient with respect to the raw outputs",
-                help: "use operations that candle differentiates",
-            })
-        })?;
+        let gradient = output_gradient(&loss, &raw)?;
         let gradient = gradient.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
         let adam = adam_step(update)?;
         let engine = &mut self.engine;
@@ -176,7 +188,7 @@ impl Backend for Fused {
     }
 
     fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {
-        let shape = self.shape(rows);
+        let shape = shape(&self.io, rows);
         let mut out = vec![0.0; shape.iter().product()];
         let (engine, pool) = (&mut self.engine, self.pool.as_ref());
         on_pool(pool, || engine.predict(codes, rows, &mut out)).map_err(engine_error)?;
@@ -188,7 +200,7 @@ impl Backend for Fused {
     }
 
     fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor> {
-        let shape = self.shape(rows);
+        let shape = shape(&self.io, rows);
         let mut out = vec![0.0; shape.iter().product()];
         let (engine, pool) = (&mut self.engine, self.pool.as_ref());
         on_pool(pool, || engine.sample(codes, rows, masks, &mut out)).map_err(engine_error)?;
@@ -246,7 +258,7 @@ impl Backend for Fused {
     }
 }
 
-fn adam_step(update: &Update) -> Result<AdamStep> {
+pub(super) fn adam_step(update: &Update) -> Result<AdamStep> {
     let step = match &update.optimizer {
         OptimizerConfig::Adam(adam) => AdamStep {
             lr: update.rates.lr,

@@ -1,5 +1,8 @@
 //! Monte Carlo dropout through both backends, and rounded products.
 
+#[cfg(target_os = "linux")]
+mod device;
+
 use candle_core::{Device, Tensor};
 use degu_core::{
     Architecture, Ctx, Head, Masked, ModelIo, Network, OutputKind, Params, Prediction, Result,

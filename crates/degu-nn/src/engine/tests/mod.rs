@@ -11,10 +11,10 @@ use degu_core::graph::{Activation, Graph, NormStyle, Padding};
 use reference::{Batch, Mode, Reference, Tensors};
 
 /// Values in +-1 from a fixed stream.
-struct Noise(u64);
+pub(super) struct Noise(pub(super) u64);
 
 impl Noise {
-    fn next(&mut self) -> f64 {
+    pub(super) fn next(&mut self) -> f64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -22,7 +22,7 @@ impl Noise {
         (self.0 >> 33) as f64 / f64::from(1u32 << 30) - 1.0
     }
 
-    fn codes(&mut self, n: usize) -> Vec<u8> {
+    pub(super) fn codes(&mut self, n: usize) -> Vec<u8> {
         (0..n)
             .map(|_| {
                 if self.next() > 0.9 {
@@ -36,7 +36,7 @@ impl Noise {
 }
 
 /// Random tensors of a graph, rounded to f32.
-fn tensors(graph: &Graph, length: usize, seed: u64) -> Tensors {
+pub(super) fn tensors(graph: &Graph, length: usize, seed: u64) -> Tensors {
     let mut noise = Noise(seed);
     let mut draw = |spec: &degu_core::graph::ParameterSpec| {
         let fan_in = spec.elements() / spec.shape.last().copied().unwrap_or(1);
