@@ -16,7 +16,7 @@ use degu_nn::{ops, optim::OptimizerConfig, schedule::Rates};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{HostForecast, Result, TrainError};
+use crate::{HostForecast, Result};
 
 pub use autograd::Autograd;
 pub use choose::{Chosen, choose, open};

@@ -9,7 +9,7 @@
 ///     settings("low@0.1:distill/student-1", "plugins.head.name"),
 ///     ["distill.head.plugin"]
 /// );
-/// assert_eq!(settings("calibrate/main", "settings.alpha"), ["calibration.main.alpha"]);
+/// assert_eq!(settings("calibrate/main", "settings.alpha")[0], "calibration.main.alpha");
 /// ```
 pub fn settings(task: &str, path: &str) -> Vec<String> {
     let task = task.rsplit_once(':').map_or(task, |(_, task)| task);
