@@ -1,8 +1,11 @@
 //! The fused engine on a GPU against that of the CPU, at full size. (On a device made of the CPU, smaller: the engine's own tests.)
 
-use degu_core::graph::{Graph, NormStyle, Padding};
 use degu_nn::engine::device::{Device, DeviceEngine};
 use degu_nn::engine::{AdamStep, DropoutSeed, Engine};
+
+/// The networks of the comparison with PyTorch.
+#[path = "../../../../benches/vs_torch/nets.rs"]
+mod nets;
 
 /// The GPU, or none with a line that says so.
 fn gpu() -> Option<Device> {
@@ -17,84 +20,6 @@ fn gpu() -> Option<Device> {
     }
     println!("skipped on CUDA: the fused engine is compared on a GPU, and there is none");
     None
-}
-
-fn deepstarr() -> Graph {
-    let mut g = Graph::new(NormStyle::Keras);
-    for (i, (filters, width)) in [(256, 7), (60, 3), (60, 5), (120, 3)]
-        .into_iter()
-        .enumerate()
-    {
-        g = g
-            .conv(&format!("conv{i}"), filters, width)
-            .batch_norm(&format!("norm{i}"))
-            .relu()
-            .max_pool(2);
-    }
-    g = g.flatten();
-    for i in 0..2 {
-        g = g
-            .dense(&format!("dense{i}"), 256)
-            .batch_norm(&format!("dense_norm{i}"))
-            .relu()
-            .dropout(&format!("drop{i}"), 0.4);
-    }
-    g.dense("out", 2)
-}
-
-fn residualbind() -> Graph {
-    Graph::new(NormStyle::Torch)
-        .conv("conv1", 196, 19)
-        .batch_norm("norm1")
-        .silu()
-        .dropout("drop1", 0.2)
-        .residual(|g| {
-            let mut g = g
-                .conv_with("block0", 196, 3, |c| c.bias = false)
-                .batch_norm("block_norm0");
-            for i in 1..=5 {
-                g = g
-                    .relu()
-                    .dropout(&format!("block_drop{i}"), 0.1)
-                    .conv_with(&format!("block{i}"), 196, 3, |c| {
-                        c.bias = false;
-                        c.dilation = 1 << (i - 1);
-                    })
-                    .batch_norm(&format!("block_norm{i}"));
-            }
-            g
-        })
-        .relu()
-        .dropout("drop2", 0.2)
-        .max_pool(5)
-        .conv("conv2", 256, 7)
-        .batch_norm("norm2")
-        .silu()
-        .max_pool(5)
-        .dense("dense1", 256)
-        .batch_norm("norm3")
-        .silu()
-        .global_mean()
-        .dense("dense2", 256)
-        .batch_norm("norm4")
-        .silu()
-        .dropout("drop5", 0.5)
-        .dense("out", 1)
-}
-
-fn bpnet() -> Graph {
-    let mut g = Graph::new(NormStyle::Torch).conv("stem", 64, 21).relu();
-    for i in 1..=8 {
-        g = g.residual(|g| {
-            g.conv_with(&format!("dilated{i}"), 64, 3, |c| c.dilation = 1 << i)
-                .relu()
-        });
-    }
-    let profile = Graph::new(NormStyle::Torch)
-        .conv_with("profile", 1, 75, |c| c.padding = Padding::Valid)
-        .flatten();
-    let count = Graph::new(NormStyle::Torch).global_mean().dense("count", 1);
-    g.crop(520, 520).parallel(vec![profile, count])
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -117,7 +42,9 @@ fn codes(n: usize) -> Vec<u8> {
 }
 
 /// Three steps from small random weights: the engine's own comparison, losses of both, and the same bits again.
-fn compare(graph: &Graph, length: usize, n: usize) {
+fn compare(name: &str, n: usize) {
+    let net = nets::find(name).unwrap();
+    let (graph, length) = (&(net.graph)(), net.length);
     let Some(gpu) = gpu() else { return };
     let codes = codes(n * length);
     let run = || {
@@ -134,6 +61,7 @@ fn compare(graph: &Graph, length: usize, n: usize) {
                 cpu.load(&spec.name, &values).unwrap();
             }
         }
+        assert_eq!(engine.outputs_per_sequence(), net.outputs);
         engine.check(graph).unwrap();
         let mut seen = vec![];
         for step in 0..3 {
@@ -182,15 +110,15 @@ fn compare(graph: &Graph, length: usize, n: usize) {
 
 #[test]
 fn deepstarr_on_the_gpu() {
-    compare(&deepstarr(), 249, 128);
+    compare("deepstarr", 128);
 }
 
 #[test]
 fn residualbind_on_the_gpu() {
-    compare(&residualbind(), 230, 32);
+    compare("residualbind5", 32);
 }
 
 #[test]
 fn bpnet_on_the_gpu() {
-    compare(&bpnet(), 2114, 8);
+    compare("bpnet", 8);
 }

@@ -320,6 +320,9 @@ impl Backend for Autograd {
     }
 
     fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()> {
+        if rows == 0 {
+            return Err(no_rows(self.length));
+        }
         self.explainer.take();
         let mut pooled = BTreeMap::<String, PooledStatistics>::new();
         for piece in codes.chunks(batch.max(1) * self.length) {
@@ -338,9 +341,6 @@ impl Backend for Autograd {
                     .or_default()
                     .add(n as f64, &mean, &variance);
             }
-        }
-        if rows == 0 {
-            return Err(no_rows(self.length));
         }
         self.store.replace_statistics(&pooled).map_err(nn_error)
     }
