@@ -96,6 +96,54 @@ fn batches_threads_formats_and_files_give_the_same_numbers() {
 }
 
 #[test]
+fn a_file_named_csv_has_commas() {
+    let place = Place::new();
+    let (input, model) = (place.path("x.fa"), place.path("model"));
+    fasta(Path::new(&input), 3);
+    let tabs = ok(&["predict", &model, "--fasta", &input]);
+    let csv = place.path("x.csv");
+    ok(&["predict", &model, "--fasta", &input, "-o", &csv]);
+    assert_eq!(
+        fs_err::read_to_string(&csv).unwrap(),
+        tabs.replace('\t', ",")
+    );
+    let lines = ok(&["predict", &model, "--fasta", &input, "--format", "json"]);
+    ok(&[
+        "predict", &model, "--fasta", &input, "--format", "json", "-o", &csv,
+    ]);
+    assert_eq!(fs_err::read_to_string(&csv).unwrap(), lines);
+}
+
+#[test]
+fn weights_that_changed_on_the_way_are_refused() {
+    let place = Place::new();
+    let (input, model) = (place.path("x.fa"), place.path("model"));
+    fasta(Path::new(&input), 1);
+    let weights = format!("{model}/model.safetensors");
+    let whole = fs_err::read(&weights).unwrap();
+    let mut flipped = whole.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for damaged in [&flipped[..], &whole[..whole.len() - 4]] {
+        fs_err::write(&weights, damaged).unwrap();
+        let ran = run(&["predict", &model, "--fasta", &input]);
+        assert_eq!(ran.code, 4, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("model.safetensors")
+                && ran.stderr.contains("copy the folder again"),
+            "{}",
+            ran.stderr
+        );
+    }
+    // A folder of an older version has no digest in its card.
+    fs_err::write(&weights, &whole).unwrap();
+    let card = format!("{model}/card.json");
+    let mut old: Value = serde_json::from_str(&fs_err::read_to_string(&card).unwrap()).unwrap();
+    old.as_object_mut().unwrap().remove("weights").unwrap();
+    fs_err::write(&card, old.to_string()).unwrap();
+    ok(&["predict", &model, "--fasta", &input]);
+}
+
+#[test]
 fn elements_get_the_flanks_of_the_card() {
     let place = Place::new();
     let bare = place.write("bare.fa", &format!(">a\n{}\n", sequence(1, ELEMENT)));

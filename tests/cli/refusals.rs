@@ -86,6 +86,41 @@ fn errors(ran: &Ran) -> (i64, Vec<Value>) {
 }
 
 #[test]
+fn a_calibration_that_no_head_serves_is_refused_before_anything_runs() {
+    let folder = place(&rows());
+    let mut study = STUDY.to_owned();
+    study.push_str("\n[calibration.band]\nplugin = \"cqr\"\nalpha = [0.1]\n");
+    fs_err::write(folder.path().join("table.toml"), &study).unwrap();
+    let ran = run(folder.path(), &[]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    for part in [
+        "[calibration.band] takes quantiles, which neither members nor students predict",
+        "quantile",
+    ] {
+        assert!(ran.stderr.contains(part), "`{part}`: {}", ran.stderr);
+    }
+    let quantiles = ["--set", "ensemble.head.plugin=quantile"];
+    let plan = [&["plan", "table.toml"], &quantiles[..]].concat();
+    let planned = run_in(folder.path(), &plan);
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    let spread = [
+        "--set",
+        "calibration.band.plugin=split-conformal",
+        "--set",
+        "calibration.band.score=normalized",
+        "--set",
+        "calibration.band.scale=aleatoric",
+    ];
+    let ran = run(folder.path(), &spread);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("takes an aleatoric spread"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn unreadable_data_exit_with_4_whoever_reads_them() {
     let mut broken = rows();
     broken[4][2] = "1e39".to_owned();

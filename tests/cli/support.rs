@@ -136,6 +136,7 @@ fn named_model(folder: &Path, name: &str, seed: u64) {
         unit: "log2".to_owned(),
         data: String::new(),
         parameters: network.store().parameter_count(),
+        weights: None,
         calibration: BTreeMap::from([("main".to_owned(), calibration())]),
         default_calibration: None,
         metrics: BTreeMap::new(),

@@ -244,6 +244,10 @@ pub trait UncertaintyHead: Send + Sync {
     fn labels(&self) -> LabelNeeds;
     /// Whether predictions have an epistemic part, given what the labels have.
     fn gives(&self, labels: LabelNeeds) -> LabelNeeds;
+    /// Whether predictions have quantiles.
+    fn gives_quantiles(&self) -> bool {
+        false
+    }
     /// How it wants the values of a row weighed.
     fn weights(&self) -> LabelWeights {
         LabelWeights::Rows

@@ -6,9 +6,9 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use degu_kernels::{
-    AttentionWork, Heads, Isa, LstmSteps, Packed, Rows, RowsMut, Series, Start, Window,
+    AttentionWork, Heads, Isa, LstmSteps, Packed, Rows, RowsMut, Series, Start, Window, Winograd,
     attention_backward, attention_forward, conv_forward, conv_weight_gradient, lstm_forward,
-    multiply_adds,
+    multiply_adds, winograd_forward, winograd_sums, winograd_weight_gradient,
 };
 use std::{
     hint::black_box,
@@ -74,6 +74,43 @@ fn layers(criterion: &mut Criterion) {
                 operations,
                 gradient,
             ));
+            if stride > 1 || !(taps == 3 || taps > 5 && dilation == 1) {
+                continue;
+            }
+            // Of the operations of the convolution itself: minimal filtering does two thirds of them.
+            let mut filters = Winograd::new(isa, taps, ci, co);
+            filters.pack(&w);
+            let mut work = vec![];
+            let mut forward = || {
+                winograd_forward(
+                    &filters,
+                    black_box(&x),
+                    window,
+                    Start::Zero,
+                    &mut y,
+                    co,
+                    &mut work,
+                );
+            };
+            let title = format!("{name} forward, minimal filtering");
+            group.bench_function(&title, |b| b.iter(&mut forward));
+            lines.push(share(isa, title, operations, forward));
+            let mut sums = vec![0.0f32; winograd_sums(shape)];
+            let mut gradient = || {
+                winograd_weight_gradient(
+                    isa,
+                    shape,
+                    black_box(&x),
+                    window,
+                    &y,
+                    co,
+                    &mut sums,
+                    &mut work,
+                );
+            };
+            let title = format!("{name} weight gradient, minimal filtering");
+            group.bench_function(&title, |b| b.iter(&mut gradient));
+            lines.push(share(isa, title, operations, gradient));
         }
         // Sixteen sequences: a chunk of a batch of 128.
         let (sequences, length, units) = (16, 32, 320);

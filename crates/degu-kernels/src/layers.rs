@@ -3,7 +3,7 @@
 use crate::activation::Shape;
 use crate::attention::{AttentionWork, Heads};
 use crate::compiled::compiled;
-use crate::conv::{Start, Window};
+use crate::conv::{Start, Window, Winograd};
 use crate::diagonal::Diagonals;
 use crate::element::Element;
 use crate::isa::Isa;
@@ -204,6 +204,38 @@ compiled! {
         dy_pitch: usize => usize,
         dw: &mut [T] => &mut [Self],
         dw_pitch: usize => usize,
+    );
+
+    /// As [`conv_forward`](crate::conv_forward), by minimal filtering: the same sums in another order; `work` is scratch.
+    ///
+    /// # Panics
+    ///
+    /// If `x`, `y` or the bias are shorter than the shapes say, or the window has a stride, or a dilation with more than three taps.
+    conv::winograd_forward(
+        weights: &Winograd<T> => &Winograd<Self>,
+        x: &[T] => &[Self],
+        window: Window => Window,
+        start: Start<'_, T> => Start<'_, Self>,
+        y: &mut [T] => &mut [Self],
+        y_pitch: usize => usize,
+        work: &mut Vec<T> => &mut Vec<Self>,
+    );
+
+    /// Adds the weight gradient of one stretch of rows to `sums`, [`winograd_sums`](crate::winograd_sums) values that start as zeros
+    /// and that [`winograd_fold`](crate::winograd_fold) turns into the gradient; `work` is scratch.
+    ///
+    /// # Panics
+    ///
+    /// As [`winograd_forward`].
+    conv::winograd_weight_gradient(
+        isa: Isa => Isa,
+        shape: [usize; 3] => [usize; 3],
+        x: &[T] => &[Self],
+        window: Window => Window,
+        dy: &[T] => &[Self],
+        dy_pitch: usize => usize,
+        sums: &mut [T] => &mut [Self],
+        work: &mut Vec<T> => &mut Vec<Self>,
     );
 
     /// Notes which of `x`, plus `skip` where there is one, are above zero: one bit each, in [`sign_words`](crate::sign_words) words.

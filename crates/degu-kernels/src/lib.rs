@@ -23,7 +23,7 @@
 //! |---|---|
 //! | `compiled` | the public functions |
 //! | `isa`, `simd`, `element` | instruction sets, vectors, f32 and f64 |
-//! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers |
+//! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers; minimal filtering |
 //! | `lookup` | the first layer on base codes |
 //! | `tail` | batch norm, skip, activation, dropout, pooling: forward, backward, rescale rule |
 //! | `layers` | more public functions: LSTM, attention, layer norm, softmax, windows of any stride, groups |
@@ -74,7 +74,7 @@ pub use compiled::{
     conv_forward, conv_weight_gradient, lookup_forward, lookup_weight_gradient, tail_backward,
     tail_forward, tail_rescale, tail_sums,
 };
-pub use conv::{Phase, Start, Window};
+pub use conv::{Phase, Start, Window, Winograd, winograd_fold, winograd_sums};
 pub use diagonal::Diagonals;
 pub use dropout::DropoutMask;
 pub use element::Element;
@@ -83,6 +83,7 @@ pub use layers::{
     attention_backward, attention_forward, conv_weight_gradient_columns, diagonal_forward,
     diagonal_weight_gradient, layer_norm_backward, layer_norm_forward, lstm_backward, lstm_forward,
     pack_signs, pool_backward, pool_forward, softmax_backward, softmax_forward, unpack_signs,
+    winograd_forward, winograd_weight_gradient,
 };
 pub use lookup::CodeWindow;
 pub use lstm::{LstmSteps, Series};

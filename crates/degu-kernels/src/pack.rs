@@ -126,7 +126,7 @@ impl<T: Element> Packed<T> {
     }
 
     /// Packs the transposes of the matrices `[c_out, c_in]` of all taps, whose rows start `pitch` values apart.
-    fn transpose<'a>(&mut self, tap: impl Fn(usize) -> &'a [T], pitch: usize) {
+    pub(crate) fn transpose<'a>(&mut self, tap: impl Fn(usize) -> &'a [T], pitch: usize) {
         let (inner, outer) = (self.c_in, self.c_out);
         if self.is_narrow() {
             for (m, column) in self.data.chunks_exact_mut(self.taps * inner).enumerate() {

@@ -78,6 +78,9 @@ pub struct ModelCard {
     pub data: String,
     /// Number of trained parameters.
     pub parameters: usize,
+    /// BLAKE3 digest of the file of the weights; absent in folders of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
     /// Fitted calibrators by name.
     pub calibration: BTreeMap<String, CalibrationCard>,
     /// The calibration that is meant where none is named: the first of the experiment file.
@@ -85,6 +88,25 @@ pub struct ModelCard {
     pub default_calibration: Option<String>,
     /// Metrics on the test split, as `metric/task`, to recognise the model by.
     pub metrics: BTreeMap<String, f64>,
+}
+
+impl ModelCard {
+    /// An error unless `bytes` of the file `path` are the weights that the card was written with.
+    fn check_weights(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let found = weights_digest(bytes);
+        match &self.weights {
+            Some(expected) if *expected != found => Err(TrainError::File {
+                path: path.to_owned(),
+                problem: format!(
+                    "expected the weights that `{CARD_FILE}` was written with (BLAKE3 {}), found {} bytes of another digest ({}): the file was cut, changed or exchanged; copy the folder again",
+                    &expected[..expected.len().min(16)],
+                    bytes.len(),
+                    &found[..16]
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A model read from a folder.
@@ -177,7 +199,9 @@ impl SavedModel {
             });
         }
         let path = folder.join(WEIGHTS_FILE);
-        let weights = deserialize(&fs_err::read(&path)?).map_err(|e| TrainError::File {
+        let bytes = fs_err::read(&path)?;
+        card.check_weights(&path, &bytes)?;
+        let weights = deserialize(&bytes).map_err(|e| TrainError::File {
             path: path.clone(),
             problem: e.to_string(),
         })?;
@@ -193,11 +217,13 @@ impl SavedModel {
     /// A folder that cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
         fs_err::create_dir_all(folder)?;
-        write_atomically(
-            &folder.join(WEIGHTS_FILE),
-            &weights_to_bytes(&self.weights)?,
-        )?;
-        let card = serde_json::to_vec_pretty(&self.card).map_err(|source| TrainError::Json {
+        let bytes = weights_to_bytes(&self.weights)?;
+        write_atomically(&folder.join(WEIGHTS_FILE), &bytes)?;
+        let card = ModelCard {
+            weights: Some(weights_digest(&bytes)),
+            ..self.card.clone()
+        };
+        let card = serde_json::to_vec_pretty(&card).map_err(|source| TrainError::Json {
             what: "model card",
             source,
         })?;
@@ -317,6 +343,11 @@ impl SavedModel {
             .map(|(name, (shape, _))| (name, shape))
             .collect())
     }
+}
+
+/// [`ModelCard::weights`] of a file of weights.
+pub fn weights_digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
 }
 
 /// Named f32 tensors as safetensors.

@@ -109,6 +109,10 @@ impl UncertaintyHead for Quantile {
         }
     }
 
+    fn gives_quantiles(&self) -> bool {
+        true
+    }
+
     fn bind(&self, info: &LabelInfo) -> Result<Box<dyn Head>> {
         Ok(Box::new(Bound::new(self.clone(), info)))
     }

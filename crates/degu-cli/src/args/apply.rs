@@ -170,7 +170,7 @@ pub(crate) struct VariantsArgs {
     /// Genome: FASTA with or without an index, bgzip with one, or gzip.
     #[arg(long, value_name = "FILE")]
     pub(crate) genome: PathBuf,
-    /// Where to write: .tsv or .vcf, compressed if it ends with `.gz` [default: a table on stdout].
+    /// Where to write: .tsv, .csv or .vcf, compressed if it ends with `.gz` [default: a table on stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Scores against the measurements of `--table`, as a table [default: on stdout if `--output` is given].
@@ -217,7 +217,7 @@ pub(crate) struct MotifArgs {
     /// Only these motifs of the file, by id or name; may be given several times.
     #[arg(long, value_name = "NAME", requires = "meme")]
     pub(crate) name: Vec<String>,
-    /// Table of the effects; compressed if it ends with `.gz` [default: stdout].
+    /// Table of the effects: tabs, commas if it ends with `.csv`, compressed if with `.gz` [default: stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Every background or hit, as a table.

@@ -31,7 +31,7 @@ pub(crate) struct PredictArgs {
     /// Column of the category of a sequence, for calibrations by category.
     #[arg(long, value_name = "NAME", requires = "table")]
     pub(crate) category_column: Option<String>,
-    /// Where to write; compressed if it ends with `.gz` [default: stdout].
+    /// Where to write: tabs, commas if it ends with `.csv`, compressed if with `.gz` [default: stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Add intervals of this level, as in 0.9, from the model's calibration.

@@ -1,6 +1,7 @@
 //! What the commands on finished models share.
 
 use std::{
+    borrow::Cow,
     io::{self, BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     time::Duration,
@@ -128,7 +129,13 @@ impl Drop for Counter {
 }
 
 /// A table on its way to stdout or to a file that appears whole or not at all.
-pub(super) enum TableSink {
+pub(super) struct TableSink {
+    to: Destination,
+    /// Whether fields are separated by commas in the file, whose name asks for it (`.csv`, `.csv.gz`).
+    commas: bool,
+}
+
+enum Destination {
     Stdout,
     Plain(BufWriter<File>, Target),
     Gzip(Box<GzEncoder<BufWriter<File>>>, Target),
@@ -168,7 +175,54 @@ impl Drop for Target {
 }
 
 impl TableSink {
+    /// For lines of fields separated by tabs.
     pub(super) fn open(path: Option<&Path>) -> Result<Self> {
+        let name = path.map_or(String::new(), |path| path.to_string_lossy().to_lowercase());
+        Ok(Self {
+            commas: name.ends_with(".csv") || name.ends_with(".csv.gz"),
+            ..Self::verbatim(path)?
+        })
+    }
+
+    /// For lines that are no table, such as JSON.
+    pub(super) fn verbatim(path: Option<&Path>) -> Result<Self> {
+        Ok(Self {
+            to: Destination::open(path)?,
+            commas: false,
+        })
+    }
+
+    /// Writes lines, each with its end.
+    pub(super) fn write(&mut self, text: &str, output: &mut Output) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let bytes = if self.commas {
+            Cow::Owned(comma_separated(text)?)
+        } else {
+            Cow::Borrowed(text.as_bytes())
+        };
+        match &mut self.to {
+            Destination::Stdout => output.text(text)?,
+            Destination::Plain(writer, _) => writer.write_all(&bytes)?,
+            Destination::Gzip(writer, _) => writer.write_all(&bytes)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        let (mut writer, target) = match self.to {
+            Destination::Stdout => return Ok(()),
+            Destination::Plain(writer, target) => (writer, target),
+            Destination::Gzip(writer, target) => (writer.finish()?, target),
+        };
+        writer.flush()?;
+        target.publish()
+    }
+}
+
+impl Destination {
+    fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
             return Ok(Self::Stdout);
         };
@@ -179,33 +233,41 @@ impl TableSink {
         }
         Ok(Self::Plain(writer, target))
     }
+}
 
-    /// Writes lines, each with its end.
-    pub(super) fn write(&mut self, text: &str, output: &mut Output) -> Result<()> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        match self {
-            Self::Stdout => output.text(text)?,
-            Self::Plain(writer, _) => writer.write_all(text.as_bytes())?,
-            Self::Gzip(writer, _) => writer.write_all(text.as_bytes())?,
-        }
-        Ok(())
+/// Lines of fields separated by tabs as CSV (RFC 4180 quotes, lines end with `\n`).
+fn comma_separated(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut writer = csv::WriterBuilder::new()
+        .flexible(true)
+        .from_writer(&mut bytes);
+    for line in text.lines() {
+        writer
+            .write_record(line.split('\t'))
+            .map_err(io::Error::from)?;
     }
-
-    pub(super) fn finish(self) -> Result<()> {
-        let (mut writer, target) = match self {
-            Self::Stdout => return Ok(()),
-            Self::Plain(writer, target) => (writer, target),
-            Self::Gzip(writer, target) => (writer.finish()?, target),
-        };
-        writer.flush()?;
-        target.publish()
-    }
+    writer.flush()?;
+    drop(writer);
+    Ok(bytes)
 }
 
 /// A number as a field: empty if there is none.
 pub(super) fn field(value: Option<f64>) -> String {
     // Predictions are single precision: more digits would promise more than there is.
     value.map_or_else(String::new, |v| (v as f32).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_with_a_comma_or_a_quote_are_quoted() {
+        let text = "id\tmean\tlower\nchr1:1,000\t0.5\t\na \"b\"\t1\t-inf\n";
+        let csv = String::from_utf8(comma_separated(text).unwrap()).unwrap();
+        assert_eq!(
+            csv,
+            "id,mean,lower\n\"chr1:1,000\",0.5,\n\"a \"\"b\"\"\",1,-inf\n"
+        );
+    }
 }

@@ -7,17 +7,22 @@
 //!
 //! The same loop computes dense layers (one tap) and input gradients ([`Packed::pack_reversed`](crate::Packed::pack_reversed) on a gradient
 //! with halo rows, one [`Phase`] of the stride after the other).
+//!
+//! [`Winograd`] computes convolutions of three taps and more with fewer multiplications, by products of this kind over sums of rows.
 
 mod forward;
 mod narrow;
 mod phase;
 mod tiles;
 mod weight_gradient;
+mod winograd;
 
 pub(crate) use forward::conv_forward;
 pub(crate) use narrow::is_narrow;
 pub use phase::Phase;
 pub(crate) use weight_gradient::{conv_weight_gradient, conv_weight_gradient_columns};
+pub use winograd::{Winograd, winograd_fold, winograd_sums};
+pub(crate) use winograd::{winograd_forward, winograd_weight_gradient};
 
 /// How output rows read the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

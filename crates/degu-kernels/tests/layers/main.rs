@@ -8,6 +8,7 @@ mod pairs;
 mod signs;
 mod strides;
 mod windows;
+mod winograd;
 
 use degu_kernels::Element;
 

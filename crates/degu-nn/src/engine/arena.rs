@@ -47,6 +47,8 @@ pub(super) struct Arena {
     /// they are first asked for.
     pub(super) code_gradient: Vec<f32>,
     pub(super) input_gradient: Vec<f32>,
+    /// Scratch of the products.
+    pub(super) work: Vec<f32>,
     /// Partial gradients of the tensors that [`Partials`] lists.
     pub(super) partial: Vec<f32>,
 }
@@ -206,7 +208,9 @@ impl Partials {
         let mut all = Self::default();
         for block in &plan.blocks {
             let weights = block.weights();
-            let weight = weights.filter(|w| !w.stacked).map(|w| all.add(&w.weight));
+            let weight = weights
+                .filter(|w| !w.stacked)
+                .map(|w| all.add_with(&w.weight, w.sums()));
             let bias = weights
                 .filter(|_| block.norm.is_none())
                 .and_then(|w| w.bias.clone())
@@ -224,7 +228,12 @@ impl Partials {
     }
 
     fn add(&mut self, flat: &Range<usize>) -> Range<usize> {
-        let range = self.len..self.len + flat.len();
+        self.add_with(flat, flat.len())
+    }
+
+    /// Adds a tensor whose gradient takes the room of `sums` values until it is finished.
+    fn add_with(&mut self, flat: &Range<usize>, sums: usize) -> Range<usize> {
+        let range = self.len..self.len + sums;
         self.len = range.end;
         self.ranges.push((flat.clone(), range.clone()));
         range

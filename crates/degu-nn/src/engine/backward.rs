@@ -8,7 +8,7 @@ use super::plan::{Linear, Plan, Source};
 use super::special::rows_mut;
 use degu_kernels::{
     NormGradient, Rows, RowsMut, Shape, Window, add_rows, column_sums, conv_weight_gradient,
-    lookup_weight_gradient, tail_backward, tail_sums,
+    lookup_weight_gradient, tail_backward, tail_sums, winograd_fold,
 };
 use std::mem::take;
 
@@ -240,17 +240,28 @@ impl Pass<'_> {
         }
         let at = self.plan.at(&x, n, arena.step[x.root]) - w.left * self.plan.roots[x.root].cols;
         let mut partial = take(&mut arena.partial);
+        let mut work = take(&mut arena.work);
         let (dy, from) = self.linear_gradient(arena, b, n);
-        conv_weight_gradient(
+        w.add_gradient(
             self.isa,
-            [w.taps, w.c_in, w.c_out],
-            &arena.data[x.root][at..],
-            w.window(block.rows, x.pitch),
-            &dy[from + block.front * block.channels..],
-            block.channels,
+            (&arena.data[x.root][at..], w.window(block.rows, x.pitch)),
+            (&dy[from + block.front * block.channels..], block.channels),
             &mut partial[range.clone()],
+            &mut work,
         );
+        arena.work = work;
         arena.partial = partial;
+    }
+
+    /// Turns the sums of products of a chunk into its weight gradients.
+    pub(super) fn fold(&self, arena: &mut Arena) {
+        for (block, range) in self.plan.blocks.iter().zip(&self.partials.weight) {
+            if let (Linear::Conv(w), Some(range)) = (&block.linear, range)
+                && w.minimal
+            {
+                winograd_fold(w.shape(), &mut arena.partial[range.clone()]);
+            }
+        }
     }
 
     /// The gradient of the input of `count` sequences from `n` on.
@@ -261,6 +272,7 @@ impl Pass<'_> {
         };
         let slot = self.plan.roots[x.root].slot;
         let mut target = take(&mut arena.gradients[slot]);
+        let mut work = take(&mut arena.work);
         let at = self.gradient_at(&x, n);
         let (dy, from) = self.linear_gradient(arena, b, n);
         w.input_gradient(
@@ -268,7 +280,9 @@ impl Pass<'_> {
             (&dy[from..], block.front),
             count,
             rows_mut(&mut target, at, x.pitch, block.input_accumulates),
+            &mut work,
         );
+        arena.work = work;
         arena.gradients[slot] = target;
     }
 

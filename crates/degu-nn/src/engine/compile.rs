@@ -5,6 +5,7 @@ mod trim;
 mod weighted;
 
 use super::error::EngineError;
+use super::filters::Rule;
 use super::first;
 use super::keep;
 use super::layout::Layout;
@@ -18,7 +19,7 @@ use trim::Step;
 type Result<T> = std::result::Result<T, EngineError>;
 
 /// Compiles `graph` for sequences of `length` bp.
-pub(super) fn compile(graph: &Graph, length: usize, layout: &Layout) -> Result<Plan> {
+pub(super) fn compile(graph: &Graph, length: usize, layout: &Layout, rule: Rule) -> Result<Plan> {
     let mut compiler = Compiler {
         layout,
         roots: vec![],
@@ -47,7 +48,7 @@ pub(super) fn compile(graph: &Graph, length: usize, layout: &Layout) -> Result<P
         slots: vec![],
     };
     place::halos(&mut plan)?;
-    place::stack(&mut plan);
+    place::products(&mut plan, rule);
     place::gradients(&mut plan);
     keep::decide(&mut plan);
     first::decide(&mut plan);

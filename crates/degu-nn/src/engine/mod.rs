@@ -34,6 +34,7 @@ mod backward;
 mod compile;
 pub mod device;
 mod error;
+mod filters;
 mod first;
 mod forward;
 mod keep;
@@ -60,7 +61,7 @@ pub use probe::{Edit, PairMultipliers, Probe, Slopes};
 
 use arena::{Arena, Partials};
 use degu_core::graph::Graph;
-use degu_kernels::Packed;
+use filters::{Filters, Rule};
 use forward::Op;
 use layout::Layout;
 use norm::Batch;
@@ -139,12 +140,23 @@ impl Engine {
         threads: usize,
         isa: Isa,
     ) -> Result<Self> {
+        Self::with_rule(graph, length, max_batch, threads, isa, Rule::FASTER)
+    }
+
+    fn with_rule(
+        graph: &Graph,
+        length: usize,
+        max_batch: usize,
+        threads: usize,
+        isa: Isa,
+        rule: Rule,
+    ) -> Result<Self> {
         let layout = Layout::new(graph, length)?;
-        let plan = compile::compile(graph, length, &layout)?;
+        let plan = compile::compile(graph, length, &layout, rule)?;
         let partials = Partials::new(&plan);
         let weights = plan.blocks.iter().map(|b| match &b.linear {
             Linear::Conv(w) => BlockWeights {
-                forward: Some(Packed::new(isa, w.taps, w.c_in, w.c_out)),
+                forward: Some(Filters::new(isa, w.taps, [w.c_in, w.c_out], w.minimal)),
                 backward: w.backward(isa),
                 ..BlockWeights::default()
             },

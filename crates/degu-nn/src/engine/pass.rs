@@ -1,19 +1,18 @@
 //! What every pass over the network shares: parameters, statistics, and how a block's pieces are found in an arena.
 
 use super::arena::{Arena, Partials};
+use super::filters::Filters;
 use super::plan::{Block, Drop, Linear, Plan, Source, Value};
 use super::special::SpecialWeights;
-use degu_kernels::{
-    DropoutMask, Isa, Packed, Pool, Rows, Start, Tail, conv_forward, lookup_forward,
-};
+use degu_kernels::{DropoutMask, Isa, Pool, Rows, Start, Tail, lookup_forward};
 use std::mem::take;
 
 /// Packed weights of a block.
 #[derive(Debug, Default)]
 pub(super) struct BlockWeights {
-    pub(super) forward: Option<Packed<f32>>,
+    pub(super) forward: Option<Filters>,
     /// Of the input gradient, by phases of the stride.
-    pub(super) backward: Vec<Packed<f32>>,
+    pub(super) backward: Vec<Filters>,
     pub(super) special: SpecialWeights,
 }
 
@@ -86,7 +85,14 @@ impl<'a> Pass<'a> {
     }
 
     /// The linear part of block `b` for sequence `n` of the chunk, or of a stacked block for `count` sequences from `n` on.
-    pub(super) fn convolve(&self, arena: &Arena, b: usize, n: usize, count: usize, y: &mut [f32]) {
+    pub(super) fn convolve(
+        &self,
+        arena: &mut Arena,
+        b: usize,
+        n: usize,
+        count: usize,
+        y: &mut [f32],
+    ) {
         let block = &self.plan.blocks[b];
         let (Linear::Conv(w), Source::Value(x), Some(packed)) =
             (&block.linear, block.input, &self.weights[b].forward)
@@ -100,13 +106,13 @@ impl<'a> Pass<'a> {
             Some(bias) => Start::Bias(&self.parameters[bias.clone()]),
             None => Start::Zero,
         };
-        conv_forward(
-            packed,
+        packed.forward(
             &arena.data[x.root][at..],
             window,
             start,
             y,
             block.channels,
+            &mut arena.work,
         );
     }
 

@@ -1,6 +1,7 @@
 //! Where the matrices of a compiled network lie: rows of zeros around them, and gradients that share a place.
 
 use super::error::EngineError;
+use super::filters::Rule;
 use super::plan::{Linear, Plan, Root, Source};
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -27,8 +28,8 @@ pub(super) fn halos(plan: &mut Plan) -> Result<()> {
 /// Rows of a sequence up to which the dense layers of a chunk are computed as one product.
 const STACKED_ROWS: usize = 16;
 
-/// Finds the dense layers that are one product for a whole chunk.
-pub(super) fn stack(plan: &mut Plan) {
+/// Decides how the products of each block are computed; finds the dense layers that are one product for a whole chunk.
+pub(super) fn products(plan: &mut Plan, rule: Rule) {
     for b in 0..plan.blocks.len() {
         let Source::Value(x) = plan.blocks[b].input else {
             continue;
@@ -36,6 +37,7 @@ pub(super) fn stack(plan: &mut Plan) {
         let contiguous = plan.contiguous(&x);
         let block = &mut plan.blocks[b];
         if let Linear::Conv(w) = &mut block.linear {
+            w.choose(rule, block.rows);
             w.stacked = w.taps == 1 && w.stride == 1 && block.rows <= STACKED_ROWS && contiguous;
         }
     }

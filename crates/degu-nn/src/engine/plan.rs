@@ -89,6 +89,9 @@ pub(super) struct Weights {
     pub(super) bias: Option<Range<usize>>,
     /// The input gradient, by residues of the stride.
     pub(super) phases: Vec<Phase>,
+    /// Computed by minimal filtering ([`super::filters`]): the convolution and its weight gradient, and each phase.
+    pub(super) minimal: bool,
+    pub(super) minimal_phases: Vec<bool>,
     /// One tap over few rows without halo: all sequences of a chunk are one matrix product.
     pub(super) stacked: bool,
 }

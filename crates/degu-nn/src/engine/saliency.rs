@@ -7,6 +7,7 @@ use super::pass::{Mode, Pass};
 use super::plan::Linear;
 use super::special::rows_mut;
 use super::{Engine, EngineError, Result};
+use std::mem::take;
 
 impl Engine {
     /// The gradient of `sum(outputs * d_outputs)` with respect to the one-hot input: running statistics, no dropout.
@@ -112,11 +113,14 @@ impl Pass<'_> {
             return;
         };
         let at = n * self.plan.length * 4;
+        let mut work = take(&mut arena.work);
         w.input_gradient(
             &self.weights[b].backward,
             (&arena.code_gradient, block.front),
             1,
             rows_mut(&mut arena.input_gradient, at, 4, true),
+            &mut work,
         );
+        arena.work = work;
     }
 }

@@ -1,7 +1,8 @@
 //! Geometry of convolutions: how outputs read the input, and the input gradient, one phase of the stride after the other.
 
+use super::filters::Filters;
 use super::plan::Weights;
-use degu_kernels::{Isa, Packed, RowsMut, Start, Window, conv_forward};
+use degu_kernels::{Isa, RowsMut, Start, Window};
 
 impl Weights {
     /// How `rows` output rows read input rows that lie `pitch` values apart.
@@ -21,13 +22,16 @@ impl Weights {
     }
 
     /// Room for the weights of the input gradient, by phases.
-    pub(super) fn backward(&self, isa: Isa) -> Vec<Packed<f32>> {
-        let of = |taps: usize| Packed::new(isa, taps, self.c_out, self.c_in);
-        self.phases.iter().map(|p| of(p.taps)).collect()
+    pub(super) fn backward(&self, isa: Isa) -> Vec<Filters> {
+        let minimal = self.minimal_phases.iter().chain(std::iter::repeat(&false));
+        let phases = self.phases.iter().zip(minimal);
+        phases
+            .map(|(p, minimal)| Filters::new(isa, p.taps, [self.c_out, self.c_in], *minimal))
+            .collect()
     }
 
     /// Packs them from `weights`, `[taps, c_in, c_out]`.
-    pub(super) fn pack_backward(&self, packed: &mut [Packed<f32>], weights: &[f32]) {
+    pub(super) fn pack_backward(&self, packed: &mut [Filters], weights: &[f32]) {
         for (phase, packed) in self.phases.iter().zip(packed) {
             packed.pack_reversed_taps(weights, phase.tap, phase.tap_step);
         }
@@ -60,10 +64,11 @@ impl Weights {
     /// sequences where these are one matrix.
     pub(super) fn input_gradient(
         &self,
-        packed: &[Packed<f32>],
+        packed: &[Filters],
         dy: (&[f32], usize),
         count: usize,
         mut target: RowsMut<'_, f32>,
+        work: &mut Vec<f32>,
     ) {
         let start = if target.accumulate {
             Start::Accumulate
@@ -74,7 +79,7 @@ impl Weights {
         self.each_phase(dy, self.c_out, &mut target, |i, dy, rows| {
             let mut window = self.phases[i].window(self.c_out);
             window.rows *= count;
-            conv_forward(&packed[i], dy, window, start, rows, pitch);
+            packed[i].forward(dy, window, start, rows, pitch, work);
         });
     }
 }

@@ -107,6 +107,8 @@ impl Engine {
                 self.norms[b].set_sums(b, norm, &arenas, rows, &mut self.gradients);
             }
         }
+        let pass = self.pass(mode);
+        each(self.threads, &mut arenas, |arena| pass.fold(arena));
         self.reduce(&arenas, mode);
         self.arenas = arenas;
         self.pending = Some(Pending {

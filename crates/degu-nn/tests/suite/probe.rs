@@ -130,6 +130,25 @@ fn cases() -> Vec<Case> {
     let torch = || Graph::new(NormStyle::Torch);
     vec![
         Case::new(
+            "minimal filtering",
+            61,
+            torch()
+                .conv("conv1", 48, 7)
+                .batch_norm("norm1")
+                .relu()
+                .residual(|g| {
+                    g.conv_with("u1", 48, 3, |c| c.bias = false)
+                        .batch_norm("un1")
+                        .relu()
+                        .conv_with("u2", 48, 3, |c| c.dilation = 4)
+                })
+                .silu()
+                .max_pool(2)
+                .conv("conv2", 50, 7)
+                .relu()
+                .global_mean(),
+        ),
+        Case::new(
             "convolutions and pools",
             49,
             torch()

@@ -115,6 +115,9 @@ pub(crate) fn check(
     }
     if let (Some(ensemble), Some(calibration)) = (&partial.ensemble, &partial.calibration) {
         rules.calibrated_spread(ensemble, calibration);
+        if let Some(distill) = &partial.distill {
+            rules.calibrated_parts(ensemble, distill, calibration);
+        }
         for (name, block) in calibration {
             let built = block.plugin.build();
             rules.left_out(ensemble, name, built.is_ok_and(|c| c.needs().members));

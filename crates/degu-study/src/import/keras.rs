@@ -146,6 +146,7 @@ fn describe(file: &Path, options: &Options) -> Result<(ModelCard, Autograd), Imp
         unit: String::new(),
         data: format!("keras weights {}", digest.to_hex()),
         parameters: network.store().parameter_count(),
+        weights: None,
         calibration: BTreeMap::new(),
         default_calibration: None,
         metrics: BTreeMap::new(),

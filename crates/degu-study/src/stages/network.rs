@@ -23,6 +23,9 @@ use crate::{
 };
 use job::{BuiltAugmentation, Dynamic, Job};
 
+/// Raised when training or prediction gives other numbers.
+pub(crate) const REVISION: u32 = 2;
+
 /// Files of a trained network.
 pub(crate) const CARD: &str = "card.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";

@@ -246,6 +246,13 @@ fn predicts(family: &dyn UncertaintyHead, head: &dyn Head) -> Checked {
     ensure(announced == found, || {
         format!("announced {announced:?}, found {found:?}")
     })?;
+    let quantiles = (family.gives_quantiles(), prediction.quantiles.is_some());
+    ensure(quantiles.0 == quantiles.1, || {
+        format!(
+            "announced quantiles: {}, found: {}",
+            quantiles.0, quantiles.1
+        )
+    })?;
     if let Some(quantiles) = &prediction.quantiles {
         let levels = &quantiles.levels;
         let ascending =

@@ -39,7 +39,11 @@ impl Writer {
     pub(super) fn open(path: Option<&Path>, card: &ModelCard, json: bool) -> Result<Self> {
         let profile = card.output != OutputKind::Scalar;
         Ok(Self {
-            sink: TableSink::open(path)?,
+            sink: if json {
+                TableSink::verbatim(path)?
+            } else {
+                TableSink::open(path)?
+            },
             tasks: card.labels.tasks.clone(),
             profile,
             json,

@@ -75,6 +75,8 @@ impl Compiler<'_> {
                 None
             },
             phases: Phase::all(rows, taps, stride, dilation, left),
+            minimal: false,
+            minimal_phases: vec![],
             stacked: false,
         })
     }

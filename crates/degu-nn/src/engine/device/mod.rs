@@ -25,6 +25,7 @@ pub use degu_kernels::cuda::{Device, DeviceError, Products};
 pub use tensors::on_cuda;
 
 use super::compile;
+use super::filters::Rule;
 use super::layout::{Layout, TensorSpec};
 use super::plan::{Linear, Plan};
 use super::special::Special;
@@ -72,7 +73,7 @@ impl DeviceEngine {
     /// [`EngineError::Device`] without enough memory.
     pub fn new(graph: &Graph, length: usize, max_batch: usize, device: &Device) -> Result<Self> {
         let layout = Layout::new(graph, length)?;
-        let plan = compile::compile(graph, length, &layout)?;
+        let plan = compile::compile(graph, length, &layout, Rule::NOWHERE)?;
         for block in &plan.blocks {
             if let Linear::Special(special) = &block.linear
                 && !matches!(special, Special::Crop { .. })

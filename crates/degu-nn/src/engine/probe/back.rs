@@ -218,6 +218,7 @@ impl Pass<'_> {
             (&t.dy[b], block.front),
             count,
             rows_mut(target, at, x.pitch, block.input_accumulates),
+            &mut t.arena.work,
         );
     }
 

@@ -10,7 +10,7 @@ use crate::engine::forward;
 use crate::engine::pass::Pass;
 use crate::engine::plan::{Block, Linear, Plan, Source, Value};
 use crate::engine::{EngineError, Result};
-use degu_kernels::{RowsMut, Shape, Start, add_rows, conv_forward};
+use degu_kernels::{RowsMut, Shape, Start, add_rows};
 use std::mem::take;
 
 /// The replacement of a base: position from 0, and the new code.
@@ -224,8 +224,8 @@ impl Pass<'_> {
                 self.finish(work, b, 0, first, rows, &scratch, w.c_out);
             }
             (Linear::Conv(w), Source::Value(x)) => {
-                self.convolve_rows(work, b, x, w, first, rows, &mut scratch);
-                self.finish(work, b, 0, first, rows, &scratch, block.channels);
+                let at = self.convolve_rows(work, b, x, w, (first, rows), &mut scratch);
+                self.finish(work, b, 0, first, rows, &scratch[at..], block.channels);
             }
             (Linear::None, Source::Value(x)) => {
                 let data = take(&mut work.data[x.root]);
@@ -258,26 +258,28 @@ impl Pass<'_> {
         changed[block.output.root] = hull(changed[block.output.root], out);
     }
 
-    /// Rows `first ..` of a convolution.
+    /// Rows `first ..` of a convolution, and where they begin in `y`.
     fn convolve_rows(
         &self,
-        work: &Arena,
+        work: &mut Arena,
         b: usize,
         x: Value,
         w: &crate::engine::plan::Weights,
-        first: usize,
-        rows: usize,
+        (first, rows): (usize, usize),
         y: &mut [f32],
-    ) {
+    ) -> usize {
         let Some(packed) = &self.weights[b].forward else {
-            return;
+            return 0;
         };
-        let at = self.plan.at(&x, 0, 0) + first * w.stride * x.pitch - w.left * x.pitch;
-        let window = w.window(rows, x.pitch);
+        let (from, end) = packed.whole(first, first + rows, w.dilation, self.plan.blocks[b].rows);
+        let at = self.plan.at(&x, 0, 0) + from * w.stride * x.pitch - w.left * x.pitch;
+        let window = w.window(end - from, x.pitch);
         let start = match &w.bias {
             Some(bias) => Start::Bias(&self.parameters[bias.clone()]),
             None => Start::Zero,
         };
-        conv_forward(packed, &work.data[x.root][at..], window, start, y, w.c_out);
+        let x = &work.data[x.root][at..];
+        packed.forward(x, window, start, y, w.c_out, &mut work.work);
+        (first - from) * w.c_out
     }
 }

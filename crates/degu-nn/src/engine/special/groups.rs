@@ -92,7 +92,9 @@ impl Groups {
                 there.pack(&own);
             }
             if backward {
-                self.weights.pack_backward(back, &own);
+                for (phase, packed) in phases.iter().zip(back) {
+                    packed.pack_reversed_taps(&own, phase.tap, phase.tap_step);
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::arena::{Arena, CHUNKS, Partials};
 use super::super::compile;
+use super::super::filters::Rule;
 use super::super::layout::Layout;
 use super::super::{DropoutSeed, Engine, EngineError};
 use degu_core::graph::{Graph, NormStyle, Padding};
@@ -92,7 +93,7 @@ fn wrong_lengths_name_both() {
 /// Bytes of the buffers that training on `batch` sequences allocates.
 fn bytes(graph: &Graph, length: usize, batch: usize) -> usize {
     let layout = Layout::new(graph, length).unwrap();
-    let plan = compile::compile(graph, length, &layout).unwrap();
+    let plan = compile::compile(graph, length, &layout, Rule::FASTER).unwrap();
     let partials = Partials::new(&plan);
     let arena = Arena::for_training(&plan, &partials, batch.div_ceil(CHUNKS));
     let floats = [&arena.data, &arena.y, &arena.gradients]
@@ -115,7 +116,7 @@ fn an_arena_without_tensor_gradients_keeps_every_linear_output() {
         .relu()
         .conv("c", 2, 3);
     let layout = Layout::new(&graph, 9).unwrap();
-    let plan = compile::compile(&graph, 9, &layout).unwrap();
+    let plan = compile::compile(&graph, 9, &layout, Rule::FASTER).unwrap();
     let sizes = |partials: &Partials| -> Vec<usize> {
         let arena = Arena::for_training(&plan, partials, 2);
         arena.y.iter().map(Vec::len).collect()

@@ -6,6 +6,7 @@ mod limits;
 mod reference;
 mod strides;
 
+use super::filters::Rule;
 use super::{AdamStep, DropoutSeed, Engine, EngineError, Isa};
 use degu_core::graph::{Activation, Graph, NormStyle, Padding};
 use reference::{Batch, Mode, Reference, Tensors};
@@ -68,7 +69,19 @@ fn engine(
     isa: Isa,
     tensors: &Tensors,
 ) -> Engine {
-    let mut engine = Engine::with_isa(graph, length, batch, threads, isa).unwrap();
+    with_rule(graph, length, batch, threads, isa, Rule::FASTER, tensors)
+}
+
+fn with_rule(
+    graph: &Graph,
+    length: usize,
+    batch: usize,
+    threads: usize,
+    isa: Isa,
+    rule: Rule,
+    tensors: &Tensors,
+) -> Engine {
+    let mut engine = Engine::with_rule(graph, length, batch, threads, isa, rule).unwrap();
     for (name, values) in tensors {
         engine
             .load(name, &values.iter().map(|v| *v as f32).collect::<Vec<_>>())
@@ -108,8 +121,11 @@ fn check(graph: &Graph, length: usize, n: usize) {
             )
         })
         .collect();
-    for isa in Isa::available() {
-        let mut engine = engine(graph, length, n + 3, 1, isa, &all);
+    // Networks of the tests are small: minimal filtering is forced on them.
+    let rules = [Rule::FASTER, Rule::EVERYWHERE];
+    let sets = Isa::available().into_iter();
+    for (isa, rule) in sets.flat_map(|isa| rules.map(|rule| (isa, rule))) {
+        let mut engine = with_rule(graph, length, n + 3, 1, isa, rule, &all);
         let outputs = engine
             .forward_train(&codes, n, DropoutSeed(SEED))
             .unwrap()
@@ -173,8 +189,10 @@ fn check(graph: &Graph, length: usize, n: usize) {
             assert!(e < 1e-5, "running variance of {name} differs by {e:.1e}");
         }
     }
-    check_input_gradient(graph, length, n, &all, &codes, &weights);
-    same_bits(graph, length, n, &all, &codes);
+    for rule in rules {
+        check_input_gradient(graph, length, n, rule, &all, &codes, &weights);
+        same_bits(graph, length, n, rule, &all, &codes);
+    }
 }
 
 /// Irregular weights of the outputs: a plain sum would hide errors that cancel.
@@ -190,12 +208,13 @@ fn check_input_gradient(
     graph: &Graph,
     length: usize,
     n: usize,
+    rule: Rule,
     all: &Tensors,
     codes: &[u8],
     weights: &[f64],
 ) {
     // A smaller capacity than the batch: the engine cuts it.
-    let mut engine = engine(graph, length, n / 2 + 1, 2, super::best_isa(), all);
+    let mut engine = with_rule(graph, length, n / 2 + 1, 2, super::best_isa(), rule, all);
     let mut got = vec![f32::NAN; n * length * 4];
     engine
         .input_gradient(
@@ -276,9 +295,9 @@ fn differences(
 }
 
 /// A few steps give the same bits on 1, 2 and 3 threads.
-fn same_bits(graph: &Graph, length: usize, n: usize, all: &Tensors, codes: &[u8]) {
+fn same_bits(graph: &Graph, length: usize, n: usize, rule: Rule, all: &Tensors, codes: &[u8]) {
     let run = |threads: usize| {
-        let mut engine = engine(graph, length, n, threads, super::best_isa(), all);
+        let mut engine = with_rule(graph, length, n, threads, super::best_isa(), rule, all);
         for step in 0..3 {
             let d: Vec<f32> = engine
                 .forward_train(codes, n, DropoutSeed(step))
@@ -393,6 +412,36 @@ fn a_small_bpnet() {
         27,
         5,
     );
+}
+
+/// Seven to nine taps, which minimal filtering takes three at a time, odd and even rows, one row, and a step of the dilation longer than
+/// the rows.
+#[test]
+fn taps_three_at_a_time() {
+    let graph = Graph::new(NormStyle::Torch)
+        .conv("stem", 5, 3)
+        .silu()
+        .conv("seven", 6, 7)
+        .batch_norm("norm")
+        .relu()
+        .conv_with("eight", 4, 8, |c| c.padding = Padding::Valid)
+        .silu()
+        .conv("nine", 7, 9)
+        .relu()
+        .conv_with("far", 3, 3, |c| c.dilation = 8)
+        .silu()
+        .conv_with("even", 4, 6, |c| c.stride = 2)
+        .silu();
+    for length in [26, 27] {
+        let graph = graph.clone().global_mean().dense("head", 2);
+        check(&graph, length, 3);
+    }
+    let one = Graph::new(NormStyle::Torch)
+        .conv_with("stem", 4, 3, |c| c.padding = Padding::Valid)
+        .silu()
+        .conv_with("one", 5, 3, |c| c.padding = Padding::Valid)
+        .relu();
+    check(&one.flatten().dense("head", 2), 5, 4);
 }
 
 #[test]

@@ -58,4 +58,50 @@ impl Rules<'_> {
             }
         }
     }
+
+    /// A calibrator that takes quantiles or an aleatoric spread needs a head that predicts them.
+    pub(super) fn calibrated_parts(
+        &mut self,
+        ensemble: &Ensemble,
+        distill: &Distill,
+        calibration: &BTreeMap<String, Slotted<dyn Calibrator, CalibrationKeys>>,
+    ) {
+        let students = distill.enabled.then_some(&distill.head);
+        let heads: Option<Vec<_>> = [Some(&ensemble.head), students]
+            .into_iter()
+            .flatten()
+            .map(|head| head.plugin.build().ok())
+            .collect();
+        let Some(heads) = heads else { return };
+        let all = LabelNeeds {
+            aleatoric: true,
+            epistemic: true,
+        };
+        let quantiles = heads.iter().any(|head| head.gives_quantiles());
+        let aleatoric = heads.iter().any(|head| head.gives(all).aleatoric);
+        for (name, block) in calibration {
+            let Ok(needs) = block.plugin.build().map(|built| built.needs()) else {
+                continue;
+            };
+            for (what, lacks, help) in [
+                (
+                    "quantiles",
+                    needs.quantiles && !quantiles,
+                    "as in ensemble.head = { plugin = \"quantile\" }, or band = \"normal\" where a spread is predicted",
+                ),
+                (
+                    "an aleatoric spread",
+                    needs.aleatoric && !aleatoric,
+                    "as in ensemble.head = { plugin = \"gaussian\" }, or score = \"absolute\"",
+                ),
+            ] {
+                if lacks {
+                    let message = format!(
+                        "[calibration.{name}] takes {what}, which neither members nor students predict"
+                    );
+                    self.refuse(&["calibration", name], message, "not predicted", help);
+                }
+            }
+        }
+    }
 }

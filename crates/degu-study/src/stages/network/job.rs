@@ -239,6 +239,7 @@ impl Job<'_> {
         output.write_bytes(PREDICTIONS, &forecast.to_bytes()?)?;
         note_clamped(&forecast, context);
         let weights = backend.weights()?;
+        let bytes = model_file::weights_to_bytes(&weights)?;
         let trained = weights
             .iter()
             .filter(|(name, _)| !name.contains(".running_"));
@@ -260,11 +261,12 @@ impl Job<'_> {
                 .map(|a| a.key().full())
                 .unwrap_or_default(),
             parameters: trained.map(|(_, (_, values))| values.len()).sum(),
+            weights: Some(model_file::weights_digest(&bytes)),
             calibration: BTreeMap::new(),
             default_calibration: None,
             metrics: BTreeMap::new(),
         };
-        output.write_bytes(WEIGHTS, &model_file::weights_to_bytes(&weights)?)?;
+        output.write_bytes(WEIGHTS, &bytes)?;
         output.write_json(CARD, &card)?;
         output.write_json(CURVE, report)?;
         Ok(())

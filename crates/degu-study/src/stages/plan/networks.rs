@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    super::{REVISION, Result, network::students},
+    super::{
+        Result,
+        network::{REVISION, students},
+    },
     Planner, Work,
     fields::{backend, of, training, value},
 };
