@@ -110,6 +110,27 @@ fn noise_trains_with_autograd_and_is_fine_tuned_on_clean_data() {
 }
 
 #[test]
+fn a_teacher_labels_sequences_with_noise() {
+    let folder = place("");
+    for mode in ["append", "replace"] {
+        let dynamic = format!("distill.dynamic={{ mode = \"{mode}\" }}");
+        let noise = "distill.augmentation={ plugin = \"evoaug\", operations = [\"mutation\", \"noise\"], max_augs = 2, fine_tune_epochs = 1 }";
+        let settings = [
+            "--set",
+            "distill.labels=\"dynamic\"",
+            "--set",
+            &dynamic,
+            "--set",
+            noise,
+        ];
+        run(folder.path(), &settings);
+        assert!(backend(folder.path(), "train/member-0").starts_with("fused"));
+        let told = backend(folder.path(), "distill/student-0");
+        assert!(told.starts_with("autograd"), "{told}");
+    }
+}
+
+#[test]
 fn the_fused_engine_refuses_what_it_has_no_kernel_for() {
     let folder = place(NOISE);
     for more in [

@@ -86,41 +86,6 @@ fn errors(ran: &Ran) -> (i64, Vec<Value>) {
 }
 
 #[test]
-fn a_calibration_that_no_head_serves_is_refused_before_anything_runs() {
-    let folder = place(&rows());
-    let mut study = STUDY.to_owned();
-    study.push_str("\n[calibration.band]\nplugin = \"cqr\"\nalpha = [0.1]\n");
-    fs_err::write(folder.path().join("table.toml"), &study).unwrap();
-    let ran = run(folder.path(), &[]);
-    assert_eq!(ran.code, 3, "{}", ran.stderr);
-    for part in [
-        "[calibration.band] takes quantiles, which neither members nor students predict",
-        "quantile",
-    ] {
-        assert!(ran.stderr.contains(part), "`{part}`: {}", ran.stderr);
-    }
-    let quantiles = ["--set", "ensemble.head.plugin=quantile"];
-    let plan = [&["plan", "table.toml"], &quantiles[..]].concat();
-    let planned = run_in(folder.path(), &plan);
-    assert_eq!(planned.code, 0, "{}", planned.stderr);
-    let spread = [
-        "--set",
-        "calibration.band.plugin=split-conformal",
-        "--set",
-        "calibration.band.score=normalized",
-        "--set",
-        "calibration.band.scale=aleatoric",
-    ];
-    let ran = run(folder.path(), &spread);
-    assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(
-        ran.stderr.contains("takes an aleatoric spread"),
-        "{}",
-        ran.stderr
-    );
-}
-
-#[test]
 fn unreadable_data_exit_with_4_whoever_reads_them() {
     let mut broken = rows();
     broken[4][2] = "1e39".to_owned();
@@ -375,18 +340,21 @@ fn what_cannot_be_trained_or_calibrated_is_refused_before_it_starts() {
     for (set, problem) in [
         (
             &[
-                "distill.labels=\"dynamic\"",
-                "distill.augmentation.plugin=\"evoaug\"",
-            ][..],
-            "adds noise to the one-hot input",
-        ),
-        (
-            &[
                 "ensemble.members=1",
                 "distill.targets=[\"mean\"]",
                 "calibration.main={plugin=\"split-conformal\",alpha=[0.5]}",
-            ],
+            ][..],
             "takes an epistemic spread",
+        ),
+        (
+            &["calibration.band={plugin=\"cqr\",alpha=[0.1]}"],
+            "[calibration.band] takes quantiles, which neither members nor students predict",
+        ),
+        (
+            &[
+                "calibration.main={plugin=\"split-conformal\",alpha=[0.5],score=\"normalized\",scale=\"aleatoric\"}",
+            ],
+            "takes an aleatoric spread, which neither members nor students predict",
         ),
     ] {
         let mut arguments = vec!["plan", "table.toml"];
@@ -403,4 +371,15 @@ fn what_cannot_be_trained_or_calibrated_is_refused_before_it_starts() {
             .collect();
         assert!(text.join(" ").contains(problem), "{}", ran.stderr);
     }
+    let band = "calibration.band={plugin=\"cqr\",alpha=[0.1]}";
+    let served = [
+        "plan",
+        "table.toml",
+        "--set",
+        band,
+        "--set",
+        "ensemble.head={plugin=\"quantile\"}",
+    ];
+    let ran = run_in(folder.path(), &served);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }

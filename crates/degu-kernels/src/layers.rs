@@ -206,11 +206,12 @@ compiled! {
         dw_pitch: usize => usize,
     );
 
-    /// As [`conv_forward`](crate::conv_forward), by minimal filtering: the same sums in another order; `work` is scratch.
+    /// As [`conv_forward`](crate::conv_forward) up to rounding, by minimal filtering; `work` is scratch.
     ///
     /// # Panics
     ///
-    /// If `x`, `y` or the bias are shorter than the shapes say, or the window has a stride, or a dilation with more than three taps.
+    /// If `x`, `y` or the bias are shorter than the shapes say, a row stride is below the channels, there are fewer than three taps, or
+    /// the window has a stride, or a dilation with more than three taps.
     conv::winograd_forward(
         weights: &Winograd<T> => &Winograd<Self>,
         x: &[T] => &[Self],

@@ -53,6 +53,33 @@ pub struct Batch<'a> {
     pub rows: usize,
 }
 
+impl<'a> Batch<'a> {
+    /// Sequences as they are.
+    pub fn plain(codes: &'a [u8], rows: usize) -> Self {
+        Self {
+            codes,
+            noise: None,
+            rows,
+        }
+    }
+
+    /// The same in pieces of up to `most` rows, each with its first row.
+    pub fn pieces(self, most: usize) -> impl Iterator<Item = (usize, Self)> {
+        let length = (self.codes.len() / self.rows.max(1)).max(1);
+        (0..self.rows).step_by(most.max(1)).map(move |first| {
+            let rows = most.min(self.rows - first);
+            let piece = Self {
+                codes: &self.codes[first * length..(first + rows) * length],
+                noise: self
+                    .noise
+                    .map(|noise| &noise[first * length * 4..(first + rows) * length * 4]),
+                rows,
+            };
+            (first, piece)
+        })
+    }
+}
+
 /// One optimizer step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
@@ -131,13 +158,13 @@ pub trait Backend: Send {
     ) -> Result<StepLoss>;
 
     /// Raw outputs in evaluation mode, `[n, O]` or `[n, B, O]`.
-    fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor>;
+    fn raw(&mut self, batch: &Batch<'_>) -> Result<Tensor>;
 
     /// The head.
     fn head(&self) -> &dyn Head;
 
     /// Raw outputs of one pass with dropout on and running statistics; `masks` are the bits that fix the masks of each sequence.
-    fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor>;
+    fn sample(&mut self, batch: &Batch<'_>, masks: &[u64]) -> Result<Tensor>;
 
     /// Replaces running statistics by those of `rows` sequences, passed in batches of `batch` with dropout off.
     fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()>;
@@ -161,7 +188,7 @@ pub trait Backend: Send {
         rows: usize,
         targets: &Targets,
     ) -> Result<(f64, HostForecast)> {
-        let raw = self.raw(codes, rows)?;
+        let raw = self.raw(&Batch::plain(codes, rows))?;
         let loss = scalar(&self.head().loss(&raw, targets)?)?;
         Ok((
             loss,
@@ -169,21 +196,27 @@ pub trait Backend: Send {
         ))
     }
 
-    /// Forecast in evaluation mode; a head of Monte Carlo dropout averages its passes.
+    /// Forecast in evaluation mode.
     fn predict(&mut self, codes: &[u8], rows: usize) -> Result<HostForecast> {
+        self.predict_batch(&Batch::plain(codes, rows))
+    }
+
+    /// Forecast in evaluation mode; a head of Monte Carlo dropout averages its passes.
+    fn predict_batch(&mut self, batch: &Batch<'_>) -> Result<HostForecast> {
         let passes = self.head().stochastic_passes();
         if passes == 0 {
-            let raw = self.raw(codes, rows)?;
+            let raw = self.raw(batch)?;
             return to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?);
         }
         // The masks of a prediction are a function of the sequence alone, so that batches do not matter.
-        let length = (codes.len() / rows.max(1)).max(1);
+        let length = (batch.codes.len() / batch.rows.max(1)).max(1);
         let mut all = HostForecast::default();
-        for piece in codes.chunks(SAMPLE_ROWS * length) {
-            let streams: Vec<Seed> = piece.chunks(length).map(ops::sequence_stream).collect();
+        for (_, piece) in batch.pieces(SAMPLE_ROWS) {
+            let rows = piece.codes.chunks(length);
+            let streams: Vec<Seed> = rows.map(ops::sequence_stream).collect();
             let samples = (0..passes).map(|pass| {
                 let masks = ops::sequence_masks(&streams, pass);
-                let raw = self.sample(piece, streams.len(), &masks)?;
+                let raw = self.sample(&piece, &masks)?;
                 to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?)
             });
             all.extend(crate::combine(samples, degu_stats::moments::Ddof::One)?);

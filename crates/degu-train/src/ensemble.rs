@@ -2,7 +2,7 @@
 
 use degu_stats::moments::{Ddof, EnsembleMoments};
 
-use crate::{Backend, HostForecast, Result, TrainError};
+use crate::{Backend, HostForecast, Result, TrainError, backend::Batch};
 
 /// Mean over members and spread between them, by the law of total variance:
 ///
@@ -189,14 +189,17 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// What the ensemble says of `n` sequences of base codes.
+    /// What the ensemble says of the sequences of a batch.
     ///
     /// # Errors
     ///
     /// Whatever a member fails with.
-    pub fn label(&mut self, codes: &[u8], n: usize) -> Result<HostForecast> {
+    pub fn label(&mut self, batch: &Batch<'_>) -> Result<HostForecast> {
         let ddof = self.ddof;
-        combine(self.members.iter_mut().map(|m| m.predict(codes, n)), ddof)
+        combine(
+            self.members.iter_mut().map(|m| m.predict_batch(batch)),
+            ddof,
+        )
     }
 }
 

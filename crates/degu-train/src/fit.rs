@@ -322,21 +322,13 @@ impl Fitter<'_> {
             };
             return backend.step(&batch, &targets, &dropout, progress.step, &update);
         };
-        if batch.noise.is_some() {
-            return Err(TrainError::Core(degu_core::Error::Unsupported {
-                operation: "noise on the one-hot input".to_owned(),
-                rule: "label from the teacher (`distill.labels = \"dynamic\"`)",
-                help: "leave noise out of `distill.augmentation`",
-            }));
-        }
-        let (all, labels) = dynamic.label(&self.data, index, codes, &batch.codes)?;
-        let rows = all.len() / self.data.examples.length;
-        let everything: Vec<usize> = (0..rows).collect();
+        let (all, labels) = dynamic.label(&self.data, index, codes, batch)?;
+        let everything: Vec<usize> = (0..all.len()).collect();
         let targets = labels.targets(&everything, tasks, output, backend.tensor_device())?;
         let batch = Batch {
-            codes: &all,
-            noise: None,
-            rows,
+            codes: &all.codes,
+            noise: all.noise.as_deref(),
+            rows: all.len(),
         };
         backend.step(&batch, &targets, &dropout, progress.step, &update)
     }

@@ -99,7 +99,7 @@ impl ModelCard {
                 path: path.to_owned(),
                 problem: format!(
                     "expected the weights that `{CARD_FILE}` was written with (BLAKE3 {}), found {} bytes of another digest ({}): the file was cut, changed or exchanged; copy the folder again",
-                    &expected[..expected.len().min(16)],
+                    expected.get(..16).unwrap_or(expected),
                     bytes.len(),
                     &found[..16]
                 ),
@@ -250,9 +250,23 @@ impl SavedModel {
     ///
     /// Whatever the plugins fail with.
     pub fn open(&self, device: &candle_core::Device, threads: usize) -> Result<Box<dyn Backend>> {
+        self.open_as(BackendKind::Auto, device, threads)
+    }
+
+    /// As [`SavedModel::open`] with a backend of one kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`SavedModel::open`], and a kind that does not cover the network.
+    pub fn open_as(
+        &self,
+        kind: BackendKind,
+        device: &candle_core::Device,
+        threads: usize,
+    ) -> Result<Box<dyn Backend>> {
         let head = || self.head.bind(&self.card.labels);
         let recipe = self.recipe(&head);
-        let mut backend = open(&recipe, BackendKind::Auto, device, 2, threads)?;
+        let mut backend = open(&recipe, kind, device, 2, threads)?;
         backend.set_weights(&self.weights)?;
         Ok(backend)
     }

@@ -33,7 +33,7 @@
 //! * Translocation honours its minimum and reaches its maximum; the TensorFlow version does neither.
 //! * Insertion keeps the length (as EvoAug2), so nothing is padded at prediction.
 //! * Mutation and noise leave N alone.
-//! * Dynamic labels (`distill.labels = "dynamic"`) go without noise, which is refused in the experiment file: the teacher labels bases.
+//! * Dynamic labels (`distill.labels = "dynamic"`) with noise are those of the noisy sequences; teacher and student then compute with autograd.
 //!
 //! # Source of golden numbers
 //!

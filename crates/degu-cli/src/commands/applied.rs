@@ -227,7 +227,10 @@ impl Destination {
             return Ok(Self::Stdout);
         };
         let (writer, target) = Target::create(path)?;
-        if path.extension().is_some_and(|extension| extension == "gz") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+        {
             let writer = GzEncoder::new(writer, Compression::default());
             return Ok(Self::Gzip(Box::new(writer), target));
         }
@@ -238,9 +241,7 @@ impl Destination {
 /// Lines of fields separated by tabs as CSV (RFC 4180 quotes, lines end with `\n`).
 fn comma_separated(text: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut writer = csv::WriterBuilder::new()
-        .flexible(true)
-        .from_writer(&mut bytes);
+    let mut writer = csv::Writer::from_writer(&mut bytes);
     for line in text.lines() {
         writer
             .write_record(line.split('\t'))

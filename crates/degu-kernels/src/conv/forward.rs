@@ -2,7 +2,7 @@
 
 use super::narrow::NarrowForward;
 use super::tiles::{by_panel, by_rows};
-use super::{Start, Window};
+use super::{Start, Window, span};
 use crate::element::Element;
 use crate::isa::Kernel;
 use crate::pack::{Packed, panels};
@@ -35,7 +35,7 @@ pub(crate) fn conv_forward<T: Element>(
         x.len()
     );
     assert!(
-        y.len() >= (window.rows - 1) * y_pitch + n,
+        y.len() >= span(window.rows, y_pitch, n),
         "output of {} values is too short",
         y.len()
     );

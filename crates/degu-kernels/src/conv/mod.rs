@@ -43,8 +43,18 @@ impl Window {
         if self.rows == 0 {
             return 0;
         }
-        ((self.rows - 1) * self.stride + taps.saturating_sub(1) * self.dilation) * self.pitch + c_in
+        // Sizes that do not fit into a number are larger than any input.
+        let rows = (self.rows - 1).saturating_mul(self.stride);
+        let taps = taps.saturating_sub(1).saturating_mul(self.dilation);
+        rows.saturating_add(taps)
+            .saturating_mul(self.pitch)
+            .saturating_add(c_in)
     }
+}
+
+/// Values of `rows` rows of `columns` that start `pitch` values apart; at least one row.
+fn span(rows: usize, pitch: usize, columns: usize) -> usize {
+    (rows - 1).saturating_mul(pitch).saturating_add(columns)
 }
 
 /// What a matrix kernel starts from.

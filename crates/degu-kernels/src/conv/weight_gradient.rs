@@ -1,8 +1,8 @@
 //! Weight gradient.
 
-use super::Window;
 use super::narrow::{NarrowGradient, is_narrow};
 use super::tiles::{by_panel, by_rows};
+use super::{Window, span};
 use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::pack::panels;
@@ -55,12 +55,12 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
         x.len()
     );
     assert!(
-        dy.len() >= (window.rows - 1) * dy_pitch + c_out,
+        dy.len() >= span(window.rows, dy_pitch, c_out),
         "gradient of {} values is too short",
         dy.len()
     );
     assert!(
-        taps == 0 || dw.len() >= (taps * c_in - 1) * dw_pitch + c_out,
+        taps == 0 || dw.len() >= span(taps * c_in, dw_pitch, c_out),
         "weight gradient of {} values is too short",
         dw.len()
     );

@@ -18,7 +18,7 @@
 //!
 //! Source: S. Winograd, Arithmetic Complexity of Computations (1980); Lavin and Gray, arXiv:1509.09308.
 
-use super::{Start, Window, conv_forward, conv_weight_gradient};
+use super::{Start, Window, conv_forward, conv_weight_gradient, span};
 use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::pack::Packed;
@@ -137,7 +137,7 @@ impl<T: Element> Winograd<T> {
     /// Fills `plain` with the weights of product `part`.
     fn combine<'a>(&mut self, part: usize, tap: &impl Fn(usize) -> &'a [T]) {
         let half = T::from_f64(0.5);
-        let size = self.c_in() * self.c_out();
+        let size = (self.c_in() * self.c_out()).max(1);
         for (j, plain) in self.plain.chunks_exact_mut(size).enumerate() {
             let [g0, g1, g2] = [tap(3 * j), tap(3 * j + 1), tap(3 * j + 2)];
             match part {
@@ -239,11 +239,12 @@ impl Pairs {
     }
 }
 
-/// As [`conv_forward`](super::conv_forward), which computes the same sums in another order; `work` is scratch.
+/// As [`conv_forward`](super::conv_forward) up to rounding; `work` is scratch.
 ///
 /// # Panics
 ///
-/// If `x`, `y` or the bias are shorter than the shapes say, or the window has a stride, or a dilation with more than three taps.
+/// If `x`, `y` or the bias are shorter than the shapes say, a row stride is below the channels, there are fewer than three taps, or the
+/// window has a stride, or a dilation with more than three taps.
 pub(crate) fn winograd_forward<T: Element>(
     weights: &Winograd<T>,
     x: &[T],
@@ -260,7 +261,7 @@ pub(crate) fn winograd_forward<T: Element>(
     }
     let pairs = check(taps, c_in, x, window);
     assert!(
-        y_pitch >= n && y.len() >= (window.rows - 1) * y_pitch + n,
+        y_pitch >= n && y.len() >= span(window.rows, y_pitch, n),
         "output of {} values is too short",
         y.len()
     );
@@ -351,7 +352,7 @@ pub(crate) fn winograd_weight_gradient<T: Element>(
     }
     let pairs = check(taps, c_in, x, window);
     assert!(
-        dy_pitch >= c_out && dy.len() >= (window.rows - 1) * dy_pitch + c_out,
+        dy_pitch >= c_out && dy.len() >= span(window.rows, dy_pitch, c_out),
         "gradient of {} values is too short",
         dy.len()
     );

@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Chunks of a training batch.
 pub(super) const CHUNKS: usize = 8;
 
-/// The buffers of one chunk; allocated once, zeroed once (halo rows are never written).
+/// The buffers of one chunk; allocated once ([`Self::work`] in the first pass), zeroed once (halo rows are never written).
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     /// First sequence of the chunk in its batch.
@@ -184,7 +184,7 @@ impl Block {
 /// The tensors whose gradients are summed per chunk first: weights of convolutions, biases that no batch norm cancels.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partials {
-    /// Place in the flat gradient, place in the partial vector.
+    /// Place in the flat gradient, place in the partial vector; the second may be longer, and begins with the gradient once it is finished.
     pub(super) ranges: Vec<(Range<usize>, Range<usize>)>,
     /// Weight and bias of each block, in the partial vector.
     pub(super) weight: Vec<Option<Range<usize>>>,

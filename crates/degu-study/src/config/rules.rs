@@ -1,8 +1,8 @@
 //! Rules between keys that need no data.
 
+mod calibrated;
 mod comparison;
 mod split;
-mod teacher;
 
 use degu_core::{LabelNeeds, Part, suggest::nearest};
 
@@ -63,7 +63,6 @@ pub(crate) fn check(
     if let Some(distill) = &partial.distill {
         rules.targets(distill);
         rules.student_head(distill);
-        rules.dynamic_noise(distill);
     }
     if let (Some(evaluation), Some(calibration)) = (&partial.evaluation, &partial.calibration) {
         let alphas: Vec<f64> = calibration

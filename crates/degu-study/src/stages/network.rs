@@ -9,7 +9,7 @@ use degu_core::{
     Architecture, Augmentation, LabelInfo, Part, Seed, Split, Spread, UncertaintyHead,
 };
 use degu_train::{
-    HostForecast, Labels, ModelCard, SavedModel, StudentLabels, Teacher,
+    BackendKind, HostForecast, Labels, ModelCard, SavedModel, StudentLabels, Teacher,
     model_file::{self, PluginCard},
 };
 
@@ -169,11 +169,19 @@ pub(crate) fn student(
     if distill.labels == LabelMode::Static {
         return job.run(None, context);
     }
+    // The fused engine reads base codes; sequences with noise on them are numbers.
+    let augmentation = distill.augmentation.0.as_ref();
+    let noisy = augmentation.is_some_and(|a| a.plugin.build().is_ok_and(|a| a.adds_noise()));
+    let kind = if noisy {
+        BackendKind::Autograd
+    } else {
+        BackendKind::Auto
+    };
     let mut members = Vec::new();
     for artifact in context.inputs_of("train") {
         members.push(
             saved(artifact)?
-                .open(&candle_core::Device::Cpu, context.threads())
+                .open_as(kind, &candle_core::Device::Cpu, context.threads())
                 .map_err(|e| StageError::from(e).into_task())?,
         );
     }

@@ -165,21 +165,13 @@ impl Autograd {
 
     fn in_pieces(
         &self,
-        codes: &[u8],
-        rows: usize,
+        batch: &Batch<'_>,
         mut one: impl FnMut(usize, &Sequences) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let mut parts = Vec::new();
-        for (i, piece) in codes.chunks(PREDICT_ROWS * self.length).enumerate() {
-            let n = piece.len() / self.length;
-            let batch = Batch {
-                codes: piece,
-                noise: None,
-                rows: n,
-            };
-            parts.push(one(i * PREDICT_ROWS, &self.sequences(&batch)?)?.detach());
-        }
-        if rows == 0 || parts.is_empty() {
+        let pieces = batch.pieces(PREDICT_ROWS);
+        let parts = pieces.map(|(first, piece)| Ok(one(first, &self.sequences(&piece)?)?.detach()));
+        let parts: Vec<Tensor> = parts.collect::<Result<_>>()?;
+        if parts.is_empty() {
             return Err(no_rows(self.length));
         }
         Ok(Tensor::cat(&parts, 0)?)
@@ -296,23 +288,21 @@ impl Backend for Autograd {
         Ok(value)
     }
 
-    fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {
-        self.in_pieces(codes, rows, |_, x| {
-            Ok(self.model.raw(x, &mut Ctx::eval())?)
-        })
+    fn raw(&mut self, batch: &Batch<'_>) -> Result<Tensor> {
+        self.in_pieces(batch, |_, x| Ok(self.model.raw(x, &mut Ctx::eval())?))
     }
 
     fn head(&self) -> &dyn Head {
         self.model.head()
     }
 
-    fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor> {
+    fn sample(&mut self, batch: &Batch<'_>, masks: &[u64]) -> Result<Tensor> {
         // The masks of the sequences take the place of the stream.
         let mode = Mode::Sample {
             dropout: Seed::root(0),
             step: 0,
         };
-        self.in_pieces(codes, rows, |from, x| {
+        self.in_pieces(batch, |from, x| {
             let (n, _) = x.dims()?;
             let masks = masks.get(from..from + n).unwrap_or_default();
             Ok(self.model.raw(x, &mut Ctx::new(mode).with_masks(masks))?)
@@ -327,11 +317,7 @@ impl Backend for Autograd {
         let mut pooled = BTreeMap::<String, PooledStatistics>::new();
         for piece in codes.chunks(batch.max(1) * self.length) {
             let n = piece.len() / self.length;
-            let batch = Batch {
-                codes: piece,
-                noise: None,
-                rows: n,
-            };
+            let batch = Batch::plain(piece, n);
             let mut ctx = Ctx::new(Mode::Statistics);
             self.model.raw(&self.sequences(&batch)?, &mut ctx)?;
             for (path, s) in ctx.into_statistics() {

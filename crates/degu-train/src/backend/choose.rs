@@ -2,7 +2,7 @@
 
 use degu_core::{ModelIo, graph::Graph};
 
-use super::{Autograd, Backend, BackendKind, Fused, Precision, Recipe};
+use super::{Autograd, Backend, BackendKind, Batch, Fused, Precision, Recipe};
 use crate::{Result, TrainError};
 
 /// Samples that look for dropout in a network.
@@ -210,7 +210,7 @@ fn require_dropout(network: &mut Autograd, length: usize) -> Result<()> {
         .collect();
     let mut first: Option<Vec<f32>> = None;
     for pass in 0..PROBES {
-        let raw = network.sample(&codes, 4, &[pass; 4])?;
+        let raw = network.sample(&Batch::plain(&codes, 4), &[pass; 4])?;
         let raw = crate::forecast::host(&raw)?;
         match &first {
             Some(first) if *first != raw => return Ok(()),

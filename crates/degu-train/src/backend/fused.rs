@@ -187,11 +187,13 @@ impl Backend for Fused {
         Ok(StepLoss::Known(value))
     }
 
-    fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {
-        let shape = shape(&self.io, rows);
+    fn raw(&mut self, batch: &Batch<'_>) -> Result<Tensor> {
+        no_noise(batch)?;
+        let shape = shape(&self.io, batch.rows);
         let mut out = vec![0.0; shape.iter().product()];
         let (engine, pool) = (&mut self.engine, self.pool.as_ref());
-        on_pool(pool, || engine.predict(codes, rows, &mut out)).map_err(engine_error)?;
+        on_pool(pool, || engine.predict(batch.codes, batch.rows, &mut out))
+            .map_err(engine_error)?;
         Ok(Tensor::from_vec(out, shape.as_slice(), &Device::Cpu)?)
     }
 
@@ -199,11 +201,15 @@ impl Backend for Fused {
         self.head.as_ref()
     }
 
-    fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor> {
-        let shape = shape(&self.io, rows);
+    fn sample(&mut self, batch: &Batch<'_>, masks: &[u64]) -> Result<Tensor> {
+        no_noise(batch)?;
+        let shape = shape(&self.io, batch.rows);
         let mut out = vec![0.0; shape.iter().product()];
         let (engine, pool) = (&mut self.engine, self.pool.as_ref());
-        on_pool(pool, || engine.sample(codes, rows, masks, &mut out)).map_err(engine_error)?;
+        on_pool(pool, || {
+            engine.sample(batch.codes, batch.rows, masks, &mut out)
+        })
+        .map_err(engine_error)?;
         Ok(Tensor::from_vec(out, shape.as_slice(), &Device::Cpu)?)
     }
 

@@ -121,11 +121,12 @@ impl Backend for OnDevice {
         Ok(value)
     }
 
-    fn raw(&mut self, codes: &[u8], rows: usize) -> Result<Tensor> {
-        let shape = shape(&self.io, rows);
+    fn raw(&mut self, batch: &Batch<'_>) -> Result<Tensor> {
+        no_noise(batch)?;
+        let shape = shape(&self.io, batch.rows);
         let mut out = vec![0.0; shape.iter().product()];
         self.engine
-            .predict(codes, rows, &mut out)
+            .predict(batch.codes, batch.rows, &mut out)
             .map_err(engine_error)?;
         Ok(Tensor::from_vec(out, shape.as_slice(), &self.place)?)
     }
@@ -134,11 +135,12 @@ impl Backend for OnDevice {
         self.head.as_ref()
     }
 
-    fn sample(&mut self, codes: &[u8], rows: usize, masks: &[u64]) -> Result<Tensor> {
-        let shape = shape(&self.io, rows);
+    fn sample(&mut self, batch: &Batch<'_>, masks: &[u64]) -> Result<Tensor> {
+        no_noise(batch)?;
+        let shape = shape(&self.io, batch.rows);
         let mut out = vec![0.0; shape.iter().product()];
         self.engine
-            .sample(codes, rows, masks, &mut out)
+            .sample(batch.codes, batch.rows, masks, &mut out)
             .map_err(engine_error)?;
         Ok(Tensor::from_vec(out, shape.as_slice(), &self.place)?)
     }

@@ -104,7 +104,7 @@ fn samples_depend_on_the_sequence_and_on_nothing_else() {
     // Two sequences differ in more than their outputs: each draws its own masks.
     let raw = |masks: &[u64], fused: &mut dyn Backend| {
         fused
-            .sample(&codes[..2 * LENGTH], 2, masks)
+            .sample(&Batch::plain(&codes[..2 * LENGTH], 2), masks)
             .unwrap()
             .to_vec2::<f32>()
             .unwrap()
@@ -112,6 +112,42 @@ fn samples_depend_on_the_sequence_and_on_nothing_else() {
     let (one, two) = (raw(&[1, 1], fused.as_mut()), raw(&[1, 2], fused.as_mut()));
     assert_eq!(one[0], two[0]);
     assert_ne!(one[1], two[1]);
+}
+
+#[test]
+fn noise_on_the_input_reaches_predictions_in_every_piece() {
+    // More rows than one piece, with noise that differs from row to row.
+    let rows = 300;
+    let codes = codes(rows);
+    let noise: Vec<f32> = (0..rows * LENGTH * 4)
+        .map(|i| ((i * 37 % 101) as f32 - 50.0) / 200.0)
+        .collect();
+    let mut slow = network(0.3, BackendKind::Autograd, 1).unwrap();
+    let noisy = |from: usize, to: usize| Batch {
+        codes: &codes[from * LENGTH..to * LENGTH],
+        noise: Some(&noise[from * LENGTH * 4..to * LENGTH * 4]),
+        rows: to - from,
+    };
+    let whole = slow.predict_batch(&noisy(0, rows)).unwrap();
+    for row in [0, 1, 255, 256, 299] {
+        let one = slow.predict_batch(&noisy(row, row + 1)).unwrap();
+        assert!((one.mean[0] - whole.mean[row]).abs() < 1e-5, "row {row}");
+    }
+    let plain = slow.predict(&codes, rows).unwrap();
+    let moved = plain.mean.iter().zip(&whole.mean).filter(|(a, b)| a != b);
+    assert_eq!(moved.count(), rows);
+    let zeros = vec![0.0; noise.len()];
+    let silent = Batch {
+        noise: Some(&zeros),
+        ..Batch::plain(&codes, rows)
+    };
+    let silent = slow.predict_batch(&silent).unwrap();
+    for (a, b) in plain.mean.iter().zip(&silent.mean) {
+        assert!((a - b).abs() < 1e-5, "{a} and {b}");
+    }
+    let mut fused = network(0.3, BackendKind::Fused, 1).unwrap();
+    let error = fused.predict_batch(&noisy(0, 2)).unwrap_err().to_string();
+    assert!(error.contains("noise on the one-hot input"), "{error}");
 }
 
 #[test]
@@ -190,7 +226,7 @@ fn both_backends_recalibrate_alike_and_training_goes_on() {
             let after = backend.weights().unwrap();
             assert_ne!(before["bn1.running_var"], after["bn1.running_var"]);
             assert_eq!(before["conv1.weight"], after["conv1.weight"]);
-            let raw = backend.raw(&codes, 8).unwrap();
+            let raw = backend.raw(&Batch::plain(&codes, 8)).unwrap();
             raw.flatten_all().unwrap().to_vec1::<f32>().unwrap()
         })
         .collect();

@@ -1,7 +1,8 @@
 //! Labels that a teacher gives to the sequences of a batch.
 
 use super::FitData;
-use crate::{Labels, Result, Teacher};
+use crate::{Labels, Result, Teacher, backend::Batch};
+use degu_core::SequenceBatch;
 
 /// Labels made by the teacher for the sequences at hand.
 pub struct DynamicLabels<'a> {
@@ -22,16 +23,20 @@ impl DynamicLabels<'_> {
         data: &FitData<'_>,
         index: &[usize],
         codes: &[u8],
-        changed: &[u8],
-    ) -> Result<(Vec<u8>, Labels)> {
-        // The unchanged rows have their labels already: the teacher has seen them.
-        let (mut all, clean) = if self.append {
-            (codes.to_vec(), index)
-        } else {
-            (Vec::new(), &index[..0])
+        changed: SequenceBatch,
+    ) -> Result<(SequenceBatch, Labels)> {
+        let batch = Batch {
+            codes: &changed.codes,
+            noise: changed.noise.as_deref(),
+            rows: index.len(),
         };
-        all.extend_from_slice(changed);
-        let teacher = self.teacher.borrow_mut().label(changed, index.len())?;
+        let teacher = self.teacher.borrow_mut().label(&batch)?;
+        // The unchanged rows have their labels already: the teacher has seen them.
+        let (all, clean) = if self.append {
+            (before(codes, changed), index)
+        } else {
+            (changed, &index[..0])
+        };
         let width = data.examples.width();
         let known = data.labels;
         let labels = Labels {
@@ -49,6 +54,19 @@ impl DynamicLabels<'_> {
             value_weight: None,
         };
         Ok((all, labels))
+    }
+}
+
+/// Unchanged sequences, then changed ones.
+fn before(codes: &[u8], changed: SequenceBatch) -> SequenceBatch {
+    SequenceBatch {
+        length: changed.length,
+        codes: [codes, &changed.codes].concat(),
+        noise: changed.noise.map(|noise| {
+            let mut all = vec![0.0; codes.len() * 4];
+            all.extend(noise);
+            all
+        }),
     }
 }
 

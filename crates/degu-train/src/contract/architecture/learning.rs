@@ -181,7 +181,7 @@ fn precision(architecture: &dyn Architecture, fit: &Fit) -> Checked {
     let double = Probe::new(architecture, &io, DType::F64, root().child("init"))?.eval(&x)?;
     // The backend that a study would use: the fused engine where it covers the network.
     let mut backend = backend(architecture, fit, 1)?;
-    let single = backend.raw(&all, 3)?;
+    let single = backend.raw(&Batch::plain(&all, 3))?;
     let apart = apart(&values(&single)?, &values(&double)?);
     ensure(apart <= 1e-4, || {
         format!(

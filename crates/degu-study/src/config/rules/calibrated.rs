@@ -1,37 +1,16 @@
-//! What a teacher can say: labels of changed sequences, spreads for calibrators.
+//! What members and students can say: spreads and quantiles for calibrators.
 
 use std::collections::BTreeMap;
 
-use degu_core::{Calibrator, LabelNeeds};
+use degu_core::{Calibrator, LabelNeeds, Part};
 
 use super::Rules;
 use crate::config::{
-    sections::{CalibrationKeys, Distill, Ensemble, Labels},
+    sections::{CalibrationKeys, Distill, Ensemble},
     slot::Slotted,
 };
 
 impl Rules<'_> {
-    /// A teacher labels sequences; noise on the one-hot input leaves none.
-    pub(super) fn dynamic_noise(&mut self, distill: &Distill) {
-        let dynamic = distill.enabled && distill.labels == Labels::Dynamic;
-        let Some(augmentation) = distill.augmentation.0.as_ref().filter(|_| dynamic) else {
-            return;
-        };
-        let built = augmentation.plugin.build();
-        if built.is_ok_and(|built| built.adds_noise()) {
-            let message = format!(
-                "`{}` adds noise to the one-hot input, which a teacher cannot label (labels = \"dynamic\")",
-                augmentation.plugin.name
-            );
-            self.refuse(
-                &["distill", "augmentation"],
-                message,
-                "adds noise",
-                "as in operations = [\"deletion\", \"translocation\", \"mutation\"], or labels = \"static\"",
-            );
-        }
-    }
-
     /// A calibrator that scales by an epistemic spread needs a model that predicts one.
     pub(super) fn calibrated_spread(
         &mut self,
@@ -66,19 +45,26 @@ impl Rules<'_> {
         distill: &Distill,
         calibration: &BTreeMap<String, Slotted<dyn Calibrator, CalibrationKeys>>,
     ) {
-        let students = distill.enabled.then_some(&distill.head);
-        let heads: Option<Vec<_>> = [Some(&ensemble.head), students]
-            .into_iter()
-            .flatten()
-            .map(|head| head.plugin.build().ok())
-            .collect();
-        let Some(heads) = heads else { return };
         let all = LabelNeeds {
             aleatoric: true,
             epistemic: true,
         };
-        let quantiles = heads.iter().any(|head| head.gives_quantiles());
-        let aleatoric = heads.iter().any(|head| head.gives(all).aleatoric);
+        let learned = LabelNeeds {
+            aleatoric: distill.targets.contains(&Part::Aleatoric),
+            epistemic: distill.targets.contains(&Part::Epistemic),
+        };
+        let students = distill.enabled.then_some((&distill.head, learned));
+        let (mut quantiles, mut aleatoric) = (false, false);
+        for (head, labels) in [Some((&ensemble.head, all)), students]
+            .into_iter()
+            .flatten()
+        {
+            let Ok(head) = head.plugin.build() else {
+                return;
+            };
+            quantiles |= head.gives_quantiles();
+            aleatoric |= head.gives(labels).aleatoric;
+        }
         for (name, block) in calibration {
             let Ok(needs) = block.plugin.build().map(|built| built.needs()) else {
                 continue;
