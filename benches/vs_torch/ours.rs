@@ -225,7 +225,7 @@ fn speed(net: &nets::Net, options: &Options) -> Result<String> {
     let n = options.infer_batch;
     let sequences = codes(n * net.length, false);
     let infer = timed(n, options.seconds, || {
-        backend.raw(&sequences, n)?;
+        backend.raw(&Batch::plain(&sequences, n))?;
         Ok(())
     })?;
     Ok(json!({
@@ -381,7 +381,7 @@ fn export(net: &nets::Net, folder: &Path) -> Result<String> {
     }
     let sequences = codes(SEQUENCES * net.length, true);
     let outputs = backend
-        .raw(&sequences, SEQUENCES)?
+        .raw(&Batch::plain(&sequences, SEQUENCES))?
         .flatten_all()?
         .to_vec1::<f32>()?;
     let outputs: Vec<u8> = outputs.iter().flat_map(|v| v.to_le_bytes()).collect();
