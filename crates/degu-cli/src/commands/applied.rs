@@ -177,9 +177,11 @@ impl Drop for Target {
 impl TableSink {
     /// For lines of fields separated by tabs.
     pub(super) fn open(path: Option<&Path>) -> Result<Self> {
-        let name = path.map_or(String::new(), |path| path.to_string_lossy().to_lowercase());
         Ok(Self {
-            commas: name.ends_with(".csv") || name.ends_with(".csv.gz"),
+            commas: path.is_some_and(|path| {
+                ends_in(path, "csv")
+                    || (ends_in(path, "gz") && ends_in(&path.with_extension(""), "csv"))
+            }),
             ..Self::verbatim(path)?
         })
     }
@@ -221,16 +223,19 @@ impl TableSink {
     }
 }
 
+/// Whether a file's name ends in `.extension`, in small or capital letters.
+fn ends_in(path: &Path, extension: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
 impl Destination {
     fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
             return Ok(Self::Stdout);
         };
         let (writer, target) = Target::create(path)?;
-        if path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
-        {
+        if ends_in(path, "gz") {
             let writer = GzEncoder::new(writer, Compression::default());
             return Ok(Self::Gzip(Box::new(writer), target));
         }

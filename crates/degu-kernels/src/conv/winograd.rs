@@ -325,7 +325,7 @@ pub(crate) fn winograd_forward<T: Element>(
     }
 }
 
-/// Values of the sums of products that [`winograd_weight_gradient`] adds to.
+/// Values of the sums of products that [`winograd_weight_gradient`](crate::winograd_weight_gradient) adds to.
 pub fn winograd_sums([taps, c_in, c_out]: [usize; 3]) -> usize {
     (taps / 3 * GRADIENT_PARTS + taps % 3) * c_in * c_out
 }
@@ -422,7 +422,7 @@ pub(crate) fn winograd_weight_gradient<T: Element>(
     }
 }
 
-/// Turns the sums of [`winograd_weight_gradient`] into the weight gradient `[taps, c_in, c_out]`, at the start of `sums`.
+/// Turns the sums of [`winograd_weight_gradient`](crate::winograd_weight_gradient) into the weight gradient `[taps, c_in, c_out]`, at the start of `sums`.
 ///
 /// # Panics
 ///

@@ -57,14 +57,14 @@ impl Rule {
 #[derive(Debug)]
 pub(super) enum Filters {
     Direct(Packed<f32>),
-    Minimal(Winograd<f32>),
+    Minimal(Box<Winograd<f32>>),
 }
 
 impl Filters {
     /// Room for weights `[taps, c_in, c_out]`.
     pub(super) fn new(isa: Isa, taps: usize, [c_in, c_out]: [usize; 2], minimal: bool) -> Self {
         if minimal {
-            Self::Minimal(Winograd::new(isa, taps, c_in, c_out))
+            Self::Minimal(Box::new(Winograd::new(isa, taps, c_in, c_out)))
         } else {
             Self::Direct(Packed::new(isa, taps, c_in, c_out))
         }

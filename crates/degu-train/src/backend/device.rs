@@ -54,7 +54,7 @@ impl Device {
     pub fn open(&self) -> Result<candle_core::Device> {
         let cuda = |n: usize| {
             if cfg!(feature = "cuda") {
-                candle_core::Device::new_cuda_with_stream(n).map_err(|e| e.to_string())
+                candle_core::Device::new_cuda_with_stream(n).map_err(reason)
             } else {
                 Err("this binary was built without CUDA (build with `--features cuda`)".to_owned())
             }
@@ -115,5 +115,12 @@ impl Precision {
             Self::F32 | Self::Tf32 => Rounding::None,
             Self::Bf16 => Rounding::Bf16,
         }
+    }
+}
+/// What went wrong, without the places in this program's code that it passed.
+fn reason(error: candle_core::Error) -> String {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => reason(*inner),
+        other => other.to_string(),
     }
 }
