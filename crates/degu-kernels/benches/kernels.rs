@@ -37,6 +37,8 @@ fn layers(criterion: &mut Criterion) {
     for isa in Isa::available() {
         let mut group = criterion.benchmark_group(isa.name());
         group.sample_size(20);
+        group.warm_up_time(Duration::from_millis(500));
+        group.measurement_time(Duration::from_secs(2));
         let rounds = 20_000;
         let (operations, _) = multiply_adds(isa, rounds);
         group.throughput(Throughput::Elements(operations as u64));
