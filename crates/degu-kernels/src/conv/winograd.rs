@@ -232,9 +232,7 @@ impl Pairs {
     /// Pairs of a block: equal ones whose sums and products stay in the cache.
     fn block(self, c_in: usize, c_out: usize) -> usize {
         let sums = if self.threes == 1 { c_in } else { 2 * c_in };
-        let most = (BLOCK_VALUES / (sums + 4 * c_out))
-            .max(self.dilation)
-            .max(8);
+        let most = (BLOCK_VALUES / (sums + 4 * c_out)).max(8);
         self.count().div_ceil(self.count().div_ceil(most))
     }
 }
