@@ -63,10 +63,11 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The same in pieces of up to `most` rows, each with its first row.
+    /// The same in pieces of up to `most` rows (at least one), each with its first row.
     pub fn pieces(self, most: usize) -> impl Iterator<Item = (usize, Self)> {
         let length = (self.codes.len() / self.rows.max(1)).max(1);
-        (0..self.rows).step_by(most.max(1)).map(move |first| {
+        let most = most.max(1);
+        (0..self.rows).step_by(most).map(move |first| {
             let rows = most.min(self.rows - first);
             let piece = Self {
                 codes: &self.codes[first * length..(first + rows) * length],

@@ -2,7 +2,7 @@
 
 use super::narrow::NarrowForward;
 use super::tiles::{by_panel, by_rows};
-use super::{Start, Window, span};
+use super::{Start, Window};
 use crate::element::Element;
 use crate::isa::Kernel;
 use crate::pack::{Packed, panels};
@@ -34,18 +34,7 @@ pub(crate) fn conv_forward<T: Element>(
         "input of {} values is too short",
         x.len()
     );
-    assert!(
-        y.len() >= span(window.rows, y_pitch, n),
-        "output of {} values is too short",
-        y.len()
-    );
-    let bias = match start {
-        Start::Bias(b) => {
-            assert!(b.len() >= n, "bias of {} values for {n} channels", b.len());
-            b.as_ptr()
-        }
-        _ => std::ptr::null(),
-    };
+    let bias = start.checked(window.rows, n, y, y_pitch);
     if weights.is_narrow() {
         let shape = [weights.taps(), weights.c_in(), n];
         let kernel = NarrowForward::new(shape, x, window, weights.data(), start, y, y_pitch);

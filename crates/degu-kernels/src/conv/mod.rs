@@ -67,3 +67,25 @@ pub enum Start<'a, T> {
     /// From the values that the output holds.
     Accumulate,
 }
+
+impl<T> Start<'_, T> {
+    /// The bias, null without one, for `rows` rows of `n` outputs.
+    ///
+    /// # Panics
+    ///
+    /// If the output or the bias is too short for them.
+    fn checked(&self, rows: usize, n: usize, y: &[T], y_pitch: usize) -> *const T {
+        assert!(
+            y_pitch >= n && y.len() >= span(rows, y_pitch, n),
+            "output of {} values is too short",
+            y.len()
+        );
+        match self {
+            Self::Bias(b) => {
+                assert!(b.len() >= n, "bias of {} values for {n} channels", b.len());
+                b.as_ptr()
+            }
+            Self::Zero | Self::Accumulate => std::ptr::null(),
+        }
+    }
+}

@@ -170,9 +170,8 @@ pub(crate) fn student(
         return job.run(None, context);
     }
     // The fused engine reads base codes; sequences with noise on them are numbers.
-    let augmentation = distill.augmentation.0.as_ref();
-    let noisy = augmentation.is_some_and(|a| a.plugin.build().is_ok_and(|a| a.adds_noise()));
-    let kind = if noisy {
+    let augmentation = job.augmentation.as_deref();
+    let kind = if augmentation.is_some_and(Augmentation::adds_noise) {
         BackendKind::Autograd
     } else {
         BackendKind::Auto

@@ -315,17 +315,15 @@ impl Backend for Autograd {
         }
         self.explainer.take();
         let mut pooled = BTreeMap::<String, PooledStatistics>::new();
-        for piece in codes.chunks(batch.max(1) * self.length) {
-            let n = piece.len() / self.length;
-            let batch = Batch::plain(piece, n);
+        for (_, piece) in Batch::plain(codes, rows).pieces(batch) {
             let mut ctx = Ctx::new(Mode::Statistics);
-            self.model.raw(&self.sequences(&batch)?, &mut ctx)?;
+            self.model.raw(&self.sequences(&piece)?, &mut ctx)?;
             for (path, s) in ctx.into_statistics() {
                 let [mean, variance] = [host_f64(&s.mean)?, host_f64(&s.variance)?];
                 pooled
                     .entry(path)
                     .or_default()
-                    .add(n as f64, &mean, &variance);
+                    .add(piece.rows as f64, &mean, &variance);
             }
         }
         self.store.replace_statistics(&pooled).map_err(nn_error)
