@@ -1,4 +1,5 @@
-//! Loading and encoding a published table: `cargo bench --bench loading`. Prints a median; aim: `agarwal_joint` within 1 s.
+//! Loading and encoding a published table: `cargo bench --bench loading`. Prints a median; aim:
+//! `agarwal_joint` within 1 s.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

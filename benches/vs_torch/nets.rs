@@ -121,7 +121,8 @@ fn residualbind(dilated: u32) -> Graph {
         .dense("out", 1)
 }
 
-/// 2114 bp to a profile of 1000 and a count: dilated layers over the whole input, then a crop to what the profile's kernel reads.
+/// 2114 bp to a profile of 1000 and a count: dilated layers over the whole input, then a crop to
+/// what the profile's kernel reads.
 fn bpnet() -> Graph {
     let mut g = Graph::new(NormStyle::Torch).conv("stem", 64, 21).relu();
     for i in 1..=8 {

@@ -1,9 +1,12 @@
-//! Our side of the comparison with PyTorch: whole networks through the public interface (base codes in, loss, gradients, Adam).
+//! Our side of the comparison with PyTorch: whole networks through the public interface (base codes
+//! in, loss, gradients, Adam).
 //!
-//! `vs_torch speed NET [--train-batch N] [--infer-batch N] [--threads N] [--seconds S]` prints one line of JSON: medians and best of
-//! sequences per second over repeated steps, and the peak of resident memory after training. `vs_torch side-by-side NET --members M
-//! --device cuda:0` trains M networks at once, one thread and stream each, and prints their rate together. `vs_torch export NET FOLDER` writes
-//! irregular weights, codes and the outputs in evaluation mode, for `check.py`. See `run.sh`.
+//! `vs_torch speed NET [--train-batch N] [--infer-batch N] [--threads N] [--seconds S]` prints one
+//! line of JSON: medians and best of sequences per second over repeated steps, and the peak of
+//! resident memory after training. `vs_torch side-by-side NET --members M --device cuda:0` trains M
+//! networks at once, one thread and stream each, and prints their rate together. `vs_torch export
+//! NET FOLDER` writes irregular weights, codes and the outputs in evaluation mode, for `check.py`.
+//! See `run.sh`.
 
 mod nets;
 

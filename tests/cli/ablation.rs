@@ -52,7 +52,8 @@ fn arms_are_compared_and_set_side_by_side() {
     let tables = folder.path().join("runs/arms/tables");
     let read = |name: &str| fs_err::read_to_string(tables.join(name)).unwrap();
 
-    // Networks, replicates and passes: an ensemble asks each of three, a student is one, dropout asks one four times.
+    // Networks, replicates and passes: an ensemble asks each of three, a student is one, dropout
+    // asks one four times.
     let costs = read("arm_costs.csv");
     let lines: Vec<&str> = costs.lines().collect();
     assert_eq!(lines.len(), 4, "{costs}");

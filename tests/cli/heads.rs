@@ -1,4 +1,5 @@
-//! Heads in a study: single networks evaluated, calibrated and asked for predictions; what is refused before training.
+//! Heads in a study: single networks evaluated, calibrated and asked for predictions; what is
+//! refused before training.
 
 use std::path::Path;
 
@@ -52,7 +53,8 @@ splits = ["test"]
 metrics = ["pearson", "interval_coverage"]
 "#;
 
-/// Runs the study; `scale` is the spread that intervals follow, or empty for intervals of one width.
+/// Runs the study; `scale` is the spread that intervals follow, or empty for intervals of one
+/// width.
 fn study(place: &Path, head: &str, scale: &str, set: &[&str]) -> crate::support::Ran {
     let (score, scale) = match scale {
         "" => ("absolute", "epistemic"),
@@ -189,7 +191,8 @@ fn a_students_head_fits_what_students_learn() {
     );
 }
 
-/// Heteroscedastic members, a bootstrap, labels from the members that did not see a row, and a student of all three parts.
+/// Heteroscedastic members, a bootstrap, labels from the members that did not see a row, and a
+/// student of all three parts.
 #[test]
 fn a_student_learns_from_heteroscedastic_members_that_were_held_out() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! Nothing is lost: runs that are killed, that meet damage, each other or a full disk end as if nothing had happened.
+//! Nothing is lost: runs that are killed, that meet damage, each other or a full disk end as if
+//! nothing had happened.
 
 mod damage;
 mod disk;

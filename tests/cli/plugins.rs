@@ -155,7 +155,8 @@ fn a_bad_name_or_framework_is_refused_before_anything_is_written() {
     assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// Compiles the written crate with its framework and runs its contract: minutes, and a separate set of dependencies.
+/// Compiles the written crate with its framework and runs its contract: minutes, and a separate set
+/// of dependencies.
 #[test]
 #[ignore = "compiles a crate of its own; run with `cargo test --test cli -- --ignored`"]
 fn a_new_architecture_passes_its_contract() {

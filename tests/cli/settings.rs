@@ -151,7 +151,8 @@ fn points_stand_in_one_table_with_the_values_of_their_own_tables() {
             .is_file()
     );
 
-    // Without the arm among the columns, three members on all rows are the baseline's first replicate: counted once.
+    // Without the arm among the columns, three members on all rows are the baseline's first
+    // replicate: counted once.
     let merged = crossed_study.replace("[\"arm\", ", "[");
     let merged = tables(folder, "crossed", &merged, &sweep)("metrics_by_setting.csv");
     assert_eq!(merged["split.train_fraction"], ["0.5", "1", "1"]);

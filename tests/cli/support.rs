@@ -67,7 +67,8 @@ pub(crate) fn shared(file: &str) -> Option<PathBuf> {
 /// Length of the model's input, flanks included.
 pub(crate) const LENGTH: usize = 24;
 
-/// Writes a small untrained student with two tasks, flanks `AC` and `GT` and a fitted calibration `main`.
+/// Writes a small untrained student with two tasks, flanks `AC` and `GT` and a fitted calibration
+/// `main`.
 pub(crate) fn model(folder: &Path) {
     named_model(folder, "test student-0", 3);
 }
@@ -187,7 +188,8 @@ pub(crate) fn columns(text: &str) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-/// A simulated study of seconds, without a name, calibrators and metrics: three members, students when `distill.enabled` is set.
+/// A simulated study of seconds, without a name, calibrators and metrics: three members, students
+/// when `distill.enabled` is set.
 pub(crate) const SMALL_STUDY: &str = r#"
 [dataset]
 plugin = "simulated"

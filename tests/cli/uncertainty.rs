@@ -1,4 +1,5 @@
-//! A study with every calibrator, a held-out kind of rows and a shift, from its file to intervals of new sequences.
+//! A study with every calibrator, a held-out kind of rows and a shift, from its file to intervals
+//! of new sequences.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -210,7 +211,8 @@ fn every_calibrator_is_fitted_reported_and_serves_new_sequences() {
     ] {
         has(metric, "test", "plain");
     }
-    // Two epochs leave a spread that is far too small for a map of its levels: there are scores of its intervals alone.
+    // Two epochs leave a spread that is far too small for a map of its levels: there are scores of
+    // its intervals alone.
     for metric in ["miscalibration_area", "wis"] {
         has(metric, "test", "mapped");
     }

@@ -50,7 +50,8 @@ pub(crate) enum Format {
     /// For people.
     #[default]
     Text,
-    /// For programs: one object with a field `schema`; `predict`, `variants` and the like one object a row.
+    /// For programs: one object with a field `schema`; `predict`, `variants` and the like one
+    /// object a row.
     Json,
     /// A Graphviz graph (`plan` alone).
     Dot,
@@ -65,7 +66,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Show what a run would do: tasks, keys, what is cached, how long the rest takes.
     Plan(PlanArgs),
-    /// Go on with a run as it was started: its locked configuration, its changed values, its sweeps and arms.
+    /// Go on with a run as it was started: its locked configuration, its changed values, its sweeps
+    /// and arms.
     Resume(ResumeArgs),
     /// Write the report of a finished run again.
     Report(ReportArgs),
@@ -73,9 +75,11 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Predict sequences with a model folder: means, spreads, calibrated intervals.
     Predict(PredictArgs),
-    /// Draw attribution maps of new sequences: what each base adds to a prediction, with the spread between members.
+    /// Draw attribution maps of new sequences: what each base adds to a prediction, with the spread
+    /// between members.
     Attribute(AttributeArgs),
-    /// Predict effects of variants, with their uncertainty; score them against saturation mutagenesis.
+    /// Predict effects of variants, with their uncertainty; score them against saturation
+    /// mutagenesis.
     Variants(VariantsArgs),
     /// Put motifs into background sequences: what each adds by itself.
     Marginalize(MarginalizeArgs),
@@ -106,7 +110,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Remove what no run needs (a dry run unless `--delete`).
     Gc(GcArgs),
-    /// Compare every artifact with its digests, and move damaged ones aside so that the next run computes them again.
+    /// Compare every artifact with its digests, and move damaged ones aside so that the next run
+    /// computes them again.
     Verify(VerifyArgs),
     /// Test this machine: instructions, threads, CUDA, and whether a store works here.
     Doctor {
@@ -213,7 +218,8 @@ pub(crate) struct ExecutionArgs {
     /// Threads in all [default: those of the machine].
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) threads: Option<usize>,
-    /// Start nothing new after a failure; without it, everything that does not depend on the failure runs.
+    /// Start nothing new after a failure; without it, everything that does not depend on the
+    /// failure runs.
     #[arg(long)]
     pub(crate) fail_fast: bool,
     /// Try a task again after a failure that may pass.
@@ -304,7 +310,8 @@ pub(crate) struct WhyArgs {
 /// `degu-lab data`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Say what a file of sequences is made of: lengths, bases, targets, duplicates, leakage between parts.
+    /// Say what a file of sequences is made of: lengths, bases, targets, duplicates, leakage
+    /// between parts.
     Inspect {
         /// A table or FASTA file, or an experiment file (`.toml`), whose dataset is meant.
         file: PathBuf,

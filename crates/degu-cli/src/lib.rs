@@ -1,9 +1,11 @@
 //! Commands, progress, diagnostics and exit codes.
 //!
-//! *For*: everything between the shell and the libraries: arguments, text and JSON output, colours, logging to stderr, the one place
-//! where an error becomes an exit code. *Not for*: work. A command reads its arguments, calls a library and prints what comes back.
+//! *For*: everything between the shell and the libraries: arguments, text and JSON output, colours,
+//! logging to stderr, the one place where an error becomes an exit code. *Not for*: work. A command
+//! reads its arguments, calls a library and prints what comes back.
 //!
-//! A binary is one line that names the crates whose plugins it wants, the built-in bundle and its own:
+//! A binary is one line that names the crates whose plugins it wants, the built-in bundle and its
+//! own:
 //!
 //! ```ignore
 //! #![cfg_attr(not(test), deny(unused_crate_dependencies))]
@@ -41,12 +43,14 @@ pub use error::{CliError, Result};
 use args::{Cli, Command, Format};
 use output::Output;
 
-/// Threads of a run come and go with its tasks. The allocator of the C library keeps what each of them has freed: after the five
-/// members and two students of a real study that was most of a gigabyte.
+/// Threads of a run come and go with its tasks. The allocator of the C library keeps what each of
+/// them has freed: after the five members and two students of a real study that was most of a
+/// gigabyte.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The whole `main.rs` of a binary: links the crates whose plugins it wants, and runs the command line.
+/// The whole `main.rs` of a binary: links the crates whose plugins it wants, and runs the command
+/// line.
 #[macro_export]
 macro_rules! main {
     ($($plugins:ident),* $(,)?) => {
@@ -65,7 +69,8 @@ pub fn run() -> ExitCode {
 
 /// Runs one command line, whose first word is the name of the program, and returns its exit code.
 ///
-/// For programs and tests with plugins of their own: what is linked into the caller is what the command finds.
+/// For programs and tests with plugins of their own: what is linked into the caller is what the
+/// command finds.
 pub fn run_with<I, T>(arguments: I) -> u8
 where
     I: IntoIterator<Item = T>,
@@ -159,7 +164,8 @@ fn log_to_stderr(verbose: u8) {
         .with_max_level(level)
         .without_time()
         .with_target(verbose > 1);
-    // Fails only if a subscriber is set already, as when several command lines run in one test process.
+    // Fails only if a subscriber is set already, as when several command lines run in one test
+    // process.
     let _already_set = subscriber.try_init();
 }
 

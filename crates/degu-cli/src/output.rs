@@ -48,7 +48,8 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// A result in both forms: an object for programs, to which `"schema"` is added, and a text for people.
+    /// A result in both forms: an object for programs, to which `"schema"` is added, and a text for
+    /// people.
     pub(crate) fn result<T: Serialize>(
         &mut self,
         value: &T,

@@ -75,8 +75,9 @@ pub struct Attribution {
     /// Completeness error per sequence, for the methods that have one: mean over references of
     /// `|sum m (x - r) - (f(x) - f(r))|`, in units of the target.
     pub delta: Option<Vec<f64>>,
-    /// What the map explains per sequence, for the methods that have a completeness error: mean over references of
-    /// `|f(x) - f(r)|`. The sum of `delta` over the sum of this is the relative completeness error of a set.
+    /// What the map explains per sequence, for the methods that have a completeness error: mean
+    /// over references of `|f(x) - f(r)|`. The sum of `delta` over the sum of this is the relative
+    /// completeness error of a set.
     pub change: Option<Vec<f64>>,
 }
 
@@ -91,7 +92,8 @@ impl Attribution {
         }
     }
 
-    /// The map in another form: observed values are the hypothetical ones of the bases that `codes`, `[N, L]`, has (0 at N).
+    /// The map in another form: observed values are the hypothetical ones of the bases that
+    /// `codes`, `[N, L]`, has (0 at N).
     ///
     /// # Errors
     ///
@@ -131,8 +133,9 @@ pub struct Wanted {
 
 /// An attribution method.
 pub trait Attributor: Send + Sync {
-    /// Maps of `codes`, `[N, L]`, u8, in the method's own form. `seeds` holds one stream per sequence (references, noise), so that
-    /// maps do not depend on how sequences are cut into batches.
+    /// Maps of `codes`, `[N, L]`, u8, in the method's own form. `seeds` holds one stream per
+    /// sequence (references, noise), so that maps do not depend on how sequences are cut into
+    /// batches.
     fn attribute(
         &self,
         model: &dyn Predictor,
@@ -143,12 +146,13 @@ pub trait Attributor: Send + Sync {
 
     /// Several maps of the same sequences, in the order in which they are asked for.
     ///
-    /// The numbers are those of [`attribute`](Self::attribute); a method that can shares forward passes and references between
-    /// targets and forms.
+    /// The numbers are those of [`attribute`](Self::attribute); a method that can shares forward
+    /// passes and references between targets and forms.
     ///
     /// # Errors
     ///
-    /// As [`attribute`](Self::attribute), and [`Error::Unsupported`] for a form that the method does not give.
+    /// As [`attribute`](Self::attribute), and [`Error::Unsupported`] for a form that the method
+    /// does not give.
     fn attribute_many(
         &self,
         model: &dyn Predictor,

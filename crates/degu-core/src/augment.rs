@@ -9,7 +9,8 @@ pub struct SequenceBatch {
     pub length: usize,
     /// Base codes, row-major `[N, L]`.
     pub codes: Vec<u8>,
-    /// Values added to the one-hot tensor, row-major `[N, L, 4]`; set by augmentations that leave the space of sequences.
+    /// Values added to the one-hot tensor, row-major `[N, L, 4]`; set by augmentations that leave
+    /// the space of sequences.
     pub noise: Option<Vec<f32>>,
 }
 
@@ -54,15 +55,18 @@ impl SequenceBatch {
 pub trait Augmentation: Send + Sync {
     /// Changes the sequences in place; their number and length stay.
     ///
-    /// `seeds` holds one stream per sequence, so the result does not depend on how the data are cut into batches.
+    /// `seeds` holds one stream per sequence, so the result does not depend on how the data are cut
+    /// into batches.
     fn apply(&self, batch: &mut SequenceBatch, seeds: &[Seed]) -> Result<()>;
 
-    /// Whether [`SequenceBatch::noise`] may be set: such a network trains on numbers instead of base codes.
+    /// Whether [`SequenceBatch::noise`] may be set: such a network trains on numbers instead of
+    /// base codes.
     fn adds_noise(&self) -> bool {
         false
     }
 
-    /// Epochs of training on unchanged data that follow, as a fraction of the main ones; see the plugin's documentation.
+    /// Epochs of training on unchanged data that follow, as a fraction of the main ones; see the
+    /// plugin's documentation.
     fn fine_tune(&self) -> Option<FineTune> {
         None
     }

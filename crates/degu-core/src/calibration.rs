@@ -1,7 +1,9 @@
 //! Prediction intervals, in f64 on the host.
 //!
-//! This module holds the slot; below it stands what calibrators have in common: [`OutputRows`] (which rows of an output calibrate),
-//! [`Scale`] (the spread that a width follows), [`SpreadSource`] (which predicted spread that is) and [`TooFew`] (what happens without enough rows).
+//! This module holds the slot; below it stands what calibrators have in common: [`OutputRows`]
+//! (which rows of an output calibrate), [`Scale`] (the spread that a width follows),
+//! [`SpreadSource`] (which predicted spread that is) and [`TooFew`] (what happens without enough
+//! rows).
 
 mod rows;
 mod scale;
@@ -57,7 +59,8 @@ impl<'a> Forecast<'a> {
     }
 }
 
-/// A property of the sequence itself, which the framework computes for calibration rows and for new sequences alike.
+/// A property of the sequence itself, which the framework computes for calibration rows and for new
+/// sequences alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Covariate {
@@ -79,7 +82,8 @@ pub struct CalibrationSet<'a> {
     pub y: &'a [f64],
     /// Exchange group of each row: rows of one group count once.
     pub unit: &'a [u64],
-    /// Whether a member trained on a row, `[members, rows]`; for calibrators that need [`CalibratorNeeds::members`].
+    /// Whether a member trained on a row, `[members, rows]`; for calibrators that need
+    /// [`CalibratorNeeds::members`].
     pub drawn: Option<&'a [bool]>,
 }
 
@@ -106,7 +110,8 @@ pub struct Intervals {
 
 /// Fits prediction intervals.
 pub trait Calibrator: Send + Sync {
-    /// Fraction of the calibration rows that it tunes itself on before the rest calibrates; 0 if it tunes nothing.
+    /// Fraction of the calibration rows that it tunes itself on before the rest calibrates; 0 if it
+    /// tunes nothing.
     fn tuning_fraction(&self) -> f64 {
         0.0
     }
@@ -121,8 +126,8 @@ pub trait Calibrator: Send + Sync {
         Vec::new()
     }
 
-    /// Tunes on `tune` and fits on `set`; no row is in both. `target` are the unlabelled rows that intervals are wanted for, where
-    /// the method weighs by them.
+    /// Tunes on `tune` and fits on `set`; no row is in both. `target` are the unlabelled rows that
+    /// intervals are wanted for, where the method weighs by them.
     fn fit(
         &self,
         tune: Option<&CalibrationSet<'_>>,
@@ -147,7 +152,8 @@ pub struct CalibratorNeeds {
     pub category: bool,
     /// The unlabelled rows that intervals are wanted for: it is fitted once for each set of them.
     pub target: bool,
-    /// Members that left training rows out. It is then fitted on training rows, and its intervals are those of the ensemble.
+    /// Members that left training rows out. It is then fitted on training rows, and its intervals
+    /// are those of the ensemble.
     pub members: bool,
 }
 
@@ -162,13 +168,14 @@ pub trait Calibration: Send + Sync {
     /// Number of exchangeable units that it was fitted on, per output.
     fn units(&self) -> Vec<usize>;
 
-    /// Recalibrated standard deviations of new rows, layout of the means; `None` for methods that give intervals alone.
+    /// Recalibrated standard deviations of new rows, layout of the means; `None` for methods that
+    /// give intervals alone.
     fn spread(&self, _forecast: &Forecast<'_>) -> Result<Option<Vec<f64>>> {
         Ok(None)
     }
 
-    /// What a reader of its intervals must know, one sentence each: groups that were joined, effective sizes, spreads that were
-    /// cut off at 0.
+    /// What a reader of its intervals must know, one sentence each: groups that were joined,
+    /// effective sizes, spreads that were cut off at 0.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }

@@ -10,31 +10,34 @@ use crate::Seed;
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Mode {
-    /// Dropout is on and batch normalisation uses batch statistics, which it reports through [`Ctx::record_statistics`].
+    /// Dropout is on and batch normalisation uses batch statistics, which it reports through
+    /// [`Ctx::record_statistics`].
     ///
-    /// The seed is that of this member's `dropout` stream; together with `step` and the path of the layer it fixes every mask,
-    /// so a run resumed at `step` draws the masks the uninterrupted run would have drawn.
+    /// The seed is that of this member's `dropout` stream; together with `step` and the path of the
+    /// layer it fixes every mask, so a run resumed at `step` draws the masks the uninterrupted run
+    /// would have drawn.
     Train {
         /// Dropout stream of the model.
         dropout: Seed,
         /// Number of optimizer steps done.
         step: u64,
     },
-    /// Dropout is off, as in `Eval`, and batch normalisation uses and reports batch statistics, as in `Train`: what running
-    /// statistics are computed anew from.
+    /// Dropout is off, as in `Eval`, and batch normalisation uses and reports batch statistics, as
+    /// in `Train`: what running statistics are computed anew from.
     Statistics,
     /// Deterministic: dropout off, running statistics.
     Eval,
-    /// Dropout on, running statistics: one sample of Monte Carlo dropout. All examples share one mask, or each has its own with
-    /// [`Ctx::with_masks`].
+    /// Dropout on, running statistics: one sample of Monte Carlo dropout. All examples share one
+    /// mask, or each has its own with [`Ctx::with_masks`].
     Sample {
         /// Dropout stream.
         dropout: Seed,
         /// Number of the sample.
         step: u64,
     },
-    /// As `Eval`, on a batch `[x; reference]` of `2 N` rows, and every nonlinearity carries DeepLIFT rescale multipliers in its
-    /// gradient. The gradient of an output of row `i < N` with respect to row `i` is then the multiplier of example `i`.
+    /// As `Eval`, on a batch `[x; reference]` of `2 N` rows, and every nonlinearity carries
+    /// DeepLIFT rescale multipliers in its gradient. The gradient of an output of row `i < N` with
+    /// respect to row `i` is then the multiplier of example `i`.
     Rescale,
 }
 
@@ -93,8 +96,9 @@ impl<'a> Ctx<'a> {
         self
     }
 
-    /// In [`Mode::Sample`], the 64 bits that fix the dropout masks of each example of the batch, `[N]`, instead of one mask for
-    /// all: a prediction that draws them from the sequences does not depend on how sequences are batched.
+    /// In [`Mode::Sample`], the 64 bits that fix the dropout masks of each example of the batch,
+    /// `[N]`, instead of one mask for all: a prediction that draws them from the sequences does not
+    /// depend on how sequences are batched.
     pub fn with_masks(mut self, masks: &'a [u64]) -> Self {
         self.masks = Some(masks);
         self
@@ -122,8 +126,9 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    /// Reports the statistics of a batch normalisation. The trainer folds them into the running statistics after a step that
-    /// succeeded, so a diverged step changes nothing and two passes of one step do not race.
+    /// Reports the statistics of a batch normalisation. The trainer folds them into the running
+    /// statistics after a step that succeeded, so a diverged step changes nothing and two passes of
+    /// one step do not race.
     pub fn record_statistics(&mut self, path: impl Into<String>, statistics: BatchStatistics) {
         self.statistics.insert(path.into(), statistics);
     }

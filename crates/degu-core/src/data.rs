@@ -9,7 +9,8 @@ use crate::Result;
 
 /// A file that a plugin reads.
 ///
-/// A relative path is relative to the experiment file that contains it. The path never enters an artifact key; the contents do.
+/// A relative path is relative to the experiment file that contains it. The path never enters an
+/// artifact key; the contents do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileRef {
@@ -33,7 +34,8 @@ pub struct DatasetInfo {
     pub unit: String,
     /// Whether a target is one number or a profile.
     pub output: OutputKind,
-    /// Largest number of replicate measurements per task; 1 if the targets carry no replicate spread.
+    /// Largest number of replicate measurements per task; 1 if the targets carry no replicate
+    /// spread.
     pub replicates: usize,
 }
 
@@ -90,7 +92,8 @@ impl Split {
         }
     }
 
-    /// Reads the usual spellings, in any case: train, training, val, valid, validation, dev, calibration, cal, test.
+    /// Reads the usual spellings, in any case: train, training, val, valid, validation, dev,
+    /// calibration, cal, test.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text.trim().to_ascii_lowercase().as_str() {
             "train" | "training" => Self::Train,
@@ -124,7 +127,8 @@ pub struct Examples {
     pub codes: Vec<u8>,
     /// Targets, row-major `[N, T]` or `[N, B, T]`; a missing measurement is NaN.
     pub y: Vec<f32>,
-    /// Standard deviation between replicates (ddof 1), layout of `y`; NaN where fewer than two replicates were measured.
+    /// Standard deviation between replicates (ddof 1), layout of `y`; NaN where fewer than two
+    /// replicates were measured.
     pub replicate_std: Option<Vec<f32>>,
     /// Weight of each row in the loss, `[N]`; 1 if absent.
     pub weight: Option<Vec<f32>>,
@@ -155,12 +159,14 @@ pub trait Dataset: Send + Sync {
         Vec::new()
     }
 
-    /// A column of the source as text, one value per row, for splits and groups by column; `None` if there is no such column.
+    /// A column of the source as text, one value per row, for splits and groups by column; `None`
+    /// if there is no such column.
     fn column(&self, _name: &str) -> Result<Option<Vec<String>>> {
         Ok(None)
     }
 
-    /// Number of barcodes behind each target, `[N, T]`, NaN where unknown; `None` if the source does not count them.
+    /// Number of barcodes behind each target, `[N, T]`, NaN where unknown; `None` if the source
+    /// does not count them.
     fn barcodes(&self, _index: &[usize]) -> Result<Option<Vec<f32>>> {
         Ok(None)
     }

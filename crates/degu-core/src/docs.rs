@@ -1,11 +1,13 @@
-//! What plugins say of themselves in prose: the module documentation, carried into the binary for reports.
+//! What plugins say of themselves in prose: the module documentation, carried into the binary for
+//! reports.
 
 use crate::registry::Entry;
 
 /// Heading of the section that names differences.
 const DIFFERS: &str = "Differs from the original in";
 
-/// The source of a module whose `//!` lines describe its plugins; see [`document!`](crate::document).
+/// The source of a module whose `//!` lines describe its plugins; see
+/// [`document!`](crate::document).
 #[derive(Debug, Clone, Copy)]
 pub struct SourceDocs {
     /// Package.
@@ -18,9 +20,11 @@ pub struct SourceDocs {
 
 inventory::collect!(SourceDocs);
 
-/// Carries the module documentation of this file into the binary: `degu_core::document!("lib.rs");` in `lib.rs`.
+/// Carries the module documentation of this file into the binary: `degu_core::document!("lib.rs");`
+/// in `lib.rs`.
 ///
-/// A plugin is described by the file that registers it or, without documentation there, by another one of its package.
+/// A plugin is described by the file that registers it or, without documentation there, by another
+/// one of its package.
 #[macro_export]
 macro_rules! document {
     ($file:literal) => {
@@ -34,7 +38,8 @@ macro_rules! document {
     };
 }
 
-/// How a plugin differs from its original, one sentence each; empty where its crate carries no documentation.
+/// How a plugin differs from its original, one sentence each; empty where its crate carries no
+/// documentation.
 pub fn differences(entry: &Entry) -> Vec<String> {
     let of_package = || {
         let all = inventory::iter::<SourceDocs>.into_iter();
@@ -46,7 +51,8 @@ pub fn differences(entry: &Entry) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The items of a list below a heading of the `//!` lines, or the paragraph that stands there instead.
+/// The items of a list below a heading of the `//!` lines, or the paragraph that stands there
+/// instead.
 fn items(source: &str, heading: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));

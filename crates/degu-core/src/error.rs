@@ -9,8 +9,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong below the command line.
 ///
-/// Every message is a lowercase fragment that reads well after "failed to run the study: ", and names the thing, what was
-/// expected and what was found.
+/// Every message is a lowercase fragment that reads well after "failed to run the study: ", and
+/// names the thing, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -1,4 +1,5 @@
-//! Questions of attribution methods, answered with candle's autograd: what every [`Predictor`] can do.
+//! Questions of attribution methods, answered with candle's autograd: what every [`Predictor`] can
+//! do.
 
 use candle_core::{D, DType, Device, Tensor, Var};
 
@@ -16,7 +17,8 @@ const GRADIENT_ROWS: usize = 32;
 ///
 /// # Errors
 ///
-/// [`Error::Missing`] for a part that the prediction lacks, [`Error::Layer`] for a task or a shape that it does not have.
+/// [`Error::Missing`] for a part that the prediction lacks, [`Error::Layer`] for a task or a shape
+/// that it does not have.
 pub fn select(prediction: &Prediction, target: Target) -> Result<Tensor> {
     let part = match target.part {
         Part::Mean => Some(&prediction.mean),
@@ -60,8 +62,8 @@ pub fn select(prediction: &Prediction, target: Target) -> Result<Tensor> {
 ///
 /// # Errors
 ///
-/// [`Error::Data`] with the row and the position of a code above 4, or for another length than the model reads;
-/// [`Error::Shape`] unless `codes` is `[N, L]` of u8.
+/// [`Error::Data`] with the row and the position of a code above 4, or for another length than the
+/// model reads; [`Error::Shape`] unless `codes` is `[N, L]` of u8.
 pub fn check_codes(model: &(impl Predictor + ?Sized), codes: &Tensor) -> Result<(usize, usize)> {
     let bad = |at: Option<String>, problem: String| Error::Data {
         path: "sequences to explain".into(),

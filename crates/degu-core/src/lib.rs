@@ -1,12 +1,14 @@
 //! The contract between the framework and its plugins.
 //!
-//! *For*: the slots of a study and their object-safe traits, the registry of plugins, typed parameters, named streams of
-//! randomness, the description of a network, errors. *Not for*: arithmetic (`degu-nn`), statistics (`degu-stats`), files
-//! (`degu-genome`), or anything that knows a particular plugin.
+//! *For*: the slots of a study and their object-safe traits, the registry of plugins, typed
+//! parameters, named streams of randomness, the description of a network, errors. *Not for*:
+//! arithmetic (`degu-nn`), statistics (`degu-stats`), files (`degu-genome`), or anything that knows
+//! a particular plugin.
 //!
-//! Shapes are channels-last and named by letters: `N` examples, `L` base pairs, `C` channels, `F` features, `O` raw outputs,
-//! `T` tasks, `B` bins. Base codes are `u8`: A 0, C 1, G 2, T 3, N 4. Spreads are standard deviations in units of the target
-//! unless a name ends in `_var` or `_log_var`.
+//! Shapes are channels-last and named by letters: `N` examples, `L` base pairs, `C` channels, `F`
+//! features, `O` raw outputs, `T` tasks, `B` bins. Base codes are `u8`: A 0, C 1, G 2, T 3, N 4.
+//! Spreads are standard deviations in units of the target unless a name ends in `_var` or
+//! `_log_var`.
 //!
 //! | module | what |
 //! |---|---|

@@ -2,7 +2,8 @@
 
 use crate::Result;
 
-/// Predictions and measurements of one task, on the host; rows with a missing measurement have been left out.
+/// Predictions and measurements of one task, on the host; rows with a missing measurement have been
+/// left out.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskForecast<'a> {
     /// Measured values.
@@ -39,10 +40,12 @@ pub trait Metric: Send + Sync {
     /// Whether a larger value is better, or neither direction is.
     fn higher_is_better(&self) -> Option<bool>;
 
-    /// Unit, as printed in the header; empty for a pure number. `{unit}` stands for the unit of the target.
+    /// Unit, as printed in the header; empty for a pure number. `{unit}` stands for the unit of the
+    /// target.
     fn unit(&self) -> &str;
 
-    /// The value; `None` where it is not defined (a correlation with a constant, a score of a spread that was not predicted).
+    /// The value; `None` where it is not defined (a correlation with a constant, a score of a
+    /// spread that was not predicted).
     fn compute(&self, forecast: &TaskForecast<'_>) -> Result<Option<f64>>;
 
     /// How its bootstrap interval is computed.

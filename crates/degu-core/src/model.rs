@@ -20,7 +20,8 @@ pub struct ModelIo {
     pub output: OutputKind,
 }
 
-/// Gives a network its parameters: `get` returns the tensor of a path, drawn from the path's own stream when it is new.
+/// Gives a network its parameters: `get` returns the tensor of a path, drawn from the path's own
+/// stream when it is new.
 pub trait ParamSourceBackend {
     /// The tensor with this path and shape.
     fn tensor(&self, path: &str, shape: &[usize], init: Init) -> Result<Tensor>;
@@ -87,11 +88,13 @@ impl<'a> Params<'a> {
 pub trait Architecture: Send + Sync {
     /// Builds the layers. The path of a layer is the name of its tensors in checkpoints.
     ///
-    /// Most families describe themselves as a [`Graph`] and return `degu_nn::GraphNetwork::boxed(graph, io, params)`, which
-    /// trains with the fused engine; a family that needs more freedom implements [`Network`] with the layers of `degu_nn`.
+    /// Most families describe themselves as a [`Graph`] and return
+    /// `degu_nn::GraphNetwork::boxed(graph, io, params)`, which trains with the fused engine; a
+    /// family that needs more freedom implements [`Network`] with the layers of `degu_nn`.
     fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>>;
 
-    /// Initial values of the last dense layer, which belongs to the framework; Glorot uniform unless the family has a rule.
+    /// Initial values of the last dense layer, which belongs to the framework; Glorot uniform
+    /// unless the family has a rule.
     fn head_init(&self, features: usize, outputs: usize) -> Init {
         Init::glorot_uniform(features, outputs)
     }
@@ -99,13 +102,16 @@ pub trait Architecture: Send + Sync {
 
 /// A network with its parameters.
 pub trait Network: Send + Sync {
-    /// Width `F` of the features, which the framework turns into raw outputs by one dense layer `[F, O]`; `None` if the network
-    /// makes the raw outputs itself, because its last layer is not dense (the wide profile convolution of BPNet).
+    /// Width `F` of the features, which the framework turns into raw outputs by one dense layer
+    /// `[F, O]`; `None` if the network makes the raw outputs itself, because its last layer is not
+    /// dense (the wide profile convolution of BPNet).
     fn features(&self) -> Option<usize>;
 
-    /// `N` sequences of length `L` to features, `[N, F]` or `[N, B, F]`, or to raw outputs, `[N, O]` or `[N, B, O]`.
+    /// `N` sequences of length `L` to features, `[N, F]` or `[N, B, F]`, or to raw outputs, `[N,
+    /// O]` or `[N, B, O]`.
     ///
-    /// Codes and their one-hot tensor must give the same result; gradients are taken only of the one-hot tensor.
+    /// Codes and their one-hot tensor must give the same result; gradients are taken only of the
+    /// one-hot tensor.
     fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> Result<Tensor>;
 
     /// The description of the network, where it has one: the key to the fused engine.
@@ -114,7 +120,8 @@ pub trait Network: Send + Sync {
     }
 }
 
-/// A predicted value with its spread; each tensor is `[N, T]` or `[N, B, T]`, in units of the target.
+/// A predicted value with its spread; each tensor is `[N, T]` or `[N, B, T]`, in units of the
+/// target.
 #[derive(Debug, Clone)]
 pub struct Prediction {
     /// Mean.
@@ -162,8 +169,9 @@ pub struct Masked {
 
 /// What a loss compares raw outputs with.
 ///
-/// Which of them are measurements and which are the teacher's is decided where labels are assembled (a student trains on the
-/// teacher's mean and stops on the measured one); a head sees values and masks only.
+/// Which of them are measurements and which are the teacher's is decided where labels are assembled
+/// (a student trains on the teacher's mean and stops on the measured one); a head sees values and
+/// masks only.
 #[derive(Debug, Clone)]
 pub struct Targets {
     /// Activity.
@@ -190,8 +198,8 @@ pub enum LabelWeights {
     /// All alike.
     #[default]
     Rows,
-    /// By the barcodes `n` behind a value, `n / (n + half)`: the inverse of a variance of which a part falls with `n`. A value
-    /// whose number of barcodes is unknown has the weight 1.
+    /// By the barcodes `n` behind a value, `n / (n + half)`: the inverse of a variance of which a
+    /// part falls with `n`. A value whose number of barcodes is unknown has the weight 1.
     Barcodes {
         /// Number of barcodes at which the weight is one half, positive.
         half: f64,
@@ -217,7 +225,8 @@ pub enum Spread {
     /// As a standard deviation.
     #[default]
     Std,
-    /// As the logarithm of a variance with a floor, `ln(var + floor^2)` with floor = 1e-3 times the task's standard deviation.
+    /// As the logarithm of a variance with a floor, `ln(var + floor^2)` with floor = 1e-3 times the
+    /// task's standard deviation.
     LogVar,
 }
 
@@ -262,16 +271,19 @@ pub trait UncertaintyHead: Send + Sync {
 
 /// A head bound to its labels.
 pub trait Head: Send + Sync {
-    /// Number of raw outputs `O`. Columns: mean x T, then aleatoric x T, then epistemic x T, as far as they exist.
+    /// Number of raw outputs `O`. Columns: mean x T, then aleatoric x T, then epistemic x T, as far
+    /// as they exist.
     fn outputs(&self) -> usize;
 
     /// Mean loss over the known values of the batch, a scalar.
     fn loss(&self, raw: &Tensor, targets: &Targets) -> Result<Tensor>;
 
-    /// Prediction; nonlinearities (softplus, exp) go through `degu_nn::ops` with `ctx` so that they can be attributed.
+    /// Prediction; nonlinearities (softplus, exp) go through `degu_nn::ops` with `ctx` so that they
+    /// can be attributed.
     fn predict(&self, raw: &Tensor, ctx: &mut Ctx<'_>) -> Result<Prediction>;
 
-    /// Number of forward passes with dropout that a prediction averages; 0 for one deterministic pass.
+    /// Number of forward passes with dropout that a prediction averages; 0 for one deterministic
+    /// pass.
     fn stochastic_passes(&self) -> usize {
         0
     }

@@ -9,8 +9,9 @@ use crate::{Error, ParamSource, Result, SlotTrait};
 
 /// What the parameters of every plugin are.
 ///
-/// Derive the supertraits and put `#[serde(deny_unknown_fields, default)]` on the struct; the doc comments and
-/// `#[schemars(range(..))]` of its fields become the parameter table of the documentation.
+/// Derive the supertraits and put `#[serde(deny_unknown_fields, default)]` on the struct; the doc
+/// comments and `#[schemars(range(..))]` of its fields become the parameter table of the
+/// documentation.
 pub trait PluginConfig:
     Serialize + DeserializeOwned + JsonSchema + Default + fmt::Debug + Clone + Send + Sync + 'static
 {
@@ -111,13 +112,15 @@ impl fmt::Display for Origin {
 
 /// A plugin whose parameters have been read and checked, ready to be built.
 ///
-/// Nothing has been opened yet: reading a study costs no I/O, and a stage that is cached never builds its plugins.
+/// Nothing has been opened yet: reading a study costs no I/O, and a stage that is cached never
+/// builds its plugins.
 pub struct Resolved<T: ?Sized> {
     /// Name of the plugin.
     pub name: &'static str,
     /// Revision of the plugin.
     pub revision: u32,
-    /// Parameters with every default filled in: part of the artifact key, of the locked configuration and of the report.
+    /// Parameters with every default filled in: part of the artifact key, of the locked
+    /// configuration and of the report.
     pub params: serde_json::Value,
     build: BuildFn<T>,
 }

@@ -26,8 +26,9 @@ pub struct Substitution {
 
 /// A member, a student or a whole ensemble.
 ///
-/// Only [`forward`](Self::forward) is required. The other methods answer the questions of attribution methods with candle's
-/// autograd; a predictor that has kernels for them gives the same numbers (to rounding) faster.
+/// Only [`forward`](Self::forward) is required. The other methods answer the questions of
+/// attribution methods with candle's autograd; a predictor that has kernels for them gives the same
+/// numbers (to rounding) faster.
 pub trait Predictor: Send + Sync {
     /// Forward pass that keeps the graph, for gradients with respect to a one-hot input.
     fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> Result<Prediction>;
@@ -84,7 +85,8 @@ pub trait Predictor: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`values`](Self::values), and [`Error::Unsupported`](crate::Error::Unsupported) for an operation without a rule.
+    /// As [`values`](Self::values), and [`Error::Unsupported`](crate::Error::Unsupported) for an
+    /// operation without a rule.
     fn rescale(
         &self,
         codes: &Tensor,
@@ -94,8 +96,8 @@ pub trait Predictor: Send + Sync {
         explain::rescale(self, codes, references, targets)
     }
 
-    /// The values of targets after single substitutions in one sequence, by target and edit; `None` where the predictor has no
-    /// faster way than to predict each edited sequence.
+    /// The values of targets after single substitutions in one sequence, by target and edit; `None`
+    /// where the predictor has no faster way than to predict each edited sequence.
     ///
     /// # Errors
     ///

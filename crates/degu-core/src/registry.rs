@@ -6,8 +6,8 @@ use crate::{Error, Origin, Plugin, Result, Slot, SlotTrait, suggest::nearest};
 
 /// All plugins of a slot, by name.
 ///
-/// `inventory` gives them in no particular order, and knows nothing of names: sorting and the refusal of duplicates happen
-/// here, once, before anything else runs.
+/// `inventory` gives them in no particular order, and knows nothing of names: sorting and the
+/// refusal of duplicates happen here, once, before anything else runs.
 ///
 /// # Errors
 ///
@@ -106,7 +106,8 @@ pub fn all() -> Result<Vec<Entry>> {
     Ok(all)
 }
 
-/// Checks what registration cannot: names, duplicates, and parameters named like a key of the framework. Run once at start.
+/// Checks what registration cannot: names, duplicates, and parameters named like a key of the
+/// framework. Run once at start.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! The slots of an experiment, and their registries.
 //!
-//! Slots are closed and plugins are open: a downstream crate can fill a slot, but cannot add one, because the registry of a
-//! slot (`inventory::collect!`) must live in the crate that owns [`Plugin`].
+//! Slots are closed and plugins are open: a downstream crate can fill a slot, but cannot add one,
+//! because the registry of a slot (`inventory::collect!`) must live in the crate that owns
+//! [`Plugin`].
 
 use std::fmt;
 
@@ -16,7 +17,8 @@ use crate::{
 pub trait SlotTrait: Send + Sync + 'static {
     /// The slot.
     const SLOT: Slot;
-    /// Keys of the slot's table that belong to the framework; a plugin's parameters may not use them.
+    /// Keys of the slot's table that belong to the framework; a plugin's parameters may not use
+    /// them.
     const RESERVED: &'static [&'static str];
 }
 
@@ -40,7 +42,8 @@ macro_rules! slots {
                 match self { $(Self::$slot => &$reserved,)* }
             }
 
-            /// What is registered, sorted by name: the parts of a [`Plugin`] that do not depend on the slot.
+            /// What is registered, sorted by name: the parts of a [`Plugin`] that do not depend on
+            /// the slot.
             ///
             /// # Errors
             ///

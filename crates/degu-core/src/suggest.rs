@@ -1,6 +1,7 @@
 //! "Did you mean".
 
-/// The candidate nearest to `name`, if it is near: at most a third of the letters, and at least one, may differ.
+/// The candidate nearest to `name`, if it is near: at most a third of the letters, and at least
+/// one, may differ.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let best = candidates
         .into_iter()

@@ -45,7 +45,8 @@ pub struct AlleleWindow {
 }
 
 impl AlleleWindow {
-    /// A window with the variant's first base at `length/2 - 1` (0 for one base), anchored on the right, inside of the chromosome.
+    /// A window with the variant's first base at `length/2 - 1` (0 for one base), anchored on the
+    /// right, inside of the chromosome.
     pub fn centered(length: usize) -> Self {
         Self {
             length,
@@ -62,15 +63,17 @@ impl AlleleWindow {
 
     /// Codes of the reference and of the alternate allele, `length` each.
     ///
-    /// The window of the reference is a stretch of the genome whatever the anchor. Substitutions of equal length replace bases.
-    /// Anchored on the right, both alleles begin at `offset`, a deletion is filled up from the genome on the right and an
-    /// insertion pushes bases out there. Anchored on the left, the bases after the variant keep their place and the same
-    /// happens on the left.
+    /// The window of the reference is a stretch of the genome whatever the anchor. Substitutions of
+    /// equal length replace bases. Anchored on the right, both alleles begin at `offset`, a
+    /// deletion is filled up from the genome on the right and an insertion pushes bases out there.
+    /// Anchored on the left, the bases after the variant keep their place and the same happens on
+    /// the left.
     ///
     /// # Errors
     ///
-    /// [`GenomeError::OutOfRange`] if a window leaves the chromosome and [`Edge::Refuse`]s to; [`GenomeError::Argument`] unless
-    /// `offset < length`, or if the reference allele does not fit behind `offset`; what the genome says.
+    /// [`GenomeError::OutOfRange`] if a window leaves the chromosome and [`Edge::Refuse`]s to;
+    /// [`GenomeError::Argument`] unless `offset < length`, or if the reference allele does not fit
+    /// behind `offset`; what the genome says.
     pub fn of(
         &self,
         variant: &Variant,

@@ -37,11 +37,13 @@ pub struct Encoded {
     pub ambiguous: usize,
 }
 
-/// Parses letters to base codes. Lower case equals upper case, U is T, other IUPAC letters become N.
+/// Parses letters to base codes. Lower case equals upper case, U is T, other IUPAC letters become
+/// N.
 ///
 /// # Errors
 ///
-/// [`GenomeError::InvalidBase`] with the position and the byte for anything else (gaps and blanks included).
+/// [`GenomeError::InvalidBase`] with the position and the byte for anything else (gaps and blanks
+/// included).
 ///
 /// # Examples
 ///
@@ -129,7 +131,8 @@ pub fn gc_content(codes: &[u8]) -> Option<f64> {
     (known > 0).then(|| gc as f64 / known as f64)
 }
 
-/// The smaller of a sequence and its reverse complement, comparing codes: the group key of both strands.
+/// The smaller of a sequence and its reverse complement, comparing codes: the group key of both
+/// strands.
 pub fn canonical(codes: &[u8]) -> Vec<u8> {
     if is_canonical(codes) {
         codes.to_vec()

@@ -24,11 +24,12 @@ pub trait Bases: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::UnknownName`]; [`GenomeError::OutOfRange`] if the window leaves the chromosome or ends before it starts;
-    /// [`GenomeError::Io`].
+    /// [`GenomeError::UnknownName`]; [`GenomeError::OutOfRange`] if the window leaves the
+    /// chromosome or ends before it starts; [`GenomeError::Io`].
     fn bases(&self, chromosome: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>>;
 
-    /// The name this genome uses for a chromosome that a file calls with or without `chr`; never applied silently.
+    /// The name this genome uses for a chromosome that a file calls with or without `chr`; never
+    /// applied silently.
     fn unified(&self, name: &str) -> Option<String>;
 
     /// Codes of `[start, end)`, where positions outside of the chromosome are N.
@@ -77,14 +78,15 @@ impl Bases for Genome {
 pub enum GenomeAccess {
     /// Only the windows that are asked for, through the index beside the file.
     Indexed,
-    /// Only the windows that are asked for; the file had no index, so it was read through once to make one (in memory).
+    /// Only the windows that are asked for; the file had no index, so it was read through once to
+    /// make one (in memory).
     IndexedHere,
     /// Plain gzip has no random access: the whole genome is in memory, a byte a base.
     InMemory,
 }
 
-/// Opens a genome in the way that reads the least: FASTA with `.fai`, bgzip with `.fai` and `.gzi`, FASTA without an index
-/// (read through once), and gzip (read into memory).
+/// Opens a genome in the way that reads the least: FASTA with `.fai`, bgzip with `.fai` and `.gzi`,
+/// FASTA without an index (read through once), and gzip (read into memory).
 ///
 /// # Errors
 ///

@@ -223,7 +223,8 @@ impl<W: Write> BedGraphWriter<W> {
         Ok(Self { path, output })
     }
 
-    /// Writes one value for each position from `start` on; positions without a finite value are left out.
+    /// Writes one value for each position from `start` on; positions without a finite value are
+    /// left out.
     ///
     /// # Errors
     ///

@@ -1,8 +1,9 @@
 //! Writes bigWig files: values per base, for genome browsers.
 //!
-//! The format of Kent et al. 2010 (Bioinformatics 26:2204, supplement), version 4: compressed sections of consecutive values, a
-//! tree over chromosomes and a tree over sections. No zoom levels: base-resolution attributions mean nothing when averaged over
-//! kilobases; browsers then read the values themselves.
+//! The format of Kent et al. 2010 (Bioinformatics 26:2204, supplement), version 4: compressed
+//! sections of consecutive values, a tree over chromosomes and a tree over sections. No zoom
+//! levels: base-resolution attributions mean nothing when averaged over kilobases; browsers then
+//! read the values themselves.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
@@ -33,7 +34,8 @@ struct Section {
     size: u64,
 }
 
-/// Writes values in the order of chromosomes (by name) and positions; memory holds one section and 32 bytes for each written.
+/// Writes values in the order of chromosomes (by name) and positions; memory holds one section and
+/// 32 bytes for each written.
 ///
 /// The file appears whole under its name when [`finish`](Self::finish) is called.
 pub struct BigWigWriter {
@@ -55,7 +57,8 @@ impl BigWigWriter {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Io`]; [`GenomeError::Argument`] for no chromosome, one without a name, or one of 4 Gbp or more.
+    /// [`GenomeError::Io`]; [`GenomeError::Argument`] for no chromosome, one without a name, or one
+    /// of 4 Gbp or more.
     pub fn create(
         path: impl AsRef<Path>,
         lengths: impl IntoIterator<Item = (String, u64)>,
@@ -106,12 +109,14 @@ impl BigWigWriter {
         })
     }
 
-    /// Writes one value for each position from `start` (0-based) on; positions without a finite value are left out.
+    /// Writes one value for each position from `start` (0-based) on; positions without a finite
+    /// value are left out.
     ///
     /// # Errors
     ///
-    /// [`GenomeError::UnknownName`] for a chromosome that was not announced, [`GenomeError::OutOfRange`] beyond its end,
-    /// [`GenomeError::Argument`] for a stretch that begins before the end of the last one, [`GenomeError::Io`].
+    /// [`GenomeError::UnknownName`] for a chromosome that was not announced,
+    /// [`GenomeError::OutOfRange`] beyond its end, [`GenomeError::Argument`] for a stretch that
+    /// begins before the end of the last one, [`GenomeError::Io`].
     pub fn write(&mut self, chromosome: &str, start: u64, values: &[f32]) -> Result<()> {
         let Some((id, length)) = self.chromosomes.get(chromosome).copied() else {
             return Err(GenomeError::UnknownName {
@@ -272,7 +277,8 @@ fn section_tree(sections: &[Section], at: u64) -> Vec<u8> {
     bytes.extend(at.to_le_bytes());
     bytes.extend(1u32.to_le_bytes());
     bytes.extend(0u32.to_le_bytes());
-    // Levels from the leaves up; the file has them from the root down, nodes of a level one after the other.
+    // Levels from the leaves up; the file has them from the root down, nodes of a level one after
+    // the other.
     let mut levels: Vec<usize> = vec![sections.len().div_ceil(FAN_OUT).max(1)];
     while levels[levels.len() - 1] > 1 {
         levels.push(levels[levels.len() - 1].div_ceil(FAN_OUT));

@@ -1,11 +1,12 @@
 //! Near-duplicate sequences: clusters for splits, and leakage between two sets.
 //!
 //! Two sequences are near-duplicates if, on either strand, they share at least a quarter of their
-//! sampled 16-mers (shared divided by the smaller count; a 16-mer that occurs twice counts twice, so
-//! that one short repeat does not tie every sequence that holds a bit of it to all others). A 16-mer is represented by the smaller of
-//! itself and its reverse complement and is sampled if its hash falls into the lowest quarter
-//! (FracMinHash), so a k-mer is sampled in all sequences or in none and shares are unbiased. Overlapping
-//! tiles, repeats and both orientations of an element come out as one cluster.
+//! sampled 16-mers (shared divided by the smaller count; a 16-mer that occurs twice counts twice,
+//! so that one short repeat does not tie every sequence that holds a bit of it to all others). A
+//! 16-mer is represented by the smaller of itself and its reverse complement and is sampled if its
+//! hash falls into the lowest quarter (FracMinHash), so a k-mer is sampled in all sequences or in
+//! none and shares are unbiased. Overlapping tiles, repeats and both orientations of an element
+//! come out as one cluster.
 //!
 //! # Determinism
 //!
@@ -24,7 +25,8 @@ use crate::union::Union;
 pub struct NearDuplicates {
     /// One in `sampling` k-mers is looked at; 1 looks at all.
     pub sampling: u64,
-    /// Share of the smaller set of sampled k-mers that two near-duplicates have in common, in (0, 1].
+    /// Share of the smaller set of sampled k-mers that two near-duplicates have in common, in (0,
+    /// 1].
     pub share: f64,
     /// In the list of sequences that hold one k-mer, each is compared with at most this many that
     /// follow. Bounds the work for k-mers of low-complexity sequence that thousands have in common;
@@ -43,7 +45,8 @@ impl Default for NearDuplicates {
 }
 
 impl NearDuplicates {
-    /// Cluster of each sequence: single linkage of exact duplicates, reverse complements and near-duplicates.
+    /// Cluster of each sequence: single linkage of exact duplicates, reverse complements and
+    /// near-duplicates.
     ///
     /// # Shapes
     ///
@@ -106,8 +109,8 @@ impl NearDuplicates {
 
     /// What of `test` is also in `train`.
     ///
-    /// Every k-mer list is searched in full here, so the count is exact (up to sampling) and, unlike
-    /// a cluster, not transitive.
+    /// Every k-mer list is searched in full here, so the count is exact (up to sampling) and,
+    /// unlike a cluster, not transitive.
     pub fn leakage<S: AsRef<[u8]> + Sync, T: AsRef<[u8]> + Sync>(
         &self,
         train: &[S],
@@ -199,7 +202,8 @@ impl Leakage {
     }
 }
 
-/// Group of each sequence by identity alone: equal sequences and reverse complements share a number.
+/// Group of each sequence by identity alone: equal sequences and reverse complements share a
+/// number.
 ///
 /// Numbers count from 0 in the order of first appearance.
 pub fn strand_groups<S: AsRef<[u8]>>(sequences: &[S]) -> Vec<u32> {

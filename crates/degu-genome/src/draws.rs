@@ -1,4 +1,5 @@
-//! Random draws with a documented algorithm: the values of a seed never change with a library version.
+//! Random draws with a documented algorithm: the values of a seed never change with a library
+//! version.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};

@@ -274,8 +274,8 @@ impl GenomeError {
 
 /// The candidate nearest to `name` by edit distance, if it is near enough to be a misspelling.
 ///
-/// Letter case is ignored. Near enough is a third of the longer name, or two edits (one for names of
-/// up to three letters), so that two swapped letters are always found.
+/// Letter case is ignored. Near enough is a third of the longer name, or two edits (one for names
+/// of up to three letters), so that two swapped letters are always found.
 pub fn nearest<'a, I>(name: &str, candidates: I) -> Option<&'a str>
 where
     I: IntoIterator<Item = &'a str>,

@@ -267,8 +267,8 @@ impl Genome {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::UnknownName`]; [`GenomeError::OutOfRange`] if the window leaves the chromosome
-    /// or ends before it starts.
+    /// [`GenomeError::UnknownName`]; [`GenomeError::OutOfRange`] if the window leaves the
+    /// chromosome or ends before it starts.
     ///
     /// # Examples
     ///

@@ -9,7 +9,8 @@ use crate::fasta::Genome;
 use crate::interval::{Interval, IntervalSet};
 use crate::text::LineReader;
 
-/// Positions of the two Tn5 cuts of a fragment: start + 4 and end - 5; `None` before the chromosome.
+/// Positions of the two Tn5 cuts of a fragment: start + 4 and end - 5; `None` before the
+/// chromosome.
 ///
 /// Tn5 leaves a 9-bp stagger, so the centre of each insertion lies 4 bp inside of the fragment; the
 /// end is exclusive, hence 5. Each end is an insertion of its own, also in the shortest fragments.
@@ -17,7 +18,8 @@ pub fn cut_sites(start: u64, end: u64) -> [Option<u64>; 2] {
     [start.checked_add(4), end.checked_sub(5)]
 }
 
-/// Streaming reader of fragments: bedpe with three columns, or any BED-like file (0-based, half-open).
+/// Streaming reader of fragments: bedpe with three columns, or any BED-like file (0-based,
+/// half-open).
 pub struct FragmentReader {
     lines: LineReader,
 }
@@ -78,7 +80,8 @@ pub struct CutCounts {
 }
 
 impl CutCounts {
-    /// Counts the cuts of all fragments on the chromosomes of `genome`, without those in `blacklist`.
+    /// Counts the cuts of all fragments on the chromosomes of `genome`, without those in
+    /// `blacklist`.
     ///
     /// # Errors
     ///

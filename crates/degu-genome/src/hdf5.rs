@@ -1,7 +1,7 @@
 //! HDF5 files: datasets by name in any letter case, rows as numbers or codes, attributes as text.
 //!
-//! A thin layer over `hdf5-pure`. Rows are read in ranges, so memory is bounded by the range and not
-//! by the dataset. Numbers of any stored type (f16 included) come back as f64, f32 or u8.
+//! A thin layer over `hdf5-pure`. Rows are read in ranges, so memory is bounded by the range and
+//! not by the dataset. Numbers of any stored type (f16 included) come back as f64, f32 or u8.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,8 +36,8 @@ impl Hdf5File {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Io`] if there is no such file, [`GenomeError::Hdf5`] if it cannot be read; the
-    /// message says how to rewrite files of the newest format version.
+    /// [`GenomeError::Io`] if there is no such file, [`GenomeError::Hdf5`] if it cannot be read;
+    /// the message says how to rewrite files of the newest format version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         fs_err::metadata(&path).map_err(|source| GenomeError::io(&path, source))?;
@@ -197,7 +197,8 @@ impl Rows {
         self.len() == 0
     }
 
-    /// Rows `[start, start + count)` as f64, whatever number type is stored. Ranges are cut at the end.
+    /// Rows `[start, start + count)` as f64, whatever number type is stored. Ranges are cut at the
+    /// end.
     ///
     /// # Errors
     ///
@@ -240,7 +241,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// As [`f64`](Self::f64); [`GenomeError::Value`] for a number that is not a whole one in 0..=255.
+    /// As [`f64`](Self::f64); [`GenomeError::Value`] for a number that is not a whole one
+    /// in 0..=255.
     pub fn u8(&self, start: usize, count: usize) -> Result<Vec<u8>> {
         self.f64(start, count)?
             .into_iter()

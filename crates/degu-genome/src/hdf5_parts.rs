@@ -1,11 +1,13 @@
-//! Data files in HDF5: where the sequences and labels of a part stand, and which axis of the labels is which.
+//! Data files in HDF5: where the sequences and labels of a part stand, and which axis of the labels
+//! is which.
 
 use std::ops::RangeInclusive;
 
 use crate::hdf5::Hdf5File;
 
-/// Names of the sequences and labels of a part: in a group (`Train/X` and `Train/y`) or with a suffix (`x_train` and `y_train`),
-/// in any letter case; the first of the part's `words` that the file has.
+/// Names of the sequences and labels of a part: in a group (`Train/X` and `Train/y`) or with a
+/// suffix (`x_train` and `y_train`), in any letter case; the first of the part's `words` that the
+/// file has.
 pub fn part_names(file: &Hdf5File, words: &[&str]) -> Option<(String, String)> {
     words
         .iter()
@@ -58,7 +60,8 @@ impl LabelAxes {
         }
     }
 
-    /// The axes of the labels of all parts of a file (shape, number of rows): where one part alone does not tell, another does.
+    /// The axes of the labels of all parts of a file (shape, number of rows): where one part alone
+    /// does not tell, another does.
     pub fn of_parts(parts: &[(Vec<u64>, usize)], tasks: &RangeInclusive<usize>) -> Vec<Self> {
         let alone: Vec<Self> = parts
             .iter()

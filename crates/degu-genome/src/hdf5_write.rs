@@ -1,7 +1,8 @@
 //! Writes HDF5 files larger than memory: arrays of known shape, filled in pieces.
 //!
-//! Superblock version 2, one group, contiguous data, which every HDF5 since 1.8 reads. The library that reads HDF5 here builds
-//! files in memory; attributions of a million sequences do not fit there.
+//! Superblock version 2, one group, contiguous data, which every HDF5 since 1.8 reads. The library
+//! that reads HDF5 here builds files in memory; attributions of a million sequences do not fit
+//! there.
 
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -49,7 +50,8 @@ impl Hdf5Type {
         bytes.extend(bits);
         bytes.extend((self.size() as u32).to_le_bytes());
         match self {
-            // Offset 0, precision 32; exponent of 8 bits from bit 23, mantissa of 23 bits from bit 0, bias 127.
+            // Offset 0, precision 32; exponent of 8 bits from bit 23, mantissa of 23 bits from bit
+            // 0, bias 127.
             Self::F32 => {
                 bytes.extend([0, 0, 32, 0, 23, 8, 0, 23]);
                 bytes.extend(127u32.to_le_bytes());
@@ -97,7 +99,8 @@ impl Hdf5Writer {
     ) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         let partial = path.with_added_extension("partial");
-        // Headers have the same size whatever the addresses in them, so one round with zeros finds the places.
+        // Headers have the same size whatever the addresses in them, so one round with zeros finds
+        // the places.
         let root = root_header(datasets, &vec![0; datasets.len()], attributes);
         let mut headers = Vec::new();
         let mut next = SUPERBLOCK + root.len() as u64;
@@ -136,7 +139,8 @@ impl Hdf5Writer {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Argument`] for another type or more values than the array holds, [`GenomeError::Io`].
+    /// [`GenomeError::Argument`] for another type or more values than the array holds,
+    /// [`GenomeError::Io`].
     pub fn f32(&mut self, dataset: usize, values: &[f32]) -> Result<()> {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.append(dataset, Some(Hdf5Type::F32), &bytes)
@@ -219,7 +223,8 @@ impl Hdf5Writer {
 
 fn superblock(end: u64) -> Vec<u8> {
     let mut bytes = b"\x89HDF\r\n\x1a\n".to_vec();
-    // Version 2, offsets and lengths of 8 bytes, no flags; base address, no extension, end of file, root group.
+    // Version 2, offsets and lengths of 8 bytes, no flags; base address, no extension, end of file,
+    // root group.
     bytes.extend([2, 8, 8, 0]);
     for word in [0, UNDEFINED, end, SUPERBLOCK] {
         bytes.extend(word.to_le_bytes());
@@ -262,7 +267,8 @@ fn root_header(datasets: &[Hdf5Dataset], places: &[u64], attributes: &[(&str, &s
     }
     for (name, value) in attributes {
         let kind = Hdf5Type::Text(value.len()).message();
-        // Version 3, no flags; sizes of the name with its zero, of the type and of the (scalar) space; ASCII name.
+        // Version 3, no flags; sizes of the name with its zero, of the type and of the (scalar)
+        // space; ASCII name.
         let mut data = vec![3, 0];
         for size in [name.len() + 1, kind.len(), 4] {
             data.extend((size as u16).to_le_bytes());

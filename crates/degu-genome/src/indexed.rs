@@ -17,10 +17,11 @@ use crate::error::{GenomeError, Place, Result, nearest};
 
 use fai::Entry;
 
-/// A FASTA file whose windows are read when they are asked for: memory does not grow with the genome.
+/// A FASTA file whose windows are read when they are asked for: memory does not grow with the
+/// genome.
 ///
-/// The index is `FILE.fai` (`samtools faidx FILE`); without one a plain file is read through once and the index kept in memory.
-/// Files of bgzip need `FILE.fai` and `FILE.gzi`.
+/// The index is `FILE.fai` (`samtools faidx FILE`); without one a plain file is read through once
+/// and the index kept in memory. Files of bgzip need `FILE.fai` and `FILE.gzi`.
 #[derive(Debug)]
 pub struct IndexedGenome {
     path: PathBuf,
@@ -36,8 +37,8 @@ impl IndexedGenome {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Io`]; [`GenomeError::Format`] for an index that does not fit the file (made before the file changed), and
-    /// for lines of several lengths.
+    /// [`GenomeError::Io`]; [`GenomeError::Format`] for an index that does not fit the file (made
+    /// before the file changed), and for lines of several lengths.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         let wrap = |source| GenomeError::io(&path, source);

@@ -18,7 +18,8 @@ pub struct SequenceSummary {
     pub bases: [u64; 5],
     /// Sequences with at least one N.
     pub with_n: usize,
-    /// Sequences by GC content in 20 bins of 0.05 (the last holds 1.0); those without a known base are left out.
+    /// Sequences by GC content in 20 bins of 0.05 (the last holds 1.0); those without a known base
+    /// are left out.
     pub gc_histogram: [usize; GC_BINS],
     /// Mean of the GC content over sequences; NaN without a known base.
     pub gc_mean: f64,

@@ -35,7 +35,8 @@ impl std::fmt::Display for Interval {
     }
 }
 
-/// The window of `width` bp centred on a position: `center - width/2 ..`, or `None` if it leaves the chromosome.
+/// The window of `width` bp centred on a position: `center - width/2 ..`, or `None` if it leaves
+/// the chromosome.
 ///
 /// Callers count the `None`s: dropped windows are reported, never padded silently.
 pub fn centered_window(center: u64, width: u64, chromosome_length: u64) -> Option<(u64, u64)> {

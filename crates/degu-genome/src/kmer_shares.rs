@@ -5,10 +5,12 @@ use crate::{N, complement};
 /// Longest k-mer that is counted: 4^6 columns are more than any table of composition can use.
 const LONGEST: usize = 6;
 
-/// Shares of the k-mers of each sequence of `length` bp (codes, row-major `[N, L]`), row-major; with the number of columns.
+/// Shares of the k-mers of each sequence of `length` bp (codes, row-major `[N, L]`), row-major;
+/// with the number of columns.
 ///
-/// A k-mer and its reverse complement share a column, in the order of their smaller code; windows with N are left out. A sequence
-/// without a window has 0 everywhere. `k` is at least 1 and at most 6; other values are taken to the nearer end.
+/// A k-mer and its reverse complement share a column, in the order of their smaller code; windows
+/// with N are left out. A sequence without a window has 0 everywhere. `k` is at least 1 and at most
+/// 6; other values are taken to the nearer end.
 ///
 /// # Examples
 ///

@@ -18,7 +18,8 @@ fn mix(value: u64) -> u64 {
 /// Which sequences hold a k-mer: pairs sorted by k-mer, then by sequence.
 pub(crate) struct Index {
     entries: Vec<Entry>,
-    /// First entry for each value of the top bits of the hash, so that a look-up searches a few entries only.
+    /// First entry for each value of the top bits of the hash, so that a look-up searches a few
+    /// entries only.
     starts: Vec<u32>,
     shift: u32,
 }

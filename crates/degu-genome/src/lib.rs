@@ -1,9 +1,9 @@
 //! Sequences, motifs, splits and file formats of regulatory genomics, without tensors.
 //!
-//! What every other crate of the workspace knows of biology on disk and in memory: base codes, one-hot
-//! arrays, shuffles and edits of sequences, motifs and seqlets, splits that never cut a group, and
-//! streaming readers of the formats that experiments are published in. It is not a general toolkit
-//! for alignments or annotations, and it knows neither models nor experiments.
+//! What every other crate of the workspace knows of biology on disk and in memory: base codes,
+//! one-hot arrays, shuffles and edits of sequences, motifs and seqlets, splits that never cut a
+//! group, and streaming readers of the formats that experiments are published in. It is not a
+//! general toolkit for alignments or annotations, and it knows neither models nor experiments.
 //!
 //! # Examples
 //!
@@ -30,7 +30,8 @@
 //!
 //! # Modules
 //!
-//! Everything is re-exported here. Coordinates are 0-based and half-open; codes are A 0, C 1, G 2, T 3, N 4.
+//! Everything is re-exported here. Coordinates are 0-based and half-open; codes are A 0, C 1, G 2,
+//! T 3, N 4.
 //!
 //! | topic | modules |
 //! |---|---|

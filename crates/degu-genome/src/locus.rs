@@ -13,9 +13,10 @@ pub struct Locus {
 }
 
 impl Locus {
-    /// Reads a locus from a name as `bedtools getfasta` (`chr1:99-349`, 0-based, half-open; `name::chr1:99-349(-)`) or
-    /// `samtools faidx` (`chr1:100-349`, 1-based, inclusive) writes it: the length of the sequence in bp tells which of them it
-    /// is. `None` for other names, and for an interval of another length.
+    /// Reads a locus from a name as `bedtools getfasta` (`chr1:99-349`, 0-based, half-open;
+    /// `name::chr1:99-349(-)`) or `samtools faidx` (`chr1:100-349`, 1-based, inclusive) writes it:
+    /// the length of the sequence in bp tells which of them it is. `None` for other names, and for
+    /// an interval of another length.
     ///
     /// # Examples
     ///

@@ -22,9 +22,9 @@ pub struct ModiscoExport {
 
 /// Writes `ohe.npz`, `attr.npz` and `modisco.sh` into `folder`.
 ///
-/// Our arrays are channels-last and are transposed, not reshaped. modisco cuts the window
-/// `[L/2 - W/2, L/2 + W/2)` and fails if it is not W long, so its default of 400 fails for 249 or 230
-/// bp: the script states the largest even W.
+/// Our arrays are channels-last and are transposed, not reshaped. modisco cuts the window `[L/2 -
+/// W/2, L/2 + W/2)` and fails if it is not W long, so its default of 400 fails for 249 or 230 bp:
+/// the script states the largest even W.
 ///
 /// # Shapes
 ///
@@ -33,8 +33,8 @@ pub struct ModiscoExport {
 ///
 /// # Errors
 ///
-/// [`GenomeError::Argument`] if the numbers of values disagree, for L below 2, or for an attribution
-/// that is not finite (modisco has no use for NaN); [`GenomeError::Io`].
+/// [`GenomeError::Argument`] if the numbers of values disagree, for L below 2, or for an
+/// attribution that is not finite (modisco has no use for NaN); [`GenomeError::Io`].
 pub fn export_modisco(
     folder: impl AsRef<Path>,
     codes: &[u8],
@@ -94,7 +94,8 @@ pub fn export_modisco(
     Ok(export)
 }
 
-/// The largest window that `modisco motifs -w` takes of sequences of `length` bp: even, and not longer than they are.
+/// The largest window that `modisco motifs -w` takes of sequences of `length` bp: even, and not
+/// longer than they are.
 pub fn modisco_window(length: usize) -> usize {
     length / 2 * 2
 }

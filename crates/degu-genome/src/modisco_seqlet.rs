@@ -1,10 +1,11 @@
 //! Seqlets as TF-MoDISco calls them: windows whose sum stands out against a two-sided Laplace null.
 //!
-//! The steps of tfmodisco-lite's `extract_seqlets`: sums over windows; a null with its mode at the peak of their histogram
-//! and, on each side, the steepest exponential that any percentile suggests; isotonic regression of "is real" on the value of
-//! real and null sums gives the smallest sum with the wanted false discovery rate; greedy maxima, each with its flanks
-//! suppressed. The reference draws its null from NumPy's Mersenne twister and this one from [`Draws`], so calls agree in
-//! number and place but for windows at the threshold.
+//! The steps of tfmodisco-lite's `extract_seqlets`: sums over windows; a null with its mode at the
+//! peak of their histogram and, on each side, the steepest exponential that any percentile
+//! suggests; isotonic regression of "is real" on the value of real and null sums gives the smallest
+//! sum with the wanted false discovery rate; greedy maxima, each with its flanks suppressed. The
+//! reference draws its null from NumPy's Mersenne twister and this one from [`Draws`], so calls
+//! agree in number and place but for windows at the threshold.
 
 mod null;
 
@@ -63,7 +64,8 @@ const LEAST_NULL: f64 = 0.95;
 /// Seqlets with the thresholds that called them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LaplaceCalls {
-    /// Seqlets of both signs, by example and start; `p_value` is the tail of the null, `attribution` the sum with the flanks.
+    /// Seqlets of both signs, by example and start; `p_value` is the tail of the null,
+    /// `attribution` the sum with the flanks.
     pub seqlets: Vec<Seqlet>,
     /// Sums at and above this are called.
     pub positive: f64,
@@ -82,8 +84,8 @@ impl LaplaceCaller {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Argument`] for settings out of range, values that are not finite, rows of which none holds a window, or
-    /// window sums that are all equal.
+    /// [`GenomeError::Argument`] for settings out of range, values that are not finite, rows of
+    /// which none holds a window, or window sums that are all equal.
     ///
     /// # Determinism
     ///
@@ -173,7 +175,8 @@ impl LaplaceCaller {
         row.windows(self.window).map(|w| w.iter().sum()).collect()
     }
 
-    /// Smallest size of a sum with a false discovery rate within the target; unreachable if there is none.
+    /// Smallest size of a sum with a false discovery rate within the target; unreachable if there
+    /// is none.
     fn threshold(&self, real: &[f64], null: &[f64]) -> f64 {
         if real.is_empty() || null.is_empty() {
             return f64::INFINITY;

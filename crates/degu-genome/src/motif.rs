@@ -55,7 +55,8 @@ impl Motif {
         })
     }
 
-    /// A motif from counts of bases, with `pseudocount` sites of the background added to each position.
+    /// A motif from counts of bases, with `pseudocount` sites of the background added to each
+    /// position.
     ///
     /// # Errors
     ///
@@ -90,7 +91,8 @@ impl Motif {
         })
     }
 
-    /// A motif that has `probability` on each base of a consensus and the rest equally on the others.
+    /// A motif that has `probability` on each base of a consensus and the rest equally on the
+    /// others.
     ///
     /// # Errors
     ///
@@ -176,7 +178,8 @@ impl Motif {
             .collect()
     }
 
-    /// Log-odds scores `ln(p' / background)` with `p' = (p + pseudocount * background) / (1 + pseudocount)`.
+    /// Log-odds scores `ln(p' / background)` with `p' = (p + pseudocount * background) / (1 +
+    /// pseudocount)`.
     ///
     /// `pseudocount` is a share of one whole site; with 0 an impossible base scores minus infinity.
     pub fn log_odds(&self, background: Background, pseudocount: f64) -> LogOdds {
@@ -238,9 +241,10 @@ impl LogOdds {
 
     /// The largest attainable score t with `P(score >= t) >= tail` at one position and strand.
     ///
-    /// The distribution under independent bases is convolved position by position; scores closer than
-    /// 1e-9 are merged. It is exact while there are at most 2^17 distinct scores; beyond that scores
-    /// are merged on a grid of 1e-6, doubled until they fit (wide motifs: an error well below 1e-3).
+    /// The distribution under independent bases is convolved position by position; scores closer
+    /// than 1e-9 are merged. It is exact while there are at most 2^17 distinct scores; beyond that
+    /// scores are merged on a grid of 1e-6, doubled until they fit (wide motifs: an error well
+    /// below 1e-3).
     ///
     /// # Errors
     ///

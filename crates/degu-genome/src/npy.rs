@@ -94,7 +94,8 @@ impl NpyArray {
         bytes
     }
 
-    /// Parses the bytes of an `.npy` file: f2, f4, f8 (little-endian), i1, u1, bool, i4 or i8, C order.
+    /// Parses the bytes of an `.npy` file: f2, f4, f8 (little-endian), i1, u1, bool, i4 or i8, C
+    /// order.
     ///
     /// # Errors
     ///
@@ -199,7 +200,8 @@ pub(crate) fn npy_header(descriptor: &str, shape: &[usize]) -> Vec<u8> {
     bytes
 }
 
-/// Writes named arrays to an `.npz` file, stored without compression, the same bytes for the same arrays.
+/// Writes named arrays to an `.npz` file, stored without compression, the same bytes for the same
+/// arrays.
 ///
 /// An array saved without a name in Python has the name `arr_0`.
 ///

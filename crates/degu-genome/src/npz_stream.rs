@@ -20,8 +20,8 @@ pub enum NpzType {
 
 /// Writes an `.npz` file with one array, whose shape is known and whose values come in pieces.
 ///
-/// The file appears whole under its name when [`finish`](Self::finish) is called; stored without compression, the same bytes
-/// for the same values.
+/// The file appears whole under its name when [`finish`](Self::finish) is called; stored without
+/// compression, the same bytes for the same values.
 pub struct NpzStream {
     path: PathBuf,
     partial: PathBuf,
@@ -74,7 +74,8 @@ impl NpzStream {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Argument`] for another type or more values than the shape holds, [`GenomeError::Io`].
+    /// [`GenomeError::Argument`] for another type or more values than the shape holds,
+    /// [`GenomeError::Io`].
     pub fn f32(&mut self, values: &[f32]) -> Result<()> {
         self.take(NpzType::F32, values.len())?;
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();

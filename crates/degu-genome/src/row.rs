@@ -39,7 +39,8 @@ impl Row<'_> {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Value`] for text that is no number, and for numbers that are infinite, in single precision too.
+    /// [`GenomeError::Value`] for text that is no number, and for numbers that are infinite, in
+    /// single precision too.
     pub fn number(&self, column: &Column) -> Result<Option<f64>> {
         let text = self.text(column)?;
         parse_number(text)

@@ -38,7 +38,8 @@ pub struct Hit {
     pub score: f64,
 }
 
-/// Scores of both strands for every three neighbouring bases (5^3 of them, N adds 0), padded to 128.
+/// Scores of both strands for every three neighbouring bases (5^3 of them, N adds 0), padded
+/// to 128.
 type Triplets = [[f64; 2]; 128];
 
 /// Motifs ready to scan with: three positions and both strands take one table look-up.

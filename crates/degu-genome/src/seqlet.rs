@@ -1,10 +1,11 @@
 //! Recursive seqlet calls: spans of an attribution track whose every part stands out.
 //!
-//! The algorithm of tangermeme's `recursive_seqlets` (1.6): values are binned, the histogram of all of
-//! them is the null distribution of one position, sums of spans get tail probabilities by repeated
-//! convolution, and a span is called if it and every span inside it down to the shortest length are
-//! below the threshold. Positive seqlets only; run on the negated track for negative ones. The p-values
-//! rank spans, they are no error rates, since neighbours correlate; for a rate use [`SeqletCaller::call_at_fdr`].
+//! The algorithm of tangermeme's `recursive_seqlets` (1.6): values are binned, the histogram of all
+//! of them is the null distribution of one position, sums of spans get tail probabilities by
+//! repeated convolution, and a span is called if it and every span inside it down to the shortest
+//! length are below the threshold. Positive seqlets only; run on the negated track for negative
+//! ones. The p-values rank spans, they are no error rates, since neighbours correlate; for a rate
+//! use [`SeqletCaller::call_at_fdr`].
 
 use crate::error::{GenomeError, Result};
 
@@ -105,11 +106,12 @@ impl SeqletCaller {
         Ok(self.called(track, &null.score(self, track), self.threshold))
     }
 
-    /// Calls at the largest threshold whose false discovery rate is within `target`, and the whole curve.
+    /// Calls at the largest threshold whose false discovery rate is within `target`, and the whole
+    /// curve.
     ///
-    /// `control` is a track of shuffled sequences under the same model; its rows are scored with the
-    /// bins and the null of `track`. Thresholds are 10^-1, 10^-1.25, ..., 10^-30; points without a
-    /// call are left out of the curve. No threshold within the target: no seqlets.
+    /// `control` is a track of shuffled sequences under the same model; its rows are scored with
+    /// the bins and the null of `track`. Thresholds are 10^-1, 10^-1.25, ..., 10^-30; points
+    /// without a call are left out of the curve. No threshold within the target: no seqlets.
     ///
     /// # Errors
     ///

@@ -42,12 +42,13 @@ pub fn mononucleotide_shuffle(codes: &[u8], draws: &mut Draws) -> Vec<u8> {
     shuffled
 }
 
-/// One exactly uniform draw among the sequences with the same dinucleotide counts and the same ends.
+/// One exactly uniform draw among the sequences with the same dinucleotide counts and the same
+/// ends.
 ///
 /// Symbols are vertices and neighbouring pairs are edges of a multigraph; a sequence is an Euler
 /// trail. Wilson's loop-erased walks draw the tree of last exits to the final symbol with
-/// probability proportional to its multiplicity, the other exits are permuted, and the trail is read
-/// off (BEST theorem). N counts as a fifth symbol.
+/// probability proportional to its multiplicity, the other exits are permuted, and the trail is
+/// read off (BEST theorem). N counts as a fifth symbol.
 ///
 /// # Examples
 ///

@@ -71,7 +71,8 @@ pub fn split_groups<G: Ord>(groups: &[G], fractions: &[f64], seed: [u8; 32]) -> 
     Ok(parts)
 }
 
-/// Rows of a nested random subset: for one seed the rows of a smaller fraction are among those of a larger one.
+/// Rows of a nested random subset: for one seed the rows of a smaller fraction are among those of a
+/// larger one.
 ///
 /// Groups are taken whole, in the order of one seeded permutation, while the middle of the next
 /// group lies within the share. Rows come back in ascending order.

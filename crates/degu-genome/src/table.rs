@@ -73,7 +73,8 @@ impl Column {
     }
 }
 
-/// Streaming reader of a delimited table. Blank lines are passed over; quoted fields are understood.
+/// Streaming reader of a delimited table. Blank lines are passed over; quoted fields are
+/// understood.
 ///
 /// # Examples
 ///
@@ -259,7 +260,8 @@ impl TableReader {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Ragged`] if the row has more or fewer fields than the header; [`GenomeError::Io`].
+    /// [`GenomeError::Ragged`] if the row has more or fewer fields than the header;
+    /// [`GenomeError::Io`].
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>> {
         loop {
             if !self.lines.advance()? {

@@ -91,7 +91,8 @@ impl LineReader {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::Io`], also for a truncated gzip file; [`GenomeError::Format`] for lines that end in CR alone.
+    /// [`GenomeError::Io`], also for a truncated gzip file; [`GenomeError::Format`] for lines that
+    /// end in CR alone.
     pub fn advance(&mut self) -> Result<bool> {
         if self.pending {
             self.pending = false;
@@ -106,7 +107,8 @@ impl LineReader {
         self.pending = true;
     }
 
-    /// Appends the next line to the current one, joined by a line feed: a quoted field that goes on.
+    /// Appends the next line to the current one, joined by a line feed: a quoted field that goes
+    /// on.
     ///
     /// # Errors
     ///
@@ -157,7 +159,8 @@ impl LineReader {
     }
 }
 
-/// Whether text starts as UTF-16: with its byte order mark, or with Latin letters of two bytes each.
+/// Whether text starts as UTF-16: with its byte order mark, or with Latin letters of two bytes
+/// each.
 fn is_utf16(start: &[u8]) -> bool {
     let zeros = |offset: usize| {
         let bytes = &start[..start.len().min(64) & !1];

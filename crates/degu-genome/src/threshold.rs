@@ -7,10 +7,12 @@ use crate::motif::{Background, LogOdds};
 const STEPS: f64 = 20_000.0;
 
 impl LogOdds {
-    /// A score that random bases of this composition reach with probability `tail`, from scores rounded down to a grid.
+    /// A score that random bases of this composition reach with probability `tail`, from scores
+    /// rounded down to a grid.
     ///
-    /// As [`threshold`](Self::threshold), but in a millisecond or two a motif whatever its width: for whole collections. The score
-    /// returned is at most `width / 20000` of the motif's range below the exact one, never above it.
+    /// As [`threshold`](Self::threshold), but in a millisecond or two a motif whatever its width:
+    /// for whole collections. The score returned is at most `width / 20000` of the motif's range
+    /// below the exact one, never above it.
     ///
     /// # Errors
     ///
@@ -59,7 +61,8 @@ impl LogOdds {
             sum += share;
             // The sum of many probabilities may miss an exact tail by rounding.
             if sum >= tail * (1.0 - 1e-12) {
-                // A millionth of a step lower, so that rounding never lifts it above a score that is as high.
+                // A millionth of a step lower, so that rounding never lifts it above a score that
+                // is as high.
                 return Ok(base + (cell as f64 - 1e-6) * step);
             }
         }

@@ -79,16 +79,17 @@ impl Variant {
         })
     }
 
-    /// Sequences of both alleles in a window of `length` bp whose base `offset` is the variant's first.
+    /// Sequences of both alleles in a window of `length` bp whose base `offset` is the variant's
+    /// first.
     ///
     /// Single substitutions and longer ones of equal length replace bases. A deletion is filled up
-    /// from the genome on the right, an insertion pushes bases out on the right, so both windows are
-    /// `length` bp and aligned at the start of the variant.
+    /// from the genome on the right, an insertion pushes bases out on the right, so both windows
+    /// are `length` bp and aligned at the start of the variant.
     ///
     /// # Errors
     ///
-    /// [`GenomeError::OutOfRange`] if a window leaves the chromosome; [`GenomeError::Argument`] unless
-    /// `offset < length`.
+    /// [`GenomeError::OutOfRange`] if a window leaves the chromosome; [`GenomeError::Argument`]
+    /// unless `offset < length`.
     pub fn windows(
         &self,
         genome: &(impl Bases + ?Sized),

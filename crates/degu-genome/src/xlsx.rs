@@ -76,7 +76,8 @@ impl Sheet {
         })
     }
 
-    /// Finds the header by content: the first row that holds all `wanted` names, in any letter case.
+    /// Finds the header by content: the first row that holds all `wanted` names, in any letter
+    /// case.
     ///
     /// A wanted name may be the start of a cell, so that `K562` finds `K562 [log2(rna/dna)]`.
     ///

@@ -1,8 +1,10 @@
-//! Speed of the matrix kernels at the layer shapes of our networks, as a share of this core's peak of multiply-adds.
+//! Speed of the matrix kernels at the layer shapes of our networks, as a share of this core's peak
+//! of multiply-adds.
 //!
-//! `cargo bench -p degu-kernels` reports Gelem/s, one element being one floating-point operation, and ends with a table of GFLOP/s
-//! and shares. The peak is that of a loop in registers, measured in this process right before and after each kernel for the same
-//! instruction set, so that a clock that changes does not change the share.
+//! `cargo bench -p degu-kernels` reports Gelem/s, one element being one floating-point operation,
+//! and ends with a table of GFLOP/s and shares. The peak is that of a loop in registers, measured
+//! in this process right before and after each kernel for the same instruction set, so that a clock
+//! that changes does not change the share.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use degu_kernels::{
@@ -79,7 +81,8 @@ fn layers(criterion: &mut Criterion) {
             if stride > 1 || !(taps == 3 || taps > 5 && dilation == 1) {
                 continue;
             }
-            // Of the operations of the convolution itself: minimal filtering does two thirds of them.
+            // Of the operations of the convolution itself: minimal filtering does two thirds of
+            // them.
             let mut filters = Winograd::new(isa, taps, ci, co);
             filters.pack(&w);
             let mut work = vec![];
@@ -172,7 +175,8 @@ fn layers(criterion: &mut Criterion) {
     }
 }
 
-/// Self-attention over a pooled sequence, forward and backward: name, operations of the matrix products, work.
+/// Self-attention over a pooled sequence, forward and backward: name, operations of the matrix
+/// products, work.
 fn attention(isa: Isa) -> Vec<(&'static str, usize, Box<dyn FnMut()>)> {
     let shape = Heads {
         length: 128,

@@ -31,8 +31,8 @@ impl Default for AdamStep {
     }
 }
 
-/// One update of `weights` with moments `m` and `v`; `t` counts steps from 1 (bias correction as in PyTorch: `eps` is added to the
-/// corrected root).
+/// One update of `weights` with moments `m` and `v`; `t` counts steps from 1 (bias correction as in
+/// PyTorch: `eps` is added to the corrected root).
 ///
 /// # Panics
 ///
@@ -86,7 +86,8 @@ impl<T: Element> Kernel<T> for Update<T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd<T = T>>(self, _: S) {
-        // SAFETY: the four slices are `n` long and `w`, `m`, `v` are borrowed mutably by the caller.
+        // SAFETY: the four slices are `n` long and `w`, `m`, `v` are borrowed mutably by the
+        // caller.
         let (w, g, m, v) = unsafe {
             (
                 std::slice::from_raw_parts_mut(self.w, self.n),

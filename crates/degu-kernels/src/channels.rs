@@ -39,7 +39,8 @@ pub(crate) fn fill_after<S: Simd>(s: S, v: S::V, part: usize, fill: S::T) -> S::
     }
 }
 
-/// Sum over the channels of a row of `f(channel, partial, lanes)`, a vector per channel block; lanes past the end count nothing.
+/// Sum over the channels of a row of `f(channel, partial, lanes)`, a vector per channel block;
+/// lanes past the end count nothing.
 macro_rules! row_sum {
     ($s:ident: $S:ident, $channels:expr, |$c:ident, $PART:ident, $part:ident| $value:expr) => {{
         let mut total = $s.zero();
@@ -101,7 +102,8 @@ impl<T: Element> Layer<T> {
     }
 }
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`, mean and biased variance over the channels of each row.
+/// `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`, mean and biased variance over the
+/// channels of each row.
 ///
 /// # Panics
 ///
@@ -126,7 +128,8 @@ pub(crate) fn layer_norm_forward<T: Element>(
         fn run<S: Simd<T = T>>(self, s: S) {
             let l = self.0;
             for m in 0..l.shape.rows {
-                // SAFETY: row m exists in both matrices, gamma and beta have a value per channel, as checked below.
+                // SAFETY: row m exists in both matrices, gamma and beta have a value per channel,
+                // as checked below.
                 unsafe {
                     let (mean, inverse) = l.moments(s, m);
                     by_channels!(S, l.shape.channels, |c, PART, part| {
@@ -170,7 +173,8 @@ pub(crate) fn layer_norm_forward<T: Element>(
     );
 }
 
-/// Gradients of a layer norm: that of `x` to `dx`, those of gamma and beta added to `[dgamma, dbeta]`.
+/// Gradients of a layer norm: that of `x` to `dx`, those of gamma and beta added to `[dgamma,
+/// dbeta]`.
 ///
 /// # Panics
 ///
@@ -198,7 +202,8 @@ pub(crate) fn layer_norm_backward<T: Element>(
             let channels = l.shape.channels;
             let share = T::from_f64(1.0 / channels as f64);
             for m in 0..l.shape.rows {
-                // SAFETY: row m exists in every matrix, and gamma and the sums have a value per channel, as checked below.
+                // SAFETY: row m exists in every matrix, and gamma and the sums have a value per
+                // channel, as checked below.
                 unsafe {
                     let (mean, inverse) = l.moments(s, m);
                     let (x, dy) = (l.x.add(m * l.x_pitch), l.dy.add(m * l.dy_pitch));

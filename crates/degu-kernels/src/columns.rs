@@ -6,8 +6,8 @@ use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
 use crate::tail::{Rows, RowsMut, by_channels};
 
-/// Mean and sum of squared deviations per channel of a set of rows, in double precision; merged by Chan's formula, so that a mean
-/// much larger than the spread costs no digits.
+/// Mean and sum of squared deviations per channel of a set of rows, in double precision; merged by
+/// Chan's formula, so that a mean much larger than the spread costs no digits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moments {
     count: f64,
@@ -66,7 +66,8 @@ impl Moments {
         }
     }
 
-    /// Adds rows `[rows, channels]`. Sums are taken in the type of the values, relative to the first row.
+    /// Adds rows `[rows, channels]`. Sums are taken in the type of the values, relative to the
+    /// first row.
     ///
     /// # Panics
     ///
@@ -121,7 +122,8 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
         let [origins, means, deviations] = &mut buffer;
         by_channels!(S, self.shape.channels, |c, PART, part| {
             let lanes = if PART { part } else { S::LANES };
-            // SAFETY: the rows and the channels c .. c + lanes exist, as `add` checked; `buffer` holds the widest vector.
+            // SAFETY: the rows and the channels c .. c + lanes exist, as `add` checked; `buffer`
+            // holds the widest vector.
             unsafe {
                 let origin = s.load_up_to::<PART>(self.rows.add(c), part);
                 let (mut sum, mut square) = (s.zero(), s.zero());

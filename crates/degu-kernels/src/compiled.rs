@@ -1,4 +1,5 @@
-//! The public kernels, compiled here for f32 and f64, so that no other crate compiles the loops again.
+//! The public kernels, compiled here for f32 and f64, so that no other crate compiles the loops
+//! again.
 
 use crate::activation::{Activation, Shape};
 use crate::adam::AdamStep;
@@ -11,7 +12,8 @@ use crate::lookup::CodeWindow;
 use crate::pack::Packed;
 use crate::tail::{NormGradient, Rows, RowsMut, Tail};
 
-/// Declares a trait with one method per kernel, implements it for both types by the generic loop, and wraps it into functions.
+/// Declares a trait with one method per kernel, implements it for both types by the generic loop,
+/// and wraps it into functions.
 macro_rules! compiled {
     ($trait:ident: $($(#[$doc:meta])* $module:ident :: $name:ident ( $($arg:tt : $plain:ty => $own:ty),* $(,)? );)*) => {
         /// The kernels of one number type.
@@ -36,7 +38,8 @@ pub(crate) use compiled;
 
 compiled! {
     Compiled:
-    /// Runs the tail on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows / pool, channels]`.
+    /// Runs the tail on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows /
+    /// pool, channels]`.
     ///
     /// # Panics
     ///
@@ -51,8 +54,8 @@ compiled! {
         out: RowsMut<'_, T> => RowsMut<'_, Self>,
     );
 
-    /// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g` and `g * (y - mean)`, `g` being the
-    /// gradient at the batch norm's output.
+    /// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g`
+    /// and `g * (y - mean)`, `g` being the gradient at the batch norm's output.
     ///
     /// # Panics
     ///
@@ -69,10 +72,11 @@ compiled! {
         sums: [&mut [T]; 2] => [&mut [Self]; 2],
     );
 
-    /// Second backward pass: the gradient of the linear layer's output, and of the skip connection where there is one.
+    /// Second backward pass: the gradient of the linear layer's output, and of the skip connection
+    /// where there is one.
     ///
-    /// With `into` the gradient goes there and `y` stays; without, it replaces `y`. Rows that no pooling window covers get the
-    /// batch-norm terms only.
+    /// With `into` the gradient goes there and `y` stays; without, it replaces `y`. Rows that no
+    /// pooling window covers get the batch-norm terms only.
     ///
     /// # Panics
     ///
@@ -90,8 +94,9 @@ compiled! {
         into: Option<RowsMut<'_, T>> => Option<RowsMut<'_, Self>>,
     );
 
-    /// The gradient at the linear layer's output by the DeepLIFT rescale rule: `y` (and `skip`) hold the rows of the sequence, then of
-    /// its reference, and `gradient` is the multiplier of the pooled result. Without dropout.
+    /// The gradient at the linear layer's output by the DeepLIFT rescale rule: `y` (and `skip`)
+    /// hold the rows of the sequence, then of its reference, and `gradient` is the multiplier of
+    /// the pooled result. Without dropout.
     ///
     /// # Panics
     ///
@@ -107,7 +112,8 @@ compiled! {
         out: RowsMut<'_, T> => RowsMut<'_, Self>,
     );
 
-    /// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row stride of `y` is `y_pitch`.
+    /// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row
+    /// stride of `y` is `y_pitch`.
     ///
     /// # Panics
     ///
@@ -121,8 +127,9 @@ compiled! {
         y_pitch: usize => usize,
     );
 
-    /// Adds the weight gradient of one stretch of rows: `dw[t][c][o] += sum over m of x[m*stride + t*dilation][c] * dy[m][o]`,
-    /// `dw` being `[taps, c_in, c_out]`. Each element is one chain over the rows in order, continued from its old value.
+    /// Adds the weight gradient of one stretch of rows: `dw[t][c][o] += sum over m of x[m*stride +
+    /// t*dilation][c] * dy[m][o]`, `dw` being `[taps, c_in, c_out]`. Each element is one chain over
+    /// the rows in order, continued from its old value.
     ///
     /// # Panics
     ///
@@ -137,7 +144,8 @@ compiled! {
         dw: &mut [T] => &mut [Self],
     );
 
-    /// `y[m][o] = bias[o] + sum over taps of table[tap][codes[..]][o]`; the row stride of `y` is `y_pitch`.
+    /// `y[m][o] = bias[o] + sum over taps of table[tap][codes[..]][o]`; the row stride of `y` is
+    /// `y_pitch`.
     ///
     /// # Panics
     ///
@@ -153,7 +161,8 @@ compiled! {
         y_pitch: usize => usize,
     );
 
-    /// Adds the gradient of the table: row `[tap][code]` of `dtable` gains `dy[m]` for each output row that read it.
+    /// Adds the gradient of the table: row `[tap][code]` of `dtable` gains `dy[m]` for each output
+    /// row that read it.
     ///
     /// # Panics
     ///
@@ -192,8 +201,8 @@ compiled! {
         target: RowsMut<'_, T> => RowsMut<'_, Self>,
     );
 
-    /// One update of `weights` with moments `m` and `v`; `t` counts steps from 1 (bias correction as in PyTorch: `eps` is added to the
-    /// corrected root).
+    /// One update of `weights` with moments `m` and `v`; `t` counts steps from 1 (bias correction
+    /// as in PyTorch: `eps` is added to the corrected root).
     ///
     /// # Panics
     ///
@@ -216,8 +225,8 @@ compiled! {
         values: &mut [T] => &mut [Self],
     );
 
-    /// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row 0 is row `first_row` of
-    /// the sample's tensor.
+    /// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row
+    /// 0 is row `first_row` of the sample's tensor.
     ///
     /// # Panics
     ///

@@ -1,8 +1,10 @@
 //! Convolutions of small groups of channels, depthwise ones included.
 //!
-//! Where each group has `q` input and `q` output channels, output channel `o` reads only inputs `o - q + 1 .. o + q`: per tap the
-//! weights are `2 q - 1` diagonals over the channels, and the loop is vectorised along them with shifted loads. The input gradient is
-//! the same loop with transposed diagonals; the weight gradient computes diagonals and keeps those values that belong to a group.
+//! Where each group has `q` input and `q` output channels, output channel `o` reads only inputs
+//! `o - q + 1 .. o + q`: per tap the weights are `2 q - 1` diagonals over the channels, and the
+//! loop is vectorised along them with shifted loads. The input gradient is the same loop with
+//! transposed diagonals; the weight gradient computes diagonals and keeps those values that belong
+//! to a group.
 
 use crate::conv::{Start, Window};
 use crate::element::Element;
@@ -10,7 +12,8 @@ use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
 use crate::tail::by_channels;
 
-/// Weights of a convolution whose groups have as many outputs as inputs, as diagonals `[taps, 2 q - 1, channels]`.
+/// Weights of a convolution whose groups have as many outputs as inputs, as diagonals `[taps, 2 q -
+/// 1, channels]`.
 #[derive(Clone, Debug)]
 pub struct Diagonals<T> {
     isa: Isa,
@@ -50,7 +53,8 @@ impl<T: Element> Diagonals<T> {
         self.fill(weights, |t| t, |(input, output)| (input, output));
     }
 
-    /// Packs the weights of the input gradient of the convolution with `weights`: taps reversed, groups transposed.
+    /// Packs the weights of the input gradient of the convolution with `weights`: taps reversed,
+    /// groups transposed.
     ///
     /// # Panics
     ///
@@ -60,7 +64,8 @@ impl<T: Element> Diagonals<T> {
         self.pack_reversed_taps(weights, 0, 1);
     }
 
-    /// As [`Diagonals::pack_reversed`] from the taps `first`, `first + step`, .. of `weights` alone, as many as `self` has.
+    /// As [`Diagonals::pack_reversed`] from the taps `first`, `first + step`, .. of `weights`
+    /// alone, as many as `self` has.
     ///
     /// # Panics
     ///
@@ -79,7 +84,8 @@ impl<T: Element> Diagonals<T> {
         );
     }
 
-    /// `tap` maps a tap to that of the weights, `place` a pair (read channel, written channel) to theirs.
+    /// `tap` maps a tap to that of the weights, `place` a pair (read channel, written channel) to
+    /// theirs.
     fn fill(
         &mut self,
         weights: &[T],
@@ -112,7 +118,8 @@ fn reach(window: Window, taps: usize, channels: usize) -> usize {
     ((window.rows - 1) * window.stride + (taps - 1) * window.dilation) * window.pitch + channels
 }
 
-/// `y[m][o] = start + sum over t and the channels c of o's group of x[m*stride + t*dilation][c] * w[t][c][o]`.
+/// `y[m][o] = start + sum over t and the channels c of o's group of x[m*stride + t*dilation][c] *
+/// w[t][c][o]`.
 ///
 /// # Panics
 ///
@@ -231,7 +238,8 @@ impl<T: Element> Kernel<T> for Forward<T> {
     fn run<S: Simd<T = T>>(self, s: S) {
         by_channels!(S, self.shared.channels, |c, PART, part| {
             let mut m = 0;
-            // SAFETY: the rows of each tile and the channels from `c` on exist, as `diagonal_forward` checked.
+            // SAFETY: the rows of each tile and the channels from `c` on exist, as
+            // `diagonal_forward` checked.
             unsafe {
                 while m + ROWS <= self.shared.rows {
                     self.tile::<S, ROWS, PART>(s, m, c, part);
@@ -362,7 +370,8 @@ impl<T: Element> Kernel<T> for WeightGradient<T> {
         by_channels!(S, h.channels, |c, PART, part| {
             for d in 0..2 * h.group - 1 {
                 let mut t = 0;
-                // SAFETY: taps t .. t + 4 or t, all rows and the channels from `c` on exist, as the caller checked.
+                // SAFETY: taps t .. t + 4 or t, all rows and the channels from `c` on exist, as the
+                // caller checked.
                 unsafe {
                     while t + 4 <= h.taps {
                         self.taps::<S, 4, PART>(s, t, d, c, part);

@@ -1,5 +1,5 @@
-//! Counter-based dropout: whether an element is kept is a hash of where it is, so nothing is stored and the
-//! backward pass computes the same mask again, for any cut of the batch.
+//! Counter-based dropout: whether an element is kept is a hash of where it is, so nothing is stored
+//! and the backward pass computes the same mask again, for any cut of the batch.
 
 use crate::activation::Shape;
 use crate::element::Element;
@@ -39,7 +39,8 @@ pub struct DropoutMask {
 }
 
 impl DropoutMask {
-    /// The mask of `sample` (its index in the whole batch) in layer `layer` under the seed of this step.
+    /// The mask of `sample` (its index in the whole batch) in layer `layer` under the seed of this
+    /// step.
     ///
     /// `rate`, the probability of zero, is rounded to a multiple of 2^-32.
     pub fn new(step_seed: u64, layer: u64, sample: u64, rate: f64) -> Self {
@@ -72,8 +73,8 @@ impl DropoutMask {
     }
 }
 
-/// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row 0 is row `first_row` of
-/// the sample's tensor.
+/// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row 0
+/// is row `first_row` of the sample's tensor.
 ///
 /// # Panics
 ///
@@ -104,7 +105,8 @@ pub(crate) fn apply_dropout<T: Element>(
                     let left = self.shape.channels - c;
                     let element = ((self.first_row + m) * self.shape.channels + c) as u32;
                     let keep = self.mask.vector(s, element);
-                    // SAFETY: row m and the channels c .. c + min(left, LANES) lie inside the slice checked below.
+                    // SAFETY: row m and the channels c .. c + min(left, LANES) lie inside the slice
+                    // checked below.
                     unsafe {
                         let p = self.values.add(m * self.pitch + c);
                         if left >= S::LANES {

@@ -9,7 +9,8 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// `f32`, which every instruction set computes, or `f64`, which the portable kernels compute for gradient checks.
+/// `f32`, which every instruction set computes, or `f64`, which the portable kernels compute for
+/// gradient checks.
 pub trait Element:
     Copy
     + PartialOrd
@@ -31,7 +32,8 @@ pub trait Element:
     fn from_f64(x: f64) -> Self;
     /// The same value in double precision.
     fn to_f64(self) -> f64;
-    /// The exponential: our polynomial in f32 (relative error below 2e-7), the standard library's in f64.
+    /// The exponential: our polynomial in f32 (relative error below 2e-7), the standard library's
+    /// in f64.
     fn exp_element(self) -> Self;
     /// The square root.
     fn sqrt_element(self) -> Self;

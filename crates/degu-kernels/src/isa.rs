@@ -8,7 +8,8 @@ use crate::simd::{avx2::Avx2, avx512::Avx512};
 
 /// The instruction set that the kernels of one engine use.
 ///
-/// A value exists only for a set that this processor has, so holding one is the proof that its kernels may run.
+/// A value exists only for a set that this processor has, so holding one is the proof that its
+/// kernels may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Isa(Kind);
 
@@ -45,11 +46,13 @@ impl Isa {
     /// The kernels in plain Rust, which run everywhere.
     pub const PORTABLE: Self = Self(Kind::Portable);
 
-    /// The best set of this processor, or the one that `wanted` names (the value of `DEGU_KERNELS`, read by the caller).
+    /// The best set of this processor, or the one that `wanted` names (the value of `DEGU_KERNELS`,
+    /// read by the caller).
     ///
     /// # Errors
     ///
-    /// [`IsaError::Unknown`] for a name other than `portable`, `avx2`, `avx512`; [`IsaError::Missing`] if the processor lacks it.
+    /// [`IsaError::Unknown`] for a name other than `portable`, `avx2`, `avx512`;
+    /// [`IsaError::Missing`] if the processor lacks it.
     pub fn detect(wanted: Option<&str>) -> Result<Self, IsaError> {
         let available = Self::available();
         match wanted {
@@ -115,16 +118,19 @@ impl Isa {
         match self.0 {
             Kind::Portable => kernel.run(Portable::<f32>::new()),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a `Kind::Avx2` is built only after the processor was found to have AVX2 and FMA.
+            // SAFETY: a `Kind::Avx2` is built only after the processor was found to have AVX2 and
+            // FMA.
             Kind::Avx2 => unsafe { run_avx2(kernel) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a `Kind::Avx512` is built only after the processor was found to have AVX-512F.
+            // SAFETY: a `Kind::Avx512` is built only after the processor was found to have
+            // AVX-512F.
             Kind::Avx512 => unsafe { run_avx512(kernel) },
         }
     }
 }
 
-/// A loop that can be compiled for any instruction set. `run` must be `#[inline(always)]`, down to the intrinsics.
+/// A loop that can be compiled for any instruction set. `run` must be `#[inline(always)]`, down to
+/// the intrinsics.
 pub(crate) trait Kernel<T> {
     /// What the loop returns.
     type Output;

@@ -13,10 +13,11 @@ use crate::tail::{Pool, Rows, RowsMut};
 
 compiled! {
     CompiledLayers:
-    /// Runs steps of one direction of an LSTM: `c_t = f c_{t-1} + i g`, `h_t = o tanh(c_t)` from a state of zeros.
+    /// Runs steps of one direction of an LSTM: `c_t = f c_{t-1} + i g`, `h_t = o tanh(c_t)` from a
+    /// state of zeros.
     ///
-    /// `gates` holds the arguments of the gates i, f, g, o without the recurrent product (row 0 is the first step of the stretch) and
-    /// then the gates; `cells` and `hidden` gain the states.
+    /// `gates` holds the arguments of the gates i, f, g, o without the recurrent product (row 0 is
+    /// the first step of the stretch) and then the gates; `cells` and `hidden` gain the states.
     ///
     /// # Panics
     ///
@@ -29,10 +30,12 @@ compiled! {
         hidden: &mut Series<'_, T> => &mut Series<'_, Self>,
     );
 
-    /// The backward pass over whole sequences: from the gradients of `h` in `hidden` to those of the gates' arguments in `gates`.
+    /// The backward pass over whole sequences: from the gradients of `h` in `hidden` to those of
+    /// the gates' arguments in `gates`.
     ///
-    /// `recurrent` holds the transposed weights ([`Packed::pack_reversed`]), `carry` has `sequences * H` values of scratch. On return
-    /// `hidden` holds `h` again, for the gradient of the recurrent weights.
+    /// `recurrent` holds the transposed weights ([`Packed::pack_reversed`]), `carry` has
+    /// `sequences * H` values of scratch. On return `hidden` holds `h` again, for the gradient of
+    /// the recurrent weights.
     ///
     /// # Panics
     ///
@@ -46,7 +49,8 @@ compiled! {
         carry: &mut [T] => &mut [Self],
     );
 
-    /// `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`, mean and biased variance over the channels of each row.
+    /// `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`, mean and biased variance over
+    /// the channels of each row.
     ///
     /// # Panics
     ///
@@ -102,8 +106,9 @@ compiled! {
         dx: RowsMut<'_, T> => RowsMut<'_, Self>,
     );
 
-    /// `softmax(q k^T / sqrt(D)) v` for each head of self-attention: `projected` `[L, 3 H D]` holds queries, keys and values of all heads
-    /// side by side, `out` `[L, H D]` gains the results of all heads.
+    /// `softmax(q k^T / sqrt(D)) v` for each head of self-attention: `projected` `[L, 3 H D]` holds
+    /// queries, keys and values of all heads side by side, `out` `[L, H D]` gains the results of
+    /// all heads.
     ///
     /// # Panics
     ///
@@ -116,7 +121,8 @@ compiled! {
         work: &mut AttentionWork<T> => &mut AttentionWork<Self>,
     );
 
-    /// The gradients of queries, keys and values, `[L, 3 H D]`, from `dy` `[L, H D]`, that of the results; the softmax is computed again.
+    /// The gradients of queries, keys and values, `[L, 3 H D]`, from `dy` `[L, H D]`, that of the
+    /// results; the softmax is computed again.
     ///
     /// # Panics
     ///
@@ -130,7 +136,8 @@ compiled! {
         work: &mut AttentionWork<T> => &mut AttentionWork<Self>,
     );
 
-    /// Pools `x` `[rows, channels]` over windows `stride` apart into `out` `[(rows - size) / stride + 1, channels]`.
+    /// Pools `x` `[rows, channels]` over windows `stride` apart into `out` `[(rows - size) /
+    /// stride + 1, channels]`.
     ///
     /// # Panics
     ///
@@ -144,7 +151,8 @@ compiled! {
         out: RowsMut<'_, T> => RowsMut<'_, Self>,
     );
 
-    /// The gradient of a pool's input from that of its result `dy`; the first of tied rows gets that of a maximum.
+    /// The gradient of a pool's input from that of its result `dy`; the first of tied rows gets
+    /// that of a maximum.
     ///
     /// # Panics
     ///
@@ -159,8 +167,8 @@ compiled! {
         dx: RowsMut<'_, T> => RowsMut<'_, Self>,
     );
 
-    /// `y[m][o] = start + sum over t and the channels c of o's group of x[m*stride + t*dilation][c] * w[t][c][o]`, for groups of few
-    /// channels, as many outputs as inputs.
+    /// `y[m][o] = start + sum over t and the channels c of o's group of x[m*stride +
+    /// t*dilation][c] * w[t][c][o]`, for groups of few channels, as many outputs as inputs.
     ///
     /// # Panics
     ///
@@ -189,8 +197,8 @@ compiled! {
         dw: &mut [T] => &mut [Self],
     );
 
-    /// As [`conv_weight_gradient`](crate::conv_weight_gradient) into some columns of a wider matrix: the row stride of `dw` is
-    /// `dw_pitch`.
+    /// As [`conv_weight_gradient`](crate::conv_weight_gradient) into some columns of a wider
+    /// matrix: the row stride of `dw` is `dw_pitch`.
     ///
     /// # Panics
     ///
@@ -206,12 +214,14 @@ compiled! {
         dw_pitch: usize => usize,
     );
 
-    /// As [`conv_forward`](crate::conv_forward) up to rounding, by minimal filtering; `work` is scratch.
+    /// As [`conv_forward`](crate::conv_forward) up to rounding, by minimal filtering; `work` is
+    /// scratch.
     ///
     /// # Panics
     ///
-    /// If `x`, `y` or the bias are shorter than the shapes say, a row stride is below the channels, there are fewer than three taps, or
-    /// the window has a stride, or a dilation with more than three taps.
+    /// If `x`, `y` or the bias are shorter than the shapes say, a row stride is below the channels,
+    /// there are fewer than three taps, or the window has a stride, or a dilation with more than
+    /// three taps.
     conv::winograd_forward(
         weights: &Winograd<T> => &Winograd<Self>,
         x: &[T] => &[Self],
@@ -222,8 +232,9 @@ compiled! {
         work: &mut Vec<T> => &mut Vec<Self>,
     );
 
-    /// Adds the weight gradient of one stretch of rows to `sums`, [`winograd_sums`](crate::winograd_sums) values that start as zeros
-    /// and that [`winograd_fold`](crate::winograd_fold) turns into the gradient; `work` is scratch.
+    /// Adds the weight gradient of one stretch of rows to `sums`,
+    /// [`winograd_sums`](crate::winograd_sums) values that start as zeros and that
+    /// [`winograd_fold`](crate::winograd_fold) turns into the gradient; `work` is scratch.
     ///
     /// # Panics
     ///
@@ -239,7 +250,8 @@ compiled! {
         work: &mut Vec<T> => &mut Vec<Self>,
     );
 
-    /// Notes which of `x`, plus `skip` where there is one, are above zero: one bit each, in [`sign_words`](crate::sign_words) words.
+    /// Notes which of `x`, plus `skip` where there is one, are above zero: one bit each, in
+    /// [`sign_words`](crate::sign_words) words.
     ///
     /// # Panics
     ///
@@ -252,7 +264,8 @@ compiled! {
         signs: &mut [u16] => &mut [u16],
     );
 
-    /// 1 where the bit is set, 0 elsewhere: a matrix whose rectified derivative is that of the matrix that was noted.
+    /// 1 where the bit is set, 0 elsewhere: a matrix whose rectified derivative is that of the
+    /// matrix that was noted.
     ///
     /// # Panics
     ///

@@ -1,13 +1,14 @@
-//! Kernels of degu-lab: the hot loops of training and inference, on the CPU with run-time dispatch over instruction sets, and on
-//! NVIDIA GPUs ([`cuda`]).
+//! Kernels of degu-lab: the hot loops of training and inference, on the CPU with run-time dispatch
+//! over instruction sets, and on NVIDIA GPUs ([`cuda`]).
 //!
-//! *For*: channels-last convolutions, the look-up layer on base codes, the fused passes between them, dropout masks, Adam. *Not
-//! for*: networks, tensors, threads (`degu-nn`). This is the only crate with `unsafe` code; its public functions are safe: they
-//! check shapes once per call and panic on slices that are too short, which is a bug of the caller.
+//! *For*: channels-last convolutions, the look-up layer on base codes, the fused passes between
+//! them, dropout masks, Adam. *Not for*: networks, tensors, threads (`degu-nn`). This is the only
+//! crate with `unsafe` code; its public functions are safe: they check shapes once per call and
+//! panic on slices that are too short, which is a bug of the caller.
 //!
-//! Every loop is written once over a small vector interface and compiled for AVX-512, AVX2 with FMA, and plain Rust; the plain one
-//! also exists in f64, for gradient checks. Results depend on the instruction set in the last bits, never on threads: there are
-//! none here.
+//! Every loop is written once over a small vector interface and compiled for AVX-512, AVX2 with
+//! FMA, and plain Rust; the plain one also exists in f64, for gradient checks. Results depend on
+//! the instruction set in the last bits, never on threads: there are none here.
 //!
 //! ```
 //! use degu_kernels::{CodeWindow, Isa, lookup_forward};

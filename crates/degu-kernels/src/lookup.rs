@@ -1,5 +1,6 @@
-//! The first layer on base codes: a convolution over one-hot rows is a sum of table rows, and the table is the weight tensor
-//! `[taps, 4, c_out]` itself. Codes above 3 (N) and positions outside the sequence add nothing.
+//! The first layer on base codes: a convolution over one-hot rows is a sum of table rows, and the
+//! table is the weight tensor `[taps, 4, c_out]` itself. Codes above 3 (N) and positions outside
+//! the sequence add nothing.
 
 use crate::element::Element;
 use crate::isa::{Isa, Kernel};
@@ -23,7 +24,8 @@ pub struct CodeWindow {
 }
 
 impl CodeWindow {
-    /// Table row, `tap * 4 + base`, that tap `t` of output row `m` (counted from `first_row`) adds, if any.
+    /// Table row, `tap * 4 + base`, that tap `t` of output row `m` (counted from `first_row`) adds,
+    /// if any.
     #[inline(always)]
     fn table_row(&self, codes: &[u8], m: usize, t: usize) -> Option<usize> {
         let at = ((self.first_row + m) * self.stride + t * self.dilation).checked_sub(self.left)?;
@@ -35,7 +37,8 @@ impl CodeWindow {
 /// Taps whose table rows are summed in one go.
 const GROUP: usize = 32;
 
-/// `y[m][o] = bias[o] + sum over taps of table[tap][codes[..]][o]`; the row stride of `y` is `y_pitch`.
+/// `y[m][o] = bias[o] + sum over taps of table[tap][codes[..]][o]`; the row stride of `y` is
+/// `y_pitch`.
 ///
 /// # Panics
 ///
@@ -179,7 +182,8 @@ impl<T: Element> Forward<'_, T> {
     }
 }
 
-/// Adds the gradient of the table: row `[tap][code]` of `dtable` gains `dy[m]` for each output row that read it.
+/// Adds the gradient of the table: row `[tap][code]` of `dtable` gains `dy[m]` for each output row
+/// that read it.
 ///
 /// # Panics
 ///
@@ -244,7 +248,8 @@ impl<T: Element> Kernel<T> for Scatter<'_, T> {
                         count += 1;
                     }
                 }
-                // SAFETY: table rows below taps * 4 and gradient row m exist, as the caller checked.
+                // SAFETY: table rows below taps * 4 and gradient row m exist, as the caller
+                // checked.
                 unsafe {
                     let dy = self.dy.add(m * self.dy_pitch);
                     let mut c = 0;
@@ -268,7 +273,8 @@ impl<T: Element> Kernel<T> for Scatter<'_, T> {
 
 impl<T: Element> Scatter<'_, T> {
     /// # Safety
-    /// Every offset of `rows` is the start of a table row; `W` vectors from channel `c` on, or `part` values, exist.
+    /// Every offset of `rows` is the start of a table row; `W` vectors from channel `c` on, or
+    /// `part` values, exist.
     #[inline(always)]
     unsafe fn block<S: Simd<T = T>, const W: usize, const PART: bool>(
         &self,

@@ -1,4 +1,5 @@
-//! Constants and vector functions: exponential, logistic, hyperbolic tangent, softplus, error function.
+//! Constants and vector functions: exponential, logistic, hyperbolic tangent, softplus, error
+//! function.
 
 use crate::simd::Simd;
 
@@ -29,7 +30,8 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     s.div(one, s.add(one, s.exp(s.sub(s.zero(), x))))
 }
 
-/// `tanh(x)`: a power series near zero, exponentials elsewhere, so that the relative error stays near one unit.
+/// `tanh(x)`: a power series near zero, exponentials elsewhere, so that the relative error stays
+/// near one unit.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let (one, size) = (s.constant(1.0), s.abs(x));

@@ -1,4 +1,5 @@
-//! Weights rearranged into column panels, so that the inner loop of the matrix kernels reads one forward stream.
+//! Weights rearranged into column panels, so that the inner loop of the matrix kernels reads one
+//! forward stream.
 
 use crate::conv::is_narrow;
 use crate::element::Element;
@@ -6,8 +7,9 @@ use crate::isa::Isa;
 
 /// Packed weights of a convolution (a dense layer has one tap), for one instruction set.
 ///
-/// Columns are cut into panels of one to four vectors, as equal as possible and zero-padded; within a panel the order is
-/// tap, input channel, column. Few columns of a convolution are not padded: their order is column, tap, input channel.
+/// Columns are cut into panels of one to four vectors, as equal as possible and zero-padded; within
+/// a panel the order is tap, input channel, column. Few columns of a convolution are not padded:
+/// their order is column, tap, input channel.
 #[derive(Clone, Debug)]
 pub struct Packed<T> {
     isa: Isa,
@@ -90,8 +92,9 @@ impl<T: Element> Packed<T> {
         }
     }
 
-    /// Packs the weights of the input gradient of a convolution with `weights` `[taps, c_out, c_in]`: taps reversed, channels
-    /// transposed. `self` was made for the gradient's own direction: its `c_in` is the convolution's number of outputs.
+    /// Packs the weights of the input gradient of a convolution with `weights` `[taps, c_out,
+    /// c_in]`: taps reversed, channels transposed. `self` was made for the gradient's own
+    /// direction: its `c_in` is the convolution's number of outputs.
     ///
     /// # Panics
     ///
@@ -105,7 +108,8 @@ impl<T: Element> Packed<T> {
         self.pack_reversed_taps(weights, 0, 1);
     }
 
-    /// As [`Packed::pack_reversed`] from the taps `first`, `first + step`, .. of `weights` alone, as many as `self` has.
+    /// As [`Packed::pack_reversed`] from the taps `first`, `first + step`, .. of `weights` alone,
+    /// as many as `self` has.
     ///
     /// # Panics
     ///
@@ -116,7 +120,8 @@ impl<T: Element> Packed<T> {
         self.transpose(tap, self.c_in);
     }
 
-    /// Packs the transpose of a matrix of `c_out` rows of `c_in` values that start `pitch` values apart; one tap.
+    /// Packs the transpose of a matrix of `c_out` rows of `c_in` values that start `pitch` values
+    /// apart; one tap.
     ///
     /// # Panics
     ///
@@ -125,7 +130,8 @@ impl<T: Element> Packed<T> {
         self.transpose(|_| rows, pitch);
     }
 
-    /// Packs the transposes of the matrices `[c_out, c_in]` of all taps, whose rows start `pitch` values apart.
+    /// Packs the transposes of the matrices `[c_out, c_in]` of all taps, whose rows start `pitch`
+    /// values apart.
     pub(crate) fn transpose<'a>(&mut self, tap: impl Fn(usize) -> &'a [T], pitch: usize) {
         let (inner, outer) = (self.c_in, self.c_out);
         if self.is_narrow() {

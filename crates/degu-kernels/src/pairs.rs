@@ -1,7 +1,9 @@
-//! How often each base stands under each tap of the first layer, and each pair of bases under each pair of taps.
+//! How often each base stands under each tap of the first layer, and each pair of bases under each
+//! pair of taps.
 //!
-//! The first layer's output is linear in these indicators, so that its mean and variance over a batch, and the part of its table's
-//! gradient that is linear in its output, follow from the counts exactly: no pass over the output is needed.
+//! The first layer's output is linear in these indicators, so that its mean and variance over a
+//! batch, and the part of its table's gradient that is linear in its output, follow from the counts
+//! exactly: no pass over the output is needed.
 
 use crate::element::Element;
 use crate::lookup::CodeWindow;
@@ -9,14 +11,16 @@ use crate::lookup::CodeWindow;
 /// Bases and N.
 const SYMBOLS: usize = 5;
 
-/// Counts over rows of output, for a look-up layer of `taps` taps. Row `4 t + b` of the table stands for base `b` under tap `t`.
+/// Counts over rows of output, for a look-up layer of `taps` taps. Row `4 t + b` of the table
+/// stands for base `b` under tap `t`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeCounts {
     taps: usize,
     rows: u64,
     /// Of table rows, `[4 taps]`.
     single: Vec<u32>,
-    /// Of pairs of table rows, the second of a later tap: `[taps, taps, 4, 4]`; the others stay zero.
+    /// Of pairs of table rows, the second of a later tap: `[taps, taps, 4, 4]`; the others stay
+    /// zero.
     pairs: Vec<u32>,
 }
 
@@ -146,8 +150,8 @@ impl CodeCounts {
         }
     }
 
-    /// Sums over rows of the output without bias, for each table row that the row of output read: `[4 taps, c_out]`, the product of
-    /// the matrix of pairs and the table.
+    /// Sums over rows of the output without bias, for each table row that the row of output read:
+    /// `[4 taps, c_out]`, the product of the matrix of pairs and the table.
     ///
     /// # Panics
     ///
@@ -172,7 +176,8 @@ impl CodeCounts {
         }
     }
 
-    /// Mean and sum of squared deviations of each channel of `bias + output`, from [`product`](Self::product).
+    /// Mean and sum of squared deviations of each channel of `bias + output`, from
+    /// [`product`](Self::product).
     ///
     /// # Panics
     ///

@@ -6,8 +6,8 @@ use crate::simd::Simd;
 /// Independent chains: enough to hide the latency of the unit, few enough for sixteen registers.
 const CHAINS: usize = 12;
 
-/// Runs `rounds` rounds of multiply-adds in registers, no memory, and returns the floating-point operations done and a number that
-/// depends on all of them.
+/// Runs `rounds` rounds of multiply-adds in registers, no memory, and returns the floating-point
+/// operations done and a number that depends on all of them.
 pub fn multiply_adds(isa: Isa, rounds: usize) -> (f64, f32) {
     struct Chains(usize);
     impl Kernel<f32> for Chains {

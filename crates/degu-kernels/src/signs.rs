@@ -1,4 +1,5 @@
-//! Which values are positive, one bit each: all that the backward pass of a rectified layer needs of its input.
+//! Which values are positive, one bit each: all that the backward pass of a rectified layer needs
+//! of its input.
 
 use crate::activation::Shape;
 use crate::element::Element;
@@ -46,7 +47,8 @@ pub(crate) fn pack_signs<T: Element>(
                     while c < ((w + 1) * WORD).min(self.shape.channels) {
                         let left = self.shape.channels - c;
                         let load = |p: *const T| {
-                            // SAFETY: the channels c .. c + min(left, LANES) of row m exist, as checked below.
+                            // SAFETY: the channels c .. c + min(left, LANES) of row m exist, as
+                            // checked below.
                             unsafe {
                                 if left >= S::LANES {
                                     s.load(p)
@@ -87,7 +89,8 @@ pub(crate) fn pack_signs<T: Element>(
     );
 }
 
-/// 1 where the bit is set, 0 elsewhere: a matrix whose rectified derivative is that of the matrix that was noted.
+/// 1 where the bit is set, 0 elsewhere: a matrix whose rectified derivative is that of the matrix
+/// that was noted.
 ///
 /// # Panics
 ///

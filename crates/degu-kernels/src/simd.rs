@@ -10,7 +10,8 @@ use crate::element::Element;
 
 /// A token of an instruction set: whoever holds one may use its instructions.
 ///
-/// Every method is `#[inline(always)]`, so that it becomes part of the one function that enables the instructions.
+/// Every method is `#[inline(always)]`, so that it becomes part of the one function that enables
+/// the instructions.
 pub(crate) trait Simd: Copy {
     /// Type of one value.
     type T: Element;

@@ -1,5 +1,5 @@
-//! Pooling over windows of any stride: overlapping ones, and ones with gaps between them. (Adjacent windows are part of the
-//! [tail](crate::Tail).)
+//! Pooling over windows of any stride: overlapping ones, and ones with gaps between them. (Adjacent
+//! windows are part of the [tail](crate::Tail).)
 
 use crate::activation::Shape;
 use crate::element::Element;
@@ -41,7 +41,8 @@ impl<T: Element> Kernel<T> for Windows<T> {
     fn run<S: Simd<T = T>>(self, s: S) {
         by_channels!(S, self.channels, |c, PART, part| {
             for w in 0..self.count {
-                // SAFETY: the rows of window w and the channels from `c` on exist in every matrix, as the callers checked.
+                // SAFETY: the rows of window w and the channels from `c` on exist in every matrix,
+                // as the callers checked.
                 unsafe {
                     if self.dy.is_null() {
                         self.forward::<S, PART>(s, w, c, part);
@@ -146,7 +147,8 @@ impl<T: Element> Windows<T> {
     }
 }
 
-/// Pools `x` `[rows, channels]` over windows `stride` apart into `out` `[(rows - size) / stride + 1, channels]`.
+/// Pools `x` `[rows, channels]` over windows `stride` apart into `out` `[(rows - size) / stride +
+/// 1, channels]`.
 ///
 /// # Panics
 ///
@@ -184,7 +186,8 @@ pub(crate) fn pool_forward<T: Element>(
     );
 }
 
-/// The gradient of a pool's input from that of its result `dy`; the first of tied rows gets that of a maximum.
+/// The gradient of a pool's input from that of its result `dy`; the first of tied rows gets that of
+/// a maximum.
 ///
 /// # Panics
 ///

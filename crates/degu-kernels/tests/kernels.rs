@@ -1,4 +1,5 @@
-//! Every instruction set against plain loops in f64, at sizes around every tile height and vector width.
+//! Every instruction set against plain loops in f64, at sizes around every tile height and vector
+//! width.
 
 use degu_kernels::{
     Activation, AdamStep, CodeWindow, DropoutMask, Isa, Moments, NormGradient, Packed, Pool, Rows,
@@ -140,8 +141,8 @@ fn convolutions_equal_plain_loops() {
             conv_forward(&reversed, &padded, window, Start::Zero, &mut got, ci);
             close(&format!("input gradient, {name}"), &got, &dx, 2e-6);
         }
-        // The vector width does not enter the chains of fused multiply-adds; the portable set (first) does not fuse. The sums of few
-        // outputs are split over the lanes.
+        // The vector width does not enter the chains of fused multiply-adds; the portable set
+        // (first) does not fuse. The sums of few outputs are split over the lanes.
         let few = co <= 4 && taps > 1;
         assert!(
             bits[1..]
@@ -280,8 +281,8 @@ fn plain_tail(tail: &Tail<'_, f64>, shape: Shape, y: &[f64], skip: Option<&[f64]
         .collect()
 }
 
-/// Forward and both backward passes, for every activation: the f64 kernel against the definition and against central differences,
-/// every instruction set against the f64 kernel.
+/// Forward and both backward passes, for every activation: the f64 kernel against the definition
+/// and against central differences, every instruction set against the f64 kernel.
 #[test]
 fn tails_equal_their_definition() {
     let shape = Shape {
@@ -363,7 +364,8 @@ fn tails_equal_their_definition() {
             }),
             None,
         );
-        // The normal distribution function's approximation is good to 1e-7; its derivative is the exact density.
+        // The normal distribution function's approximation is good to 1e-7; its derivative is the
+        // exact density.
         let tolerance = if *activation == Activation::Gelu {
             2e-6
         } else {

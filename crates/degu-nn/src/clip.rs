@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// Numbers per partial sum; fixed, so the norm does not depend on threads or on how tensors are laid out.
+/// Numbers per partial sum; fixed, so the norm does not depend on threads or on how tensors are
+/// laid out.
 const CHUNK: usize = 4096;
 
 /// Euclidean norm of all gradients together, summed in f64 in the order of the names.
@@ -21,7 +22,8 @@ pub fn global_norm<'a>(gradients: impl IntoIterator<Item = &'a [f32]>) -> f64 {
 
 /// Scales all gradients so that their global norm is at most `limit`; returns the norm before.
 ///
-/// A norm that is not finite leaves the gradients as they are: the caller decides what a diverged step means.
+/// A norm that is not finite leaves the gradients as they are: the caller decides what a diverged
+/// step means.
 pub fn clip_global_norm(gradients: &mut BTreeMap<String, Vec<f32>>, limit: f64) -> f64 {
     let norm = global_norm(gradients.values().map(Vec::as_slice));
     if norm.is_finite() && norm > limit {

@@ -1,4 +1,5 @@
-//! Raw outputs as blocks of columns, one column per task, and numbers of tasks beside them: what heads are made of.
+//! Raw outputs as blocks of columns, one column per task, and numbers of tasks beside them: what
+//! heads are made of.
 
 use candle_core::{D, Tensor};
 use degu_core::{LabelInfo, Masked, Result};
@@ -26,7 +27,8 @@ pub fn per_task(like: &Tensor, values: &[f64]) -> Result<Tensor> {
     Ok(Tensor::new(values, like.device())?.to_dtype(like.dtype())?)
 }
 
-/// The scale of each task, its standard deviation in the training rows; 1 for a constant task, which has none.
+/// The scale of each task, its standard deviation in the training rows; 1 for a constant task,
+/// which has none.
 pub fn scales(info: &LabelInfo) -> Vec<f64> {
     let scale = |s: &f64| if s.is_finite() && *s > 0.0 { *s } else { 1.0 };
     info.std.iter().map(scale).collect()

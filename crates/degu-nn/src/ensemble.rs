@@ -9,17 +9,19 @@ use crate::ops;
 
 /// An ensemble whose mean is the members' and whose epistemic spread is their standard deviation.
 ///
-/// Multipliers of the mean and of the spread are combined from the members': `sum_m w_m multiplier(f_m)` with `w_m = 1 / M` for the
-/// mean and, per pair, `(d_m + d_mr) / (M (u + u_r))` for the spread, `d` being the deviations from the mean and `u` the spread at the
-/// sequence and at its reference. This is the chain of the square's, the mean's and the root's rule, so both are complete, and
-/// members keep their kernels.
+/// Multipliers of the mean and of the spread are combined from the members': `sum_m w_m
+/// multiplier(f_m)` with `w_m = 1 / M` for the mean and, per pair, `(d_m + d_mr) / (M (u + u_r))`
+/// for the spread, `d` being the deviations from the mean and `u` the spread at the sequence and at
+/// its reference. This is the chain of the square's, the mean's and the root's rule, so both are
+/// complete, and members keep their kernels.
 pub struct Ensemble<'a> {
     members: Vec<&'a dyn Predictor>,
     ddof: usize,
 }
 
 impl<'a> Ensemble<'a> {
-    /// The ensemble of `members`, which predict the same tasks; the spread divides by `members - ddof`.
+    /// The ensemble of `members`, which predict the same tasks; the spread divides by `members -
+    /// ddof`.
     ///
     /// # Errors
     ///
@@ -39,7 +41,8 @@ impl<'a> Ensemble<'a> {
         self.members.len() as f64
     }
 
-    /// By target and member: the member's answer to the question that the target of the ensemble leads to.
+    /// By target and member: the member's answer to the question that the target of the ensemble
+    /// leads to.
     fn ask<T>(
         &self,
         targets: &[Target],

@@ -5,7 +5,8 @@ use std::fmt;
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong with parameters, optimizers and schedules. Layers and losses return [`degu_core::Error`].
+/// What can go wrong with parameters, optimizers and schedules. Layers and losses return
+/// [`degu_core::Error`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -1,7 +1,9 @@
-//! Questions of attribution methods, answered by the fused engine: f32, on the CPU, for networks that it covers.
+//! Questions of attribution methods, answered by the fused engine: f32, on the CPU, for networks
+//! that it covers.
 //!
-//! The engine passes the network, the head is candle's: its nonlinearities follow the same rules on a few numbers per sequence.
-//! [`degu_core::explain`] answers the same questions for every network and is the reference.
+//! The engine passes the network, the head is candle's: its nonlinearities follow the same rules on
+//! a few numbers per sequence. [`degu_core::explain`] answers the same questions for every network
+//! and is the reference.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +26,8 @@ impl Explainer {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Unsupported`] for a layer without a kernel, [`EngineError::UnknownTensor`] for one that `tensors` lacks.
+    /// [`EngineError::Unsupported`] for a layer without a kernel, [`EngineError::UnknownTensor`]
+    /// for one that `tensors` lacks.
     pub fn new(
         graph: &Graph,
         length: usize,
@@ -49,7 +52,8 @@ impl Explainer {
         })
     }
 
-    /// Whether `head` reads one number per raw output and needs one pass: profiles and Monte Carlo dropout are autograd's.
+    /// Whether `head` reads one number per raw output and needs one pass: profiles and Monte Carlo
+    /// dropout are autograd's.
     pub fn serves(&self, head: &dyn Head) -> bool {
         head.stochastic_passes() == 0 && self.probe.outputs_per_sequence() == head.outputs()
     }

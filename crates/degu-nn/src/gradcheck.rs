@@ -19,8 +19,9 @@ pub fn irregular(name: &str, shape: &[usize]) -> Result<Tensor> {
 
 /// Compares the gradient of `f` with central differences.
 ///
-/// The loss is `sum(f(inputs) w)` with irregular weights `w`: a plain sum would hide errors that cancel. Use batches of at least
-/// three, more than one output channel and irregular lengths, and stay away from kinks.
+/// The loss is `sum(f(inputs) w)` with irregular weights `w`: a plain sum would hide errors that
+/// cancel. Use batches of at least three, more than one output channel and irregular lengths, and
+/// stay away from kinks.
 ///
 /// # Shapes
 ///
@@ -76,8 +77,9 @@ pub fn gradient_errors(
     Ok(errors)
 }
 
-/// Fits a linear map from features to raw outputs by gradient descent (Adam, a rate that falls to 0 by a cosine) and returns the
-/// raw outputs: what a loss makes of a network that is flexible enough, in a second and without one.
+/// Fits a linear map from features to raw outputs by gradient descent (Adam, a rate that falls to 0
+/// by a cosine) and returns the raw outputs: what a loss makes of a network that is flexible
+/// enough, in a second and without one.
 ///
 /// # Shapes
 ///

@@ -39,8 +39,8 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     StandardNormal.sample(rng)
 }
 
-/// Orthonormal vectors along the longer side, by Gram-Schmidt (twice, against rounding) of normal draws: uniform on the
-/// orthogonal matrices, since the diagonal of R is positive.
+/// Orthonormal vectors along the longer side, by Gram-Schmidt (twice, against rounding) of normal
+/// draws: uniform on the orthogonal matrices, since the diagonal of R is positive.
 fn orthogonal(shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f64> {
     let columns = shape.last().copied().unwrap_or(0);
     let rows = shape.iter().product::<usize>() / columns.max(1);

@@ -1,8 +1,9 @@
 //! Layers, losses, optimizers, parameters and gradient checks.
 //!
-//! *For*: turning a [`Graph`](degu_core::graph::Graph) or a hand-written forward pass into something that trains, on candle's
-//! tensors and autograd, with gradients of our own (candle 0.11.1 has wrong ones: see `tests/candle_defects.rs`) and DeepLIFT
-//! multipliers in the same pass. *Not for*: the training loop (`degu-train`) or particular networks (plugins).
+//! *For*: turning a [`Graph`](degu_core::graph::Graph) or a hand-written forward pass into
+//! something that trains, on candle's tensors and autograd, with gradients of our own
+//! (candle 0.11.1 has wrong ones: see `tests/candle_defects.rs`) and DeepLIFT multipliers in the
+//! same pass. *Not for*: the training loop (`degu-train`) or particular networks (plugins).
 //!
 //! | module | what |
 //! |---|---|

@@ -1,8 +1,9 @@
 //! Losses with masks.
 //!
-//! A mask is 1 where a value is known, 0 where it is missing, times the weight of the row; a loss is `sum(mask l) / sum(mask)`,
-//! and 0 with gradient 0 where nothing is known. Prediction, target and mask have one shape: `[N]` against `[N, 1]` would
-//! broadcast to `[N, N]` and train on nonsense, so it is an error. Constants are kept unless a function says otherwise.
+//! A mask is 1 where a value is known, 0 where it is missing, times the weight of the row; a loss
+//! is `sum(mask l) / sum(mask)`, and 0 with gradient 0 where nothing is known. Prediction, target
+//! and mask have one shape: `[N]` against `[N, 1]` would broadcast to `[N, N]` and train on
+//! nonsense, so it is an error. Constants are kept unless a function says otherwise.
 
 use std::f64::consts::{LN_2, PI};
 
@@ -30,12 +31,14 @@ pub fn mse(prediction: &Tensor, target: &Masked) -> Result<Tensor> {
 pub fn huber(prediction: &Tensor, target: &Masked, delta: f64) -> Result<Tensor> {
     guard("huber", &[prediction], target)?;
     let e = (prediction - &target.value)?;
-    // With a = clamp(e, -delta, delta): a e - a^2 / 2, whose gradient in a vanishes inside and in e is a.
+    // With a = clamp(e, -delta, delta): a e - a^2 / 2, whose gradient in a vanishes inside and in e
+    // is a.
     let a = e.detach().clamp(-delta, delta)?;
     masked_mean(&((&a * e)? - (a.sqr()? * 0.5)?)?, &target.mask)
 }
 
-/// Negative log-likelihood of a normal distribution, `(ln 2 pi + ln v + (y - mu)^2 / v) / 2`; `variance` is positive.
+/// Negative log-likelihood of a normal distribution, `(ln 2 pi + ln v + (y - mu)^2 / v) / 2`;
+/// `variance` is positive.
 pub fn gaussian_nll(mean: &Tensor, variance: &Tensor, target: &Masked) -> Result<Tensor> {
     guard("gaussian_nll", &[mean, variance], target)?;
     masked_mean(&gaussian_terms(mean, variance, target)?, &target.mask)
@@ -46,9 +49,11 @@ fn gaussian_terms(mean: &Tensor, variance: &Tensor, target: &Masked) -> Result<T
     Ok((((variance.log()? + (squared / variance)?)? + (2.0 * PI).ln())? * 0.5)?)
 }
 
-/// Seitzer et al. 2022: each term of [`gaussian_nll`] times `variance^beta`, through which no gradient flows.
+/// Seitzer et al. 2022: each term of [`gaussian_nll`] times `variance^beta`, through which no
+/// gradient flows.
 ///
-/// `beta = 0` is the likelihood; with `beta = 1` the gradient of the mean is that of a squared error.
+/// `beta = 0` is the likelihood; with `beta = 1` the gradient of the mean is that of a squared
+/// error.
 pub fn beta_nll(mean: &Tensor, variance: &Tensor, target: &Masked, beta: f64) -> Result<Tensor> {
     guard("beta_nll", &[mean, variance], target)?;
     let weight = variance.detach().powf(beta)?;
@@ -71,7 +76,8 @@ pub struct Evidence {
     pub beta: Tensor,
 }
 
-/// Amini et al. 2020: negative log of the Student t evidence plus `penalty |y - gamma| (2 nu + alpha)`.
+/// Amini et al. 2020: negative log of the Student t evidence plus `penalty |y - gamma| (2 nu +
+/// alpha)`.
 pub fn evidential(evidence: &Evidence, target: &Masked, penalty: f64) -> Result<Tensor> {
     let Evidence {
         gamma,
@@ -129,7 +135,8 @@ pub fn bce_with_logits(logits: &Tensor, target: &Masked) -> Result<Tensor> {
     masked_mean(&loss, &target.mask)
 }
 
-/// Poisson likelihood of a positive rate, `rate - y ln(rate + 1e-7)` as in Keras; the term `ln y!` is dropped.
+/// Poisson likelihood of a positive rate, `rate - y ln(rate + 1e-7)` as in Keras; the term `ln y!`
+/// is dropped.
 pub fn poisson(rate: &Tensor, target: &Masked) -> Result<Tensor> {
     guard("poisson", &[rate], target)?;
     masked_mean(
@@ -147,12 +154,14 @@ pub fn poisson_log_rate(log_rate: &Tensor, target: &Masked) -> Result<Tensor> {
     )
 }
 
-/// Negative log-likelihood of counts under a multinomial over all bins and tracks of a sequence together (BPNet):
-/// `-ln Gamma(n + 1) + sum ln Gamma(n_j + 1) - sum n_j ln p_j`; the mean over sequences.
+/// Negative log-likelihood of counts under a multinomial over all bins and tracks of a sequence
+/// together (BPNet): `-ln Gamma(n + 1) + sum ln Gamma(n_j + 1) - sum n_j ln p_j`; the mean over
+/// sequences.
 ///
 /// # Shapes
 ///
-/// * `logits`, `target` - `[N, B, T]`; counts of a masked bin are left out, and the weight of a sequence is its largest mask
+/// * `logits`, `target` - `[N, B, T]`; counts of a masked bin are left out, and the weight of a
+///   sequence is its largest mask
 pub fn multinomial_nll(logits: &Tensor, target: &Masked) -> Result<Tensor> {
     guard("multinomial_nll", &[logits], target)?;
     let known = target.mask.detach().gt(0.0)?.to_dtype(logits.dtype())?;

@@ -12,8 +12,9 @@ use crate::ops;
 /// Name of the last dense layer.
 pub const HEAD: &str = "head";
 
-/// What is trained, saved and asked for predictions: an architecture's network, the dense layer `head` that turns its features
-/// into raw outputs, and an uncertainty head that gives them a meaning.
+/// What is trained, saved and asked for predictions: an architecture's network, the dense layer
+/// `head` that turns its features into raw outputs, and an uncertainty head that gives them a
+/// meaning.
 pub struct Model {
     network: Box<dyn Network>,
     dense: Option<(Tensor, Tensor)>,
@@ -33,7 +34,8 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Builds the network and its last layer, `head.weight` `[F, O]` and `head.bias` `[O]` (zeros), with tensors from `params`.
+    /// Builds the network and its last layer, `head.weight` `[F, O]` and `head.bias` `[O]` (zeros),
+    /// with tensors from `params`.
     ///
     /// # Errors
     ///
@@ -84,15 +86,17 @@ impl Model {
         })
     }
 
-    /// The stream of dropout masks for heads that average stochastic passes, for one-hot input. Base codes bring their own
-    /// streams ([`ops::sequence_stream`]), so that a batch changes nothing.
+    /// The stream of dropout masks for heads that average stochastic passes, for one-hot input.
+    /// Base codes bring their own streams ([`ops::sequence_stream`]), so that a batch changes
+    /// nothing.
     pub fn with_samples(mut self, stream: Seed) -> Self {
         self.samples = stream;
         self
     }
 
-    /// The description of the whole network with the layer `head`, where the architecture has one. Its names and shapes are
-    /// those of the parameters; initial values of `head` come from [`Architecture::head_init`] and not from the description.
+    /// The description of the whole network with the layer `head`, where the architecture has one.
+    /// Its names and shapes are those of the parameters; initial values of `head` come from
+    /// [`Architecture::head_init`] and not from the description.
     pub fn graph(&self) -> Option<&Graph> {
         self.graph.as_ref()
     }
@@ -107,7 +111,8 @@ impl Model {
         self.network.as_ref()
     }
 
-    /// Features before the last dense layer, `[N, F]` or `[N, B, F]`, or raw outputs of a network that makes them itself.
+    /// Features before the last dense layer, `[N, F]` or `[N, B, F]`, or raw outputs of a network
+    /// that makes them itself.
     ///
     /// # Errors
     ///
@@ -173,7 +178,8 @@ impl Model {
 }
 
 impl Predictor for Model {
-    /// In the mode `Eval`, heads with stochastic passes average them; in every other mode there is one pass.
+    /// In the mode `Eval`, heads with stochastic passes average them; in every other mode there is
+    /// one pass.
     fn forward(&self, x: &Sequences, ctx: &mut Ctx<'_>) -> Result<Prediction> {
         let passes = self.head.stochastic_passes();
         if passes > 0 && matches!(ctx.mode(), Mode::Eval) {

@@ -20,8 +20,8 @@ pub type NamedGradients = BTreeMap<String, Vec<f32>>;
 
 /// An optimizer over named tensors.
 ///
-/// Updates run on the host in f64 and are rounded once per step to the type of the parameter; moments are f32. The result depends
-/// on neither device nor threads.
+/// Updates run on the host in f64 and are rounded once per step to the type of the parameter;
+/// moments are f32. The result depends on neither device nor threads.
 #[derive(Debug, Clone)]
 pub struct Optimizer {
     config: OptimizerConfig,
@@ -56,8 +56,8 @@ impl Optimizer {
     ///
     /// # Errors
     ///
-    /// [`Error::NoGradient`] naming the parameters without one, [`Error::Length`] if sizes differ from those of the state. Nothing
-    /// has changed then.
+    /// [`Error::NoGradient`] naming the parameters without one, [`Error::Length`] if sizes differ
+    /// from those of the state. Nothing has changed then.
     pub fn step(
         &mut self,
         parameters: &[(String, Var)],

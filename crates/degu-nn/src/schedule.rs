@@ -15,7 +15,8 @@ pub enum Schedule {
     Constant,
     /// Lower after epochs without improvement of the validation loss.
     ReduceOnPlateau(ReduceOnPlateau),
-    /// Up to a maximum and down again within the whole training (Smith and Topin 2017, as in PyTorch).
+    /// Up to a maximum and down again within the whole training (Smith and Topin 2017, as in
+    /// PyTorch).
     OneCycle(OneCycle),
     /// Linear warm-up, then half a cosine.
     Cosine(Cosine),
@@ -50,7 +51,8 @@ impl Default for ReduceOnPlateau {
     }
 }
 
-/// Cosine from `max / div` to `max` in the first part, then to `max / div / final_div`; `max` is the optimizer's `lr`.
+/// Cosine from `max / div` to `max` in the first part, then to `max / div / final_div`; `max` is
+/// the optimizer's `lr`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneCycle {
@@ -63,7 +65,8 @@ pub struct OneCycle {
     /// `first rate / last rate`.
     #[schemars(range(min = 1.0))]
     pub final_div: f64,
-    /// Whether the momentum (beta1) moves against the rate, from `high_momentum` to `low_momentum` and back.
+    /// Whether the momentum (beta1) moves against the rate, from `high_momentum` to `low_momentum`
+    /// and back.
     pub cycle_momentum: bool,
     /// Momentum at the lowest rate.
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -181,7 +184,8 @@ impl Schedule {
         }
     }
 
-    /// Takes note of the validation loss at the end of an epoch. A loss that is not a number is no improvement.
+    /// Takes note of the validation loss at the end of an epoch. A loss that is not a number is no
+    /// improvement.
     pub fn end_epoch(&self, state: &mut ScheduleState, validation_loss: f64) {
         let Self::ReduceOnPlateau(p) = self else {
             return;

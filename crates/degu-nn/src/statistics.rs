@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-/// Mean and variance of each channel over several batches: the law of total variance, batches weighted by their sequences.
+/// Mean and variance of each channel over several batches: the law of total variance, batches
+/// weighted by their sequences.
 #[derive(Clone, Debug, Default)]
 pub struct PooledStatistics {
     weight: f64,

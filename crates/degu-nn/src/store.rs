@@ -25,8 +25,9 @@ const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 
 /// The parameters and buffers of one network, ordered by name.
 ///
-/// A tensor is a function of the seed, its name, its shape and its rule alone: the order in which layers are made, the device
-/// and the number of threads do not matter. Asking again for a name returns the same tensor (tied weights).
+/// A tensor is a function of the seed, its name, its shape and its rule alone: the order in which
+/// layers are made, the device and the number of threads do not matter. Asking again for a name
+/// returns the same tensor (tied weights).
 ///
 /// ```
 /// use candle_core::{DType, Device};
@@ -168,7 +169,8 @@ impl ParamStore {
             .collect()
     }
 
-    /// Sets every tensor to saved values: nothing missing, nothing surplus, every shape equal. Nothing changes on an error.
+    /// Sets every tensor to saved values: nothing missing, nothing surplus, every shape equal.
+    /// Nothing changes on an error.
     ///
     /// # Errors
     ///
@@ -181,7 +183,8 @@ impl ParamStore {
         self.assign(saved)
     }
 
-    /// Sets the tensors that fit (same name and shape) and reports the rest: a start for fine-tuning.
+    /// Sets the tensors that fit (same name and shape) and reports the rest: a start for
+    /// fine-tuning.
     ///
     /// # Errors
     ///
@@ -307,7 +310,8 @@ impl ParamSourceBackend for ParamStore {
             .to_dtype(self.dtype)?
             .to_device(&self.device)?;
         let var = Var::from_tensor(&value)?;
-        // The clone shares the variable's storage and id: gradients are found under it, updates are seen through it.
+        // The clone shares the variable's storage and id: gradients are found under it, updates are
+        // seen through it.
         let tensor = var.as_tensor().clone();
         vars.insert(path.to_owned(), var);
         Ok(tensor)

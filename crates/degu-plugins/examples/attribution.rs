@@ -1,10 +1,11 @@
-//! Explains sequences with a network, writes weights, sequences, references and maps for other programs, and times itself.
+//! Explains sequences with a network, writes weights, sequences, references and maps for other
+//! programs, and times itself.
 //!
 //!     cargo run --release -p degu-plugins --example attribution -- deepstarr OUT [SEQUENCES [REFERENCES [THREADS]]]
 //!     cargo run --release -p degu-plugins --example attribution -- runs/x/models/student-0 OUT 20 20 2
 //!
-//! The first argument is a model folder, or an architecture whose network gets random weights. `benches/attribution/compare.py` reads
-//! `OUT` and compares with tangermeme.
+//! The first argument is a model folder, or an architecture whose network gets random weights.
+//! `benches/attribution/compare.py` reads `OUT` and compares with tangermeme.
 
 #![expect(clippy::print_stdout, reason = "a program that prints its results")]
 

@@ -1,7 +1,7 @@
 //! The plugins that come with degu-lab: one dependency and one `use` each.
 //!
-//! `use x as _;` is what makes the linker take a plugin crate; a dependency in `Cargo.toml` alone does not, and nothing would say
-//! so. The lint below turns a forgotten line into a build error.
+//! `use x as _;` is what makes the linker take a plugin crate; a dependency in `Cargo.toml` alone
+//! does not, and nothing would say so. The lint below turns a forgotten line into a build error.
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
 // Architectures.

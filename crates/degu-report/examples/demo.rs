@@ -1,6 +1,7 @@
 //! Writes the report of an invented study: `cargo run -p degu-report --example demo -- FOLDER`.
 //!
-//! All numbers are invented and follow a fixed stream; they show what a report looks like, not what any method reaches.
+//! All numbers are invented and follow a fixed stream; they show what a report looks like, not what
+//! any method reaches.
 
 use std::path::PathBuf;
 

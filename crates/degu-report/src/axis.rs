@@ -127,7 +127,8 @@ impl Axis {
         (self.low, self.high)
     }
 
-    /// Position of a value, 0 at the low end and 1 at the high end; infinities are far outside, NaN stays NaN.
+    /// Position of a value, 0 at the low end and 1 at the high end; infinities are far outside, NaN
+    /// stays NaN.
     pub(crate) fn at(&self, value: f64) -> f64 {
         if value.is_nan() {
             return f64::NAN;

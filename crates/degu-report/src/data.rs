@@ -1,7 +1,8 @@
 //! The input of a report: plain values, filled by whoever knows the study.
 //!
-//! Everything but the names is optional; an empty list leaves its section out. Uncertainties are standard deviations in
-//! the unit of their task. A missing number is NaN, an unbounded one infinite; both are drawn and printed as such.
+//! Everything but the names is optional; an empty list leaves its section out. Uncertainties are
+//! standard deviations in the unit of their task. A missing number is NaN, an unbounded one
+//! infinite; both are drawn and printed as such.
 
 mod agreement;
 mod arms;

@@ -1,4 +1,5 @@
-//! One file per figure. Each returns drawings with a caption in plain words; none when its data are absent.
+//! One file per figure. Each returns drawings with a caption in plain words; none when its data are
+//! absent.
 
 mod accuracy;
 mod agreement;
@@ -121,7 +122,8 @@ pub(crate) fn all(data: &ReportData) -> BTreeMap<Section, Vec<Figure>> {
 
 /// The figures of a report as SVG files: file name and text, in the order of the page.
 ///
-/// Each file stands alone (no style sheet, no font) and is the same text as in the report. Equal input gives equal text.
+/// Each file stands alone (no style sheet, no font) and is the same text as in the report. Equal
+/// input gives equal text.
 pub fn figures(data: &ReportData) -> Vec<(String, String)> {
     all(data)
         .into_values()

@@ -2,14 +2,16 @@
 //!
 //! The crate turns one value, [`ReportData`], into
 //!
-//! * one self-contained `report.html` ([`write_report`]) that opens from disk without a network and can be mailed,
+//! * one self-contained `report.html` ([`write_report`]) that opens from disk without a network and
+//!   can be mailed,
 //! * the same figures as separate SVG files ([`figures`], [`write_figures`]),
 //! * the same tables as CSV ([`tables`], [`write_tables`]).
 //!
-//! It knows no tensor, no store and no experiment file: whoever calls it fills [`ReportData`] from the artifacts of a
-//! study. It computes no statistic that stands in a table: correlations, intervals and bands arrive as numbers, so that
-//! what a figure prints is what the tables of the study hold. What it does compute is drawing: axis ranges, bins of a
-//! scatter plot, mean error per bin of predicted uncertainty.
+//! It knows no tensor, no store and no experiment file: whoever calls it fills [`ReportData`] from
+//! the artifacts of a study. It computes no statistic that stands in a table: correlations,
+//! intervals and bands arrive as numbers, so that what a figure prints is what the tables of the
+//! study hold. What it does compute is drawing: axis ranges, bins of a scatter plot, mean error per
+//! bin of predicted uncertainty.
 //!
 //! ```
 //! use degu_report::{MetricRow, ModelKind, ReportData, figures, html};
@@ -29,8 +31,9 @@
 //! # Ok::<(), degu_report::Error>(())
 //! ```
 //!
-//! Map of modules: `data` is the input; `svg`, `axis`, `panel`, `forest`, `lines`, `density` and `palette` are the drawing kit;
-//! `figures` holds one file per figure; `table` and `tables` the tables; `html` the page; `write` the files.
+//! Map of modules: `data` is the input; `svg`, `axis`, `panel`, `forest`, `lines`, `density` and
+//! `palette` are the drawing kit; `figures` holds one file per figure; `table` and `tables` the
+//! tables; `html` the page; `write` the files.
 
 mod axis;
 mod data;

@@ -1,4 +1,5 @@
-//! Serde for `f64` that keeps infinities and NaN: JSON has neither, and a conformal interval can be infinite.
+//! Serde for `f64` that keeps infinities and NaN: JSON has neither, and a conformal interval can be
+//! infinite.
 //!
 //! A finite value is a number, NaN is `null`, infinities are the strings `inf` and `-inf`.
 

@@ -1,4 +1,5 @@
-//! Colors: Okabe and Ito's set, which survives the common kinds of color blindness. One color per kind of model in every figure.
+//! Colors: Okabe and Ito's set, which survives the common kinds of color blindness. One color per
+//! kind of model in every figure.
 
 use crate::data::{ModelKind, Part};
 

@@ -1,4 +1,5 @@
-//! A small writer of SVG text. Coordinates are pixels of the view box; a number that is not finite is never written.
+//! A small writer of SVG text. Coordinates are pixels of the view box; a number that is not finite
+//! is never written.
 
 use std::fmt::Write as _;
 
@@ -62,7 +63,8 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
 }
 
 impl Svg {
-    /// An empty drawing; `id` makes ids inside it unique within a page, `title` is its accessible name.
+    /// An empty drawing; `id` makes ids inside it unique within a page, `title` is its accessible
+    /// name.
     pub(crate) fn new(id: &str, title: &str, width: f64, height: f64) -> Self {
         Self {
             id: id.to_owned(),

@@ -129,7 +129,8 @@ pub(crate) fn shorten(text: &str, limit: usize) -> String {
     out
 }
 
-/// A name that is safe in file names and HTML ids: letters, digits, `-` and `_`, lower case, never empty.
+/// A name that is safe in file names and HTML ids: letters, digits, `-` and `_`, lower case, never
+/// empty.
 pub(crate) fn slug(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -8,7 +8,8 @@ use fs_err as fs;
 use crate::data::ReportData;
 use crate::{Result, figures, html, tables};
 
-/// Writes the report to `path`, creating its folder; the file is complete or unchanged, never half written.
+/// Writes the report to `path`, creating its folder; the file is complete or unchanged, never half
+/// written.
 ///
 /// # Errors
 ///

@@ -304,7 +304,8 @@ fn letters_of_an_enlarged_stretch_are_as_wide_as_their_positions() {
             .skip(1)
             .map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
             .collect();
-        // In hundredths of a pixel: four pixels a base in the whole, and more than ten in the stretch.
+        // In hundredths of a pixel: four pixels a base in the whole, and more than ten in the
+        // stretch.
         let widest = widths.iter().copied().fold(0.0, f64::max);
         let narrowest = widths.iter().copied().fold(f64::INFINITY, f64::min);
         assert!(

@@ -1,4 +1,5 @@
-//! Speed of what runs over all rows of a study: conformal fits and intervals, weighted quantiles, bootstraps.
+//! Speed of what runs over all rows of a study: conformal fits and intervals, weighted quantiles,
+//! bootstraps.
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first mistake")]
 

@@ -13,8 +13,9 @@ const MAX_DECIMALS: u32 = 12;
 
 /// An error rate (miscoverage level) in (0, 1), held as an exact fraction: 0.1 is 1/10.
 ///
-/// Ranks are computed in integers, because `ceil((n + 1)(1 - alpha))` in floating point is wrong for common pairs of
-/// `n` and `alpha`. A number from a configuration file is read by its shortest decimal text, which is what was typed.
+/// Ranks are computed in integers, because `ceil((n + 1)(1 - alpha))` in floating point is wrong
+/// for common pairs of `n` and `alpha`. A number from a configuration file is read by its shortest
+/// decimal text, which is what was typed.
 ///
 /// # Examples
 ///
@@ -58,7 +59,8 @@ impl Alpha {
     ///
     /// # Errors
     ///
-    /// [`StatsError::Alpha`] outside (0, 1) or for more than 12 decimals, as left over by floating-point arithmetic.
+    /// [`StatsError::Alpha`] outside (0, 1) or for more than 12 decimals, as left over by
+    /// floating-point arithmetic.
     pub fn from_f64(value: f64) -> Result<Self> {
         format!("{value}").parse()
     }
@@ -112,7 +114,8 @@ impl Alpha {
         }
     }
 
-    /// `ceil((n + 1)(1 - alpha))`, the rank of the conformal quantile among `n` scores, counted from 1.
+    /// `ceil((n + 1)(1 - alpha))`, the rank of the conformal quantile among `n` scores, counted
+    /// from 1.
     ///
     /// A rank of `n + 1` means that the quantile is infinite; it is never clamped.
     pub fn rank(self, n: usize) -> usize {
@@ -159,7 +162,8 @@ impl Ord for Alpha {
 impl FromStr for Alpha {
     type Err = StatsError;
 
-    /// Reads decimal text ("0.1", ".05", "5e-2") or a fraction ("1/3", as [`Display`](fmt::Display) writes one).
+    /// Reads decimal text ("0.1", ".05", "5e-2") or a fraction ("1/3", as [`Display`](fmt::Display)
+    /// writes one).
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |hint| StatsError::Alpha {
             found: text.to_owned(),
@@ -332,7 +336,8 @@ mod tests {
 
     #[test]
     fn ranks_agree_with_wide_integer_arithmetic() {
-        // 1e5 pairs from a linear congruential generator, against (n + 1) - floor((n + 1) num / den).
+        // 1e5 pairs from a linear congruential generator, against (n + 1) - floor((n + 1) num /
+        // den).
         let mut state = 20_261_121_u64;
         for _ in 0..100_000 {
             state = state

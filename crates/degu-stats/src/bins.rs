@@ -24,7 +24,8 @@ impl Binning {
     ///
     /// # Errors
     ///
-    /// [`StatsError::TooFew`] for no rows or no bins, [`StatsError::NotFinite`] for a NaN or an infinity.
+    /// [`StatsError::TooFew`] for no rows or no bins, [`StatsError::NotFinite`] for a NaN or an
+    /// infinity.
     pub fn rows(self, values: &[f64], bins: usize) -> Result<Vec<Vec<usize>>> {
         check::at_least("bins", 1, bins)?;
         check::at_least("values", 1, values.len())?;
@@ -48,7 +49,8 @@ impl Binning {
     }
 }
 
-/// `n` rows cut into `parts` consecutive ranges whose lengths differ by at most one, the longer ones first.
+/// `n` rows cut into `parts` consecutive ranges whose lengths differ by at most one, the longer
+/// ones first.
 pub(crate) fn equal_parts(n: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     let (size, longer) = (n / parts, n % parts);
     (0..parts).map(move |part| {
@@ -67,7 +69,8 @@ fn equal_width_edges(values: &[f64], bins: usize) -> Vec<f64> {
     edges
 }
 
-/// The bin i with `edges[i] <= value < edges[i + 1]`; values beyond the ends belong to the first and last bin.
+/// The bin i with `edges[i] <= value < edges[i + 1]`; values beyond the ends belong to the first
+/// and last bin.
 ///
 /// `edges` must be sorted and hold at least two values.
 ///
@@ -93,8 +96,8 @@ pub fn bin_of(value: f64, edges: &[f64]) -> usize {
 ///
 /// # Errors
 ///
-/// [`StatsError::NotFinite`] for a NaN, [`StatsError::TooFew`] for fewer than two edges, [`StatsError::Parameter`] for
-/// edges that are not strictly ascending.
+/// [`StatsError::NotFinite`] for a NaN, [`StatsError::TooFew`] for fewer than two edges,
+/// [`StatsError::Parameter`] for edges that are not strictly ascending.
 pub fn histogram(values: &[f64], edges: &[f64]) -> Result<(Vec<u64>, u64)> {
     check::not_nan("values", values)?;
     check::at_least("edges", 2, edges.len())?;

@@ -1,4 +1,5 @@
-//! Comparing two arms over retrained replicates: sign-flip test, Student t interval, Holm's adjustment.
+//! Comparing two arms over retrained replicates: sign-flip test, Student t interval, Holm's
+//! adjustment.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -31,12 +32,14 @@ pub struct SignFlip {
 
 /// Two-sided sign-flip test that the paired differences are symmetric around 0.
 ///
-/// p is the share of the 2ⁿ sign vectors with |mean(s·d)| ≥ |mean d|, the observed one included; beyond 20 replicates
-/// 10⁵ random vectors, (k + 1)/(B + 1). Zero differences and ties stay in. `seed` is used beyond 20 replicates only.
+/// p is the share of the 2ⁿ sign vectors with |mean(s·d)| ≥ |mean d|, the observed one included;
+/// beyond 20 replicates 10⁵ random vectors, (k + 1)/(B + 1). Zero differences and ties stay in.
+/// `seed` is used beyond 20 replicates only.
 ///
 /// # Errors
 ///
-/// [`StatsError::TooFew`] below two replicates, [`StatsError::NotFinite`] for a missing one (drop the pair first).
+/// [`StatsError::TooFew`] below two replicates, [`StatsError::NotFinite`] for a missing one (drop
+/// the pair first).
 ///
 /// # Examples
 ///
@@ -111,8 +114,8 @@ pub struct TInterval {
 ///
 /// # Errors
 ///
-/// [`StatsError::TooFew`] below two replicates ("insufficient replicates"), [`StatsError::NotFinite`],
-/// [`StatsError::Parameter`] unless `level` is in (0, 1).
+/// [`StatsError::TooFew`] below two replicates ("insufficient replicates"),
+/// [`StatsError::NotFinite`], [`StatsError::Parameter`] unless `level` is in (0, 1).
 ///
 /// # Examples
 ///
@@ -191,7 +194,8 @@ mod tests {
     #[test]
     fn zeros_and_ties_stay_in() {
         assert_eq!(sign_flip_test(&[0.0, 0.0, 0.0], 0).unwrap().p, 1.0);
-        // 0.1 + 0.2 - 0.3 is not 0 in floating point; of the 8 sign vectors of (.1, .2, .3), 4 reach |.4|: |.6| x 2, |.4| x 2.
+        // 0.1 + 0.2 - 0.3 is not 0 in floating point; of the 8 sign vectors of (.1, .2, .3), 4
+        // reach |.4|: |.6| x 2, |.4| x 2.
         assert_eq!(sign_flip_test(&[-0.1, 0.2, 0.3], 0).unwrap().p, 0.5);
     }
 

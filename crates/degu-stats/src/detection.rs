@@ -17,9 +17,11 @@ pub struct Detection {
     pub fpr_at_95_tpr: f64,
 }
 
-/// AUROC, average precision and FPR at 95 % TPR of `shifted` rows against `in_distribution` rows, higher = more shifted.
+/// AUROC, average precision and FPR at 95 % TPR of `shifted` rows against `in_distribution` rows,
+/// higher = more shifted.
 ///
-/// The threshold of the last is the ceil(.95 m)-th largest positive; negatives at or above it are false positives.
+/// The threshold of the last is the ceil(.95 m)-th largest positive; negatives at or above it are
+/// false positives.
 ///
 /// # Errors
 ///

@@ -7,8 +7,9 @@ pub type Result<T> = std::result::Result<T, StatsError>;
 
 /// Why a statistic could not be computed.
 ///
-/// Rows count from 0. Nothing in this crate turns a bad input into a number: it is either one of these, or a result
-/// whose documentation names the case (`None` for a constant column, an infinite interval for too few rows).
+/// Rows count from 0. Nothing in this crate turns a bad input into a number: it is either one of
+/// these, or a result whose documentation names the case (`None` for a constant column, an infinite
+/// interval for too few rows).
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum StatsError {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The guarantee that an interval, box or band carries; it is printed beside every number.
 ///
-/// None of them covers concept shift, the selected largest predictions of a screen, or differences between two
-/// sequences when levels were calibrated.
+/// None of them covers concept shift, the selected largest predictions of a screen, or differences
+/// between two sequences when levels were calibrated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

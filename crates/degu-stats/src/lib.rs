@@ -1,9 +1,10 @@
 //! Statistics of predictions and their uncertainty, on `f64` slices.
 //!
-//! What a model says about its own errors has to be measured before it is believed. This crate holds the measures
-//! (errors, proper scores, calibration, selective prediction), the constructions that carry a guarantee (conformal
-//! prediction in all its forms used here), and the tests with which two arms of a study are compared. It knows no tensor,
-//! no file and no model, and is usable alone.
+//! What a model says about its own errors has to be measured before it is believed. This crate
+//! holds the measures (errors, proper scores, calibration, selective prediction), the constructions
+//! that carry a guarantee (conformal prediction in all its forms used here), and the tests with
+//! which two arms of a study are compared. It knows no tensor, no file and no model, and is usable
+//! alone.
 //!
 //! ```
 //! use degu_stats::conformal::{Score, SplitConformal, beta_binomial_band};
@@ -39,9 +40,10 @@
 //!
 //! # Conventions
 //!
-//! Uncertainties are standard deviations unless a name ends in `_var` or `_log_var`. Matrices are row-major slices.
-//! A value that is NaN, a scale that is not positive, lengths that differ: a [`StatsError`] that names the row. Too few
-//! calibration rows: an infinite interval. A column that does not vary: `None`. Nothing depends on the number of threads.
+//! Uncertainties are standard deviations unless a name ends in `_var` or `_log_var`. Matrices are
+//! row-major slices. A value that is NaN, a scale that is not positive, lengths that differ: a
+//! [`StatsError`] that names the row. Too few calibration rows: an infinite interval. A column that
+//! does not vary: `None`. Nothing depends on the number of threads.
 
 #![cfg_attr(
     test,

@@ -9,7 +9,8 @@ pub(crate) struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factors `matrix`; `name` is what the matrix describes, for the error that names the first dependent column.
+    /// Factors `matrix`; `name` is what the matrix describes, for the error that names the first
+    /// dependent column.
     pub(crate) fn new(name: &'static str, matrix: &[f64], size: usize) -> Result<Self> {
         let mut lower = vec![0.0; size * size];
         for row in 0..size {

@@ -1,7 +1,8 @@
 //! Point metrics: correlation and error of predictions against measurements.
 //!
-//! All functions take finite values; rows with missing labels go through [`masked_pairs`] or [`finite_pairs`] first.
-//! A column that does not vary has no correlation: those results are `None`, never 0 and never NaN.
+//! All functions take finite values; rows with missing labels go through [`masked_pairs`] or
+//! [`finite_pairs`] first. A column that does not vary has no correlation: those results are
+//! `None`, never 0 and never NaN.
 
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +133,8 @@ pub fn mae(measured: &[f64], predicted: &[f64]) -> Result<f64> {
     Ok(mean_by(n, |i| (measured[i] - predicted[i]).abs()))
 }
 
-/// Coefficient of determination, `1 - SSE/SST`; negative when the mean predicts better, `None` for constant labels.
+/// Coefficient of determination, `1 - SSE/SST`; negative when the mean predicts better, `None` for
+/// constant labels.
 ///
 /// # Errors
 ///
@@ -181,8 +183,8 @@ impl PointMetrics {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) if no row has a label, or a prediction of a labelled row is not finite (a
-    /// diverged model is an error, not a missing row).
+    /// [`StatsError`](crate::StatsError) if no row has a label, or a prediction of a labelled row
+    /// is not finite (a diverged model is an error, not a missing row).
     pub fn compute(measured: &[f64], predicted: &[f64]) -> Result<Self> {
         let keep: Vec<bool> = measured.iter().map(|y| !y.is_nan()).collect();
         let (y, m) = masked_pairs(measured, predicted, &keep)?;

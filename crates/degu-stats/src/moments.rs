@@ -1,4 +1,5 @@
-//! Moments over the members of an ensemble: mean, epistemic and aleatoric standard deviation, their ceiling.
+//! Moments over the members of an ensemble: mean, epistemic and aleatoric standard deviation, their
+//! ceiling.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +63,8 @@ pub fn shrinkage_of_ddof0(members: usize) -> Result<f64> {
 
 /// Streaming moments over members (Welford), one value for each cell (row × task).
 ///
-/// Members arrive one by one and are never all in memory. Feed them in a fixed order and the result is the same to the
-/// last bit.
+/// Members arrive one by one and are never all in memory. Feed them in a fixed order and the result
+/// is the same to the last bit.
 ///
 /// # Examples
 ///
@@ -102,9 +103,10 @@ impl EnsembleMoments {
     ///
     /// # Errors
     ///
-    /// [`StatsError::Length`] for another number of cells, [`StatsError::NotFinite`] for a value that is not finite,
-    /// [`StatsError::Scale`] for a negative standard deviation, [`StatsError::Missing`] if only some members bring an
-    /// aleatoric part. The state is unchanged after an error.
+    /// [`StatsError::Length`] for another number of cells, [`StatsError::NotFinite`] for a value
+    /// that is not finite, [`StatsError::Scale`] for a negative standard deviation,
+    /// [`StatsError::Missing`] if only some members bring an aleatoric part. The state is unchanged
+    /// after an error.
     pub fn push(&mut self, mean: &[f64], aleatoric: Option<&[f64]>) -> Result<()> {
         check::column("member mean", mean, self.mean.len())?;
         if self.members > 0 && aleatoric.is_some() != (self.members_with_aleatoric > 0) {
@@ -181,8 +183,8 @@ impl EnsembleMoments {
     ///
     /// # Errors
     ///
-    /// As [`epistemic_var`](Self::epistemic_var), and [`StatsError::Parameter`] unless `floor` is positive: without it
-    /// members that agree give −∞.
+    /// As [`epistemic_var`](Self::epistemic_var), and [`StatsError::Parameter`] unless `floor` is
+    /// positive: without it members that agree give −∞.
     pub fn log_var(&self, ddof: Ddof, floor: f64) -> Result<Vec<f64>> {
         if !(floor.is_finite() && floor > 0.0) {
             return Err(StatsError::Parameter {
@@ -204,7 +206,8 @@ impl EnsembleMoments {
             .then(|| self.aleatoric_var.iter().map(|v| v.sqrt()).collect())
     }
 
-    /// Total standard deviation √(epistemic² + aleatoric²); the epistemic one alone if members have no other.
+    /// Total standard deviation √(epistemic² + aleatoric²); the epistemic one alone if members have
+    /// no other.
     ///
     /// # Errors
     ///
@@ -278,8 +281,8 @@ pub fn epistemic_ceiling(half_a: &[f64], half_b: &[f64]) -> Result<Option<Episte
     }))
 }
 
-/// Largest attainable Pearson correlation with a spread of M normal members, when the true spread has coefficient of
-/// variation `cv` over sequences: c4·v/√(c4²v² + (1 − c4²)(1 + v²)).
+/// Largest attainable Pearson correlation with a spread of M normal members, when the true spread
+/// has coefficient of variation `cv` over sequences: c4·v/√(c4²v² + (1 − c4²)(1 + v²)).
 ///
 /// # Errors
 ///
@@ -297,11 +300,13 @@ pub fn attainable_pearson(members: usize, cv: f64) -> Result<f64> {
     Ok((signal / (signal + (1.0 - c * c) * (1.0 + cv * cv))).sqrt())
 }
 
-/// Largest attainable Pearson correlation with the standard deviations (ddof 1) of `replicates` normal measurements, of which
-/// `spreads` are a sample: the coefficient of variation v of the true spreads follows from E\[s\] = c4 E\[σ\] and E\[s²\] = E\[σ²\],
-/// as v² = c4² E\[s²\]/E\[s\]² − 1, and [`attainable_pearson`] from v.
+/// Largest attainable Pearson correlation with the standard deviations (ddof 1) of `replicates`
+/// normal measurements, of which `spreads` are a sample: the coefficient of variation v of the true
+/// spreads follows from E\[s\] = c4 E\[σ\] and E\[s²\] = E\[σ²\], as v² = c4² E\[s²\]/E\[s\]² − 1,
+/// and [`attainable_pearson`] from v.
 ///
-/// 0 if the spreads vary no more than those of equal noise would; `None` if all are zero. Tails heavier than normal raise it.
+/// 0 if the spreads vary no more than those of equal noise would; `None` if all are zero. Tails
+/// heavier than normal raise it.
 ///
 /// # Errors
 ///
@@ -351,7 +356,8 @@ mod tests {
 
     #[test]
     fn spreads_of_replicates_tell_their_ceiling() {
-        // sigma of 1 and 3 by turns: cv 1/2. Halves of normal quantiles stand for |x1 - x2| / sqrt 2 of two replicates.
+        // sigma of 1 and 3 by turns: cv 1/2. Halves of normal quantiles stand for |x1 - x2| / sqrt
+        // 2 of two replicates.
         let half_normal: Vec<f64> = (0..4000)
             .map(|i| crate::special::normal_quantile(0.5 + (f64::from(i) + 0.5) / 8000.0))
             .collect();

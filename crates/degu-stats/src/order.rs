@@ -81,8 +81,8 @@ pub fn ranks(values: &[f64]) -> Result<Vec<f64>> {
 ///
 /// # Errors
 ///
-/// [`StatsError::TooFew`] if empty, [`StatsError::NotFinite`] for a NaN or an infinity, [`StatsError::Parameter`]
-/// unless `p` is in [0, 1].
+/// [`StatsError::TooFew`] if empty, [`StatsError::NotFinite`] for a NaN or an infinity,
+/// [`StatsError::Parameter`] unless `p` is in [0, 1].
 pub fn quantile(values: &[f64], p: f64) -> Result<f64> {
     Ok(quantiles(values, &[p])?[0])
 }

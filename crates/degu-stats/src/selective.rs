@@ -10,7 +10,8 @@ use crate::error::{Result, StatsError};
 use crate::order::{argsort, runs_of_equal};
 use crate::sum::mean;
 
-/// Risk against retained share, most certain rows first, with the oracle that sorts by the error itself.
+/// Risk against retained share, most certain rows first, with the oracle that sorts by the error
+/// itself.
 ///
 /// # Examples
 ///
@@ -67,7 +68,8 @@ impl RiskCoverage {
         (all > 0.0).then(|| self.aurc() / all)
     }
 
-    /// Area between the sparsification curves of model and oracle: trapezoids over the share removed, j/n.
+    /// Area between the sparsification curves of model and oracle: trapezoids over the share
+    /// removed, j/n.
     pub fn ause(&self) -> f64 {
         let n = self.risk.len();
         let gap = |removed: usize| self.risk[n - 1 - removed] - self.oracle[n - 1 - removed];

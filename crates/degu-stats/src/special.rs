@@ -1,6 +1,7 @@
 //! Special functions: the normal, Student and Beta laws, lnΓ, ψ, softplus, log-sum-exp.
 //!
-//! Φ is taken from `erfc` of libm, because the normal distribution function of statrs is off by up to 5e-11 relative.
+//! Φ is taken from `erfc` of libm, because the normal distribution function of statrs is off by up
+//! to 5e-11 relative.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 

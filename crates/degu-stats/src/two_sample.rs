@@ -24,10 +24,11 @@ pub struct SignedRank {
     pub pairs: usize,
 }
 
-/// Wilcoxon's signed-rank test that paired differences are symmetric around 0 (zero differences left out).
+/// Wilcoxon's signed-rank test that paired differences are symmetric around 0 (zero differences
+/// left out).
 ///
-/// Exact up to 50 differences without ties, else the normal approximation with the variance corrected for ties.
-/// p is 1 if all differences are 0.
+/// Exact up to 50 differences without ties, else the normal approximation with the variance
+/// corrected for ties. p is 1 if all differences are 0.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! Interval coverage on fresh simulated data, 200 seeds a method, against its beta-binomial law.
 //!
-//! With k the rank and n calibration rows the mean over R independent repetitions lies within k/(n + 1) ± 3 sd/√R, and
-//! about nine in ten repetitions lie inside their own 5–95 % band (the law is discrete, so between .84 and .97).
+//! With k the rank and n calibration rows the mean over R independent repetitions lies within
+//! k/(n + 1) ± 3 sd/√R, and about nine in ten repetitions lie inside their own 5–95 % band (the law
+//! is discrete, so between .84 and .97).
 
 #![expect(clippy::unwrap_used, reason = "helpers of a test, as the test itself")]
 
@@ -200,7 +201,8 @@ fn profile_bands_hold_whole_profiles_or_the_share_of_bins() {
         }
         assert_law("simultaneous band", alpha, 100, 200, &whole);
         let share = missed.iter().sum::<f64>() / missed.len() as f64;
-        // The bound is tight up to 1/(n + 1); .006 is three standard errors of the mean over repetitions.
+        // The bound is tight up to 1/(n + 1); .006 is three standard errors of the mean over
+        // repetitions.
         assert!(
             share < alpha.value() + 0.006 && share > alpha.value() - 0.01 - 0.006,
             "risk at {alpha}: {share}"
@@ -306,7 +308,8 @@ fn exact_weights_restore_what_a_shift_breaks() {
     }
     let rate = |covered: usize| covered as f64 / (REPETITIONS * 100) as f64;
     assert!(rate(plain) < 0.8, "split under shift: {}", rate(plain));
-    // One weight among an effective 150 rows: conservative by less than 1/150, plus three standard errors.
+    // One weight among an effective 150 rows: conservative by less than 1/150, plus three standard
+    // errors.
     assert!(
         (0.893..0.915).contains(&rate(weighted)),
         "weighted: {}",
@@ -316,7 +319,8 @@ fn exact_weights_restore_what_a_shift_breaks() {
 
 #[test]
 fn calibrating_on_training_rows_undercovers() {
-    // The mean of the two nearest neighbours, a row being its own nearest: why calibration rows must be untouched.
+    // The mean of the two nearest neighbours, a row being its own nearest: why calibration rows
+    // must be untouched.
     let alpha: Alpha = "0.1".parse().unwrap();
     let mut covered = 0;
     for seed in 0..50 {

@@ -162,7 +162,8 @@ fn the_copula_box_follows_unequal_tails() {
     assert!(copula < max_score, "{copula} {max_score}");
 }
 
-/// Rows whose error has an epistemic and an aleatoric part, the ensemble's spread being half of the true epistemic sd.
+/// Rows whose error has an epistemic and an aleatoric part, the ensemble's spread being half of the
+/// true epistemic sd.
 fn two_sources(random: &mut Random, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let epistemic: Vec<f64> = (0..n).map(|_| 0.1 + random.uniform()).collect();
     let aleatoric: Vec<f64> = (0..n).map(|_| 0.2 + random.uniform()).collect();

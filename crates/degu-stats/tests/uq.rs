@@ -1,7 +1,7 @@
 //! The oracle values of `tests/data/uq.json`, read by name: no size, level or grid is written here.
 //!
-//! A case that no check knows fails, and so does a known case that is missing. Another file of the same format can be
-//! tested with the environment variable `DEGU_UQ_FIXTURE`.
+//! A case that no check knows fails, and so does a known case that is missing. Another file of the
+//! same format can be tested with the environment variable `DEGU_UQ_FIXTURE`.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,7 +21,8 @@ mod other_blocks;
 
 use file::{Check, Fixture};
 
-/// Gradients of loss heads are checked where the heads live; their losses are plain formulas and are checked here.
+/// Gradients of loss heads are checked where the heads live; their losses are plain formulas and
+/// are checked here.
 const LEFT_TO_THE_HEADS: &[(&str, &str)] = &[
     ("heads/gaussian_log_var", "field grad"),
     ("heads/gaussian_softplus", "field grad"),

@@ -1,9 +1,11 @@
-//! Properties of sequences that calibrators ask for: the same numbers for calibration rows and for new sequences.
+//! Properties of sequences that calibrators ask for: the same numbers for calibration rows and for
+//! new sequences.
 
 use degu_core::calibration::Covariate;
 use degu_genome::{gc_content, kmer_shares};
 
-/// Columns of `wanted` for sequences of `length` bp (codes, row-major `[N, L]`), side by side; with their number.
+/// Columns of `wanted` for sequences of `length` bp (codes, row-major `[N, L]`), side by side; with
+/// their number.
 ///
 /// GC content is a share of the known bases, 0 without one.
 pub fn covariates(codes: &[u8], length: usize, wanted: &[Covariate]) -> (Vec<f64>, usize) {

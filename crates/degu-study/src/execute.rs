@@ -1,6 +1,8 @@
-//! Running a plan: what is ready runs, side by side, each on a thread of its own; what is published is skipped.
+//! Running a plan: what is ready runs, side by side, each on a thread of its own; what is published
+//! is skipped.
 //!
-//! Starting and resuming are the same call. The executor knows nothing of stages; a [`Runner`] does the work of one task.
+//! Starting and resuming are the same call. The executor knows nothing of stages; a [`Runner`] does
+//! the work of one task.
 
 mod context;
 mod error;
@@ -25,8 +27,9 @@ pub use summary::{Failure, RunSummary};
 
 /// Does the work of one task.
 ///
-/// A runner reads its inputs and writes files through the context, saves checkpoints if it takes long, and returns
-/// [`TaskError::Interrupted`] soon after [`TaskContext::interrupted`] turns true. The executor publishes what it wrote.
+/// A runner reads its inputs and writes files through the context, saves checkpoints if it takes
+/// long, and returns [`TaskError::Interrupted`] soon after [`TaskContext::interrupted`] turns true.
+/// The executor publishes what it wrote.
 pub trait Runner {
     /// Computes a task's files.
     ///
@@ -47,7 +50,8 @@ impl<F: Fn(&Task, &TaskContext<'_>) -> Result<(), TaskError>> Runner for F {
 pub struct Options {
     /// Tasks that run side by side; 0 counts as 1.
     pub jobs: usize,
-    /// Threads of the machine, divided among the jobs for tasks that do not ask for a number; 0 counts as 1 each.
+    /// Threads of the machine, divided among the jobs for tasks that do not ask for a number; 0
+    /// counts as 1 each.
     pub threads: usize,
     /// After a failure: true runs everything that does not depend on it, false starts nothing new.
     pub keep_going: bool,
@@ -80,9 +84,9 @@ impl Default for Options {
 
 /// Runs a plan until everything is published, failed or blocked, or the run is interrupted.
 ///
-/// Ready tasks start in the order of the plan. A key that another process works on is waited for; a damaged object is moved aside and
-/// computed again; a panic is a failure of its task. Failures do not make this function fail: they are in the summary, which also gives
-/// the exit code.
+/// Ready tasks start in the order of the plan. A key that another process works on is waited for; a
+/// damaged object is moved aside and computed again; a panic is a failure of its task. Failures do
+/// not make this function fail: they are in the summary, which also gives the exit code.
 ///
 /// # Determinism
 ///

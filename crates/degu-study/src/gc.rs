@@ -59,7 +59,8 @@ impl GcReport {
 
 /// Marks from `plan.json` in every folder of `runs` and sweeps the rest; a dry run unless `delete`.
 ///
-/// `also` are keys to keep besides, for studies whose plan is being made or that live elsewhere. Keys with a live lease are kept.
+/// `also` are keys to keep besides, for studies whose plan is being made or that live elsewhere.
+/// Keys with a live lease are kept.
 ///
 /// # Errors
 ///

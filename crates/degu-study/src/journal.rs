@@ -1,7 +1,7 @@
 //! The ledger of a run: what happened, one JSON object a line.
 //!
-//! Terminal progress, `status`, `watch` and the report read the same events. Nothing in a ledger is needed to resume; the store is the
-//! truth.
+//! Terminal progress, `status`, `watch` and the report read the same events. Nothing in a ledger is
+//! needed to resume; the store is the truth.
 
 mod event;
 mod ledger;

@@ -1,6 +1,7 @@
 //! Keys of artifacts: a hash of what a result depends on, and of nothing else.
 //!
-//! Two tasks with equal [`KeyFields`] are one task; comments, order, white space, paths, thread counts and hosts never enter.
+//! Two tasks with equal [`KeyFields`] are one task; comments, order, white space, paths, thread
+//! counts and hosts never enter.
 
 mod canonical;
 mod hex;
@@ -91,7 +92,8 @@ impl<'de> Deserialize<'de> for Key {
 
 /// What a task's result depends on. Every field is part of the key.
 ///
-/// Values are typed and resolved before they come here: make them with [`to_value`], which refuses NaN and infinities.
+/// Values are typed and resolved before they come here: make them with [`to_value`], which refuses
+/// NaN and infinities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyFields {
     /// Name of the stage, as in `train`.
@@ -104,7 +106,8 @@ pub struct KeyFields {
     /// The resolved settings that this stage reads, and only those.
     #[serde(default)]
     pub settings: Value,
-    /// Keys of the tasks it needs, in their defined order. [`Plan::build`](crate::plan::Plan::build) fills them in.
+    /// Keys of the tasks it needs, in their defined order.
+    /// [`Plan::build`](crate::plan::Plan::build) fills them in.
     #[serde(default)]
     pub inputs: Vec<Key>,
     /// Content digests of source files, never paths or times.

@@ -1,7 +1,8 @@
 //! Experiment files, plans, artifact store, journal and executors.
 //!
-//! The machinery is agnostic of stages: [`key`] says what a result depends on, [`plan`] makes a graph of keys, [`store`] holds results,
-//! [`execute`](mod@execute) runs what is missing, [`journal`] tells what happened, [`why`](mod@why) explains, [`gc`](mod@gc) cleans up.
+//! The machinery is agnostic of stages: [`key`] says what a result depends on, [`plan`] makes a
+//! graph of keys, [`store`] holds results, [`execute`](mod@execute) runs what is missing,
+//! [`journal`] tells what happened, [`why`](mod@why) explains, [`gc`](mod@gc) cleans up.
 //!
 //! ```
 //! use degu_study::{

@@ -1,4 +1,5 @@
-//! What an experiment file may ask for and this version, or this machine, does not have. Nothing is left out silently.
+//! What an experiment file may ask for and this version, or this machine, does not have. Nothing is
+//! left out silently.
 
 use crate::{
     config::{ExecutorKind, Prior, Selection, Study, TrackSink},
@@ -10,7 +11,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`RunError::Unavailable`] with the first thing that is missing and what to write instead; points that do not fit.
+/// [`RunError::Unavailable`] with the first thing that is missing and what to write instead; points
+/// that do not fit.
 pub(crate) fn check(study: &Study, selection: &Selection) -> Result<(), RunError> {
     one(study)?;
     for point in study.points(selection)? {

@@ -1,7 +1,8 @@
 //! The plan of a study: a set of tasks, each addressed by the key of its result.
 //!
-//! A plan is a pure function of the study: no clock, no host, no order of files enters. Tasks with equal keys are one task with several
-//! names, which is how the arms of an ablation share their teachers.
+//! A plan is a pure function of the study: no clock, no host, no order of files enters. Tasks with
+//! equal keys are one task with several names, which is how the arms of an ablation share their
+//! teachers.
 
 mod build;
 mod estimate;
@@ -90,7 +91,8 @@ pub struct Node {
     pub task: Task,
     /// All its names, first one first.
     pub names: Vec<String>,
-    /// Places in [`Plan::nodes`] of what it reads, in its order; equal keys appear as often as they are named.
+    /// Places in [`Plan::nodes`] of what it reads, in its order; equal keys appear as often as they
+    /// are named.
     pub inputs: Vec<usize>,
     /// Places of what reads it, ascending, each once.
     pub dependents: Vec<usize>,
@@ -117,11 +119,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Orders tasks, computes keys and merges tasks with equal keys. Tasks may come in any order; ties keep it.
+    /// Orders tasks, computes keys and merges tasks with equal keys. Tasks may come in any order;
+    /// ties keep it.
     ///
     /// # Errors
     ///
-    /// [`PlanError::Cycle`], [`PlanError::UnknownInput`], [`PlanError::Duplicate`], [`PlanError::Inputs`].
+    /// [`PlanError::Cycle`], [`PlanError::UnknownInput`], [`PlanError::Duplicate`],
+    /// [`PlanError::Inputs`].
     pub fn build(tasks: Vec<Task>) -> Result<Self, PlanError> {
         build::build(tasks)
     }
@@ -151,7 +155,8 @@ impl Plan {
         self.by_name.keys().map(String::as_str)
     }
 
-    /// The part of the plan that the given tasks need: they and everything upstream. Keys do not change.
+    /// The part of the plan that the given tasks need: they and everything upstream. Keys do not
+    /// change.
     ///
     /// # Errors
     ///

@@ -271,7 +271,8 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The sweeps and arms that the last run of a folder was asked for; none if the folder does not say.
+/// The sweeps and arms that the last run of a folder was asked for; none if the folder does not
+/// say.
 ///
 /// # Errors
 ///

@@ -28,7 +28,8 @@ impl Interrupt {
         Self::default()
     }
 
-    /// Installs the handlers, for the life of the process. A second SIGINT ends the process at once with exit 130.
+    /// Installs the handlers, for the life of the process. A second SIGINT ends the process at once
+    /// with exit 130.
     ///
     /// # Errors
     ///

@@ -10,9 +10,10 @@
 //!   index.jsonl              a cache of manifests and of file digests; safe to delete
 //! ```
 //!
-//! "Done" means that the folder of a key exists with a readable manifest; no exit code and no scheduler's word counts. Publication
-//! writes into `tmp/`, flushes files and folder, renames into `objects/` and flushes the parent. Whoever loses the rename discards
-//! their copy. Leases only save double work.
+//! "Done" means that the folder of a key exists with a readable manifest; no exit code and no
+//! scheduler's word counts. Publication writes into `tmp/`, flushes files and folder, renames into
+//! `objects/` and flushes the parent. Whoever loses the rename discards their copy. Leases only
+//! save double work.
 
 mod artifact;
 mod checkpoint;
@@ -70,7 +71,8 @@ impl Default for LeaseTimes {
     }
 }
 
-/// A store on disk. Cheap to share between threads by reference; many processes may use one folder at once.
+/// A store on disk. Cheap to share between threads by reference; many processes may use one folder
+/// at once.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
@@ -88,11 +90,13 @@ struct Format {
 }
 
 impl Store {
-    /// Opens a store. Creates nothing: the first write does, so a plan of a study that never ran leaves no trace.
+    /// Opens a store. Creates nothing: the first write does, so a plan of a study that never ran
+    /// leaves no trace.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Version`] for a store of a newer program, [`StoreError::Io`] if the folder cannot be read.
+    /// [`StoreError::Version`] for a store of a newer program, [`StoreError::Io`] if the folder
+    /// cannot be read.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         let format = root.join("store.json");
@@ -160,11 +164,13 @@ impl Store {
 
     /// The artifact of a key, or `None` if nobody has published it.
     ///
-    /// Existence and sizes of all files are checked here; digests on the first read of each file in this process.
+    /// Existence and sizes of all files are checked here; digests on the first read of each file in
+    /// this process.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] if the object is damaged; [`Store::set_aside`] makes room for a new one.
+    /// [`StoreError::Corrupt`] if the object is damaged; [`Store::set_aside`] makes room for a new
+    /// one.
     pub fn get(&self, key: &Key) -> Result<Option<Artifact<'_>>> {
         let folder = self.object_path(key);
         let Some(manifest) = self.manifest(key)? else {
@@ -197,7 +203,8 @@ impl Store {
         Ok(Some(manifest))
     }
 
-    /// Keys, as their 16 digits, that are published. Lists 256 folders at most, which stays fast on a network file system.
+    /// Keys, as their 16 digits, that are published. Lists 256 folders at most, which stays fast on
+    /// a network file system.
     pub fn published(&self) -> Result<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         for shard in files::list(&self.root.join("objects"))? {
@@ -206,7 +213,8 @@ impl Store {
         Ok(names)
     }
 
-    /// Every published key with its fields, time and size, from the index; manifests that the index lacks are read and added.
+    /// Every published key with its fields, time and size, from the index; manifests that the index
+    /// lacks are read and added.
     pub fn summaries(&self) -> Result<Vec<Summary>> {
         self.index.summaries(self)
     }
@@ -240,7 +248,8 @@ impl Store {
         Ok(Manifest::peek(&path.join(manifest::FILE))?.key)
     }
 
-    /// BLAKE3 of a source file, from the cache if size, modification time in nanoseconds and inode are unchanged.
+    /// BLAKE3 of a source file, from the cache if size, modification time in nanoseconds and inode
+    /// are unchanged.
     pub fn file_digest(&self, path: &Path) -> Result<Digest> {
         self.index.file_digest(self, path, false)
     }
@@ -250,7 +259,8 @@ impl Store {
         self.index.file_digest(self, path, true)
     }
 
-    /// Starts an object: a folder in `tmp/` that becomes the object when it is published and disappears otherwise.
+    /// Starts an object: a folder in `tmp/` that becomes the object when it is published and
+    /// disappears otherwise.
     pub fn begin(&self, key: &Key) -> Result<Publication<'_>> {
         self.create_layout()?;
         Publication::begin(self, *key)
@@ -294,7 +304,8 @@ impl Store {
         Ok(live)
     }
 
-    /// Moves a damaged object into `tmp/` so that it can be computed again; returns where it went. `gc` removes it in the end.
+    /// Moves a damaged object into `tmp/` so that it can be computed again; returns where it went.
+    /// `gc` removes it in the end.
     pub fn set_aside(&self, key: &Key) -> Result<PathBuf> {
         self.create_layout()?;
         let from = self.object_path(key);
@@ -319,23 +330,26 @@ impl Store {
             .retain(|(known, _)| known != key);
     }
 
-    /// Re-hashes every object and lists what nobody owns in `tmp/`, `partial/` and `leases/`. Changes nothing.
+    /// Re-hashes every object and lists what nobody owns in `tmp/`, `partial/` and `leases/`.
+    /// Changes nothing.
     pub fn verify(&self) -> Result<VerifyReport> {
         verify::verify(self)
     }
 
-    /// Tests that a file system can hold a store: exclusive creation, atomic rename of folders, flushing.
+    /// Tests that a file system can hold a store: exclusive creation, atomic rename of folders,
+    /// flushing.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotAtomic`] names what does not work; [`StoreError::Full`] and [`StoreError::Io`] as always.
+    /// [`StoreError::NotAtomic`] names what does not work; [`StoreError::Full`] and
+    /// [`StoreError::Io`] as always.
     pub fn probe(&self) -> Result<()> {
         self.create_layout()?;
         verify::probe(self)
     }
 
-    /// Removes what processes of this host that have ended left in `tmp/`: objects that they did not finish. What cannot be removed
-    /// stays for `gc`.
+    /// Removes what processes of this host that have ended left in `tmp/`: objects that they did
+    /// not finish. What cannot be removed stays for `gc`.
     pub(crate) fn remove_unfinished(&self) {
         let temporary = self.root.join("tmp");
         let names = files::list(&temporary).unwrap_or_default();

@@ -83,7 +83,8 @@ pub struct Upstream {
 ///
 /// # Errors
 ///
-/// [`WhyError::Plan`] for a name that is not in the plan, [`WhyError::Store`] if the store cannot be listed.
+/// [`WhyError::Plan`] for a name that is not in the plan, [`WhyError::Store`] if the store cannot
+/// be listed.
 pub fn why(plan: &Plan, store: &Store, name: &str) -> Result<Why, WhyError> {
     let place = plan.position(name).ok_or_else(|| PlanError::UnknownTask {
         id: name.to_owned(),
@@ -95,7 +96,8 @@ pub fn why(plan: &Plan, store: &Store, name: &str) -> Result<Why, WhyError> {
         .iter()
         .filter(|summary| summary.fields.stage == node.task.fields.stage)
         .map(|summary| (compare(&summary.fields, &node.task.fields), summary))
-        // Ties go to the newest, then to the smaller key: one answer whatever the order of the listing.
+        // Ties go to the newest, then to the smaller key: one answer whatever the order of the
+        // listing.
         .min_by(|(a, one), (b, two)| {
             let newest = || two.started.total_cmp(&one.started);
             a.len()
@@ -219,7 +221,8 @@ fn segment(name: &str) -> String {
 }
 
 impl Why {
-    /// The answer as text. `place` says where a field of a task was set, as in `study.toml:29:11`, for whoever knows.
+    /// The answer as text. `place` says where a field of a task was set, as in `study.toml:29:11`,
+    /// for whoever knows.
     pub fn text(&self, place: impl Fn(&str, &str) -> Option<String>) -> String {
         let state = if self.cached { "cached" } else { "to run" };
         let mut text = format!("{}  key {}  {state}\n", self.task, self.key);

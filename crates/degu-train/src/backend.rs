@@ -147,8 +147,8 @@ pub trait Backend: Send {
     /// Where targets are wanted.
     fn tensor_device(&self) -> &candle_core::Device;
 
-    /// Forward, backward and one optimizer step; returns the loss before the step. A loss that is not finite has not changed the
-    /// weights where it is [known](StepLoss::Known) at once.
+    /// Forward, backward and one optimizer step; returns the loss before the step. A loss that is
+    /// not finite has not changed the weights where it is [known](StepLoss::Known) at once.
     fn step(
         &mut self,
         batch: &Batch<'_>,
@@ -164,10 +164,12 @@ pub trait Backend: Send {
     /// The head.
     fn head(&self) -> &dyn Head;
 
-    /// Raw outputs of one pass with dropout on and running statistics; `masks` are the bits that fix the masks of each sequence.
+    /// Raw outputs of one pass with dropout on and running statistics; `masks` are the bits that
+    /// fix the masks of each sequence.
     fn sample(&mut self, batch: &Batch<'_>, masks: &[u64]) -> Result<Tensor>;
 
-    /// Replaces running statistics by those of `rows` sequences, passed in batches of `batch` with dropout off.
+    /// Replaces running statistics by those of `rows` sequences, passed in batches of `batch` with
+    /// dropout off.
     fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()>;
 
     /// All weights and running statistics.
@@ -209,7 +211,8 @@ pub trait Backend: Send {
             let raw = self.raw(batch)?;
             return to_host(&self.head().predict(&raw, &mut degu_core::Ctx::eval())?);
         }
-        // The masks of a prediction are a function of the sequence alone, so that batches do not matter.
+        // The masks of a prediction are a function of the sequence alone, so that batches do not
+        // matter.
         let length = (batch.codes.len() / batch.rows.max(1)).max(1);
         let mut all = HostForecast::default();
         for (_, piece) in batch.pieces(SAMPLE_ROWS) {

@@ -1,15 +1,16 @@
 //! Checks that every plugin passes.
 //!
-//! One implementation, two doors: `degu-lab plugins check NAME` for a plugin in the running binary, and one line in the tests of a
-//! plugin's own crate:
+//! One implementation, two doors: `degu-lab plugins check NAME` for a plugin in the running binary,
+//! and one line in the tests of a plugin's own crate:
 //!
 //! ```ignore
 //! use degu_arch_deepstarr as _;
 //! degu_train::contract!(architecture "deepstarr");
 //! ```
 //!
-//! A check has a short id that stays (`A3`: rows are independent), a sentence, and an outcome. Checks are deterministic (every stream
-//! starts at the root seed 1), run on the CPU, and take seconds: networks are shrunk through their own parameters where these allow it.
+//! A check has a short id that stays (`A3`: rows are independent), a sentence, and an outcome.
+//! Checks are deterministic (every stream starts at the root seed 1), run on the CPU, and take
+//! seconds: networks are shrunk through their own parameters where these allow it.
 //!
 //! | prefix | slot |
 //! |---|---|
@@ -168,8 +169,8 @@ pub(crate) fn ensure(holds: bool, why: impl FnOnce() -> String) -> Checked {
 ///
 /// # Errors
 ///
-/// [`degu_core::Error::UnknownPlugin`], or [`degu_core::Error::Config`] if the plugin does not take `params`. What is wrong with the
-/// plugin itself is in the report.
+/// [`degu_core::Error::UnknownPlugin`], or [`degu_core::Error::Config`] if the plugin does not take
+/// `params`. What is wrong with the plugin itself is in the report.
 pub fn check(slot: Slot, name: &str, params: &Value) -> Result<Report> {
     match slot {
         Slot::Dataset => checked::<dyn Dataset>(name, params, dataset::checks),
@@ -204,7 +205,8 @@ where
             common::checks(plugin, params, &mut checks);
             slot_checks(plugin, &resolved, &mut checks);
         }
-        // A dataset may not know its columns without a file; then only what it says of itself can be checked.
+        // A dataset may not know its columns without a file; then only what it says of itself can
+        // be checked.
         Err(error) if T::SLOT == Slot::Dataset && *params == json!({}) => {
             common::checks_without_parameters(plugin, &error, &mut checks);
         }
@@ -236,7 +238,8 @@ pub fn assert_contract(slot: Slot, name: &str, params: Option<&str>) {
     }
 }
 
-/// The contract of one plugin as a test, in the tests of the plugin's own crate (which must be linked: `use my_crate as _;`).
+/// The contract of one plugin as a test, in the tests of the plugin's own crate (which must be
+/// linked: `use my_crate as _;`).
 ///
 /// ```ignore
 /// degu_train::contract!(architecture "deepstarr");

@@ -11,11 +11,13 @@ use crate::{Backend, HostForecast, Result, TrainError, backend::Batch};
 /// | aleatoric | mean of the members' aleatoric variances |
 /// | epistemic | variance of the members' means, plus the mean of their own epistemic variances where they predict one |
 ///
-/// All parts are standard deviations in units of the target, so they add as squares; quantiles are averaged level by level. The
-/// result does not depend on how members came by their parts (a variance, its logarithm, evidence): heads undo that.
+/// All parts are standard deviations in units of the target, so they add as squares; quantiles are
+/// averaged level by level. The result does not depend on how members came by their parts (a
+/// variance, its logarithm, evidence): heads undo that.
 ///
-/// Members arrive one by one, so only one of them is in memory. A single member is its own ensemble: its forecast is returned as
-/// it is, and has an epistemic part only if its head predicts one.
+/// Members arrive one by one, so only one of them is in memory. A single member is its own
+/// ensemble: its forecast is returned as it is, and has an epistemic part only if its head predicts
+/// one.
 ///
 /// # Errors
 ///
@@ -128,7 +130,8 @@ fn unlike(expected: &'static str) -> TrainError {
     })
 }
 
-/// Labels of training rows from the members that did not train on them, as [`combine`]; the other rows as in `all`.
+/// Labels of training rows from the members that did not train on them, as [`combine`]; the other
+/// rows as in `all`.
 ///
 /// A spread needs two such members and a mean one; without them the label is NaN, which masks it.
 ///

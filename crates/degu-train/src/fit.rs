@@ -1,9 +1,11 @@
 //! The training loop.
 //!
-//! One loop serves members and students, with the fused engine or with autograd. Everything that the next step depends on is in
-//! the checkpoint, so a run that was killed and resumed ends with the same bits as one that was not (on the CPU).
+//! One loop serves members and students, with the fused engine or with autograd. Everything that
+//! the next step depends on is in the checkpoint, so a run that was killed and resumed ends with
+//! the same bits as one that was not (on the CPU).
 //!
-//! Streams: `order` / `epoch/E`, `recalibration` / `epoch/E`, `dropout` (per layer, step and element), `augmentation` / `epoch/E` / row.
+//! Streams: `order` / `epoch/E`, `recalibration` / `epoch/E`, `dropout` (per layer, step and
+//! element), `augmentation` / `epoch/E` / row.
 
 mod dynamic;
 mod evaluation;
@@ -108,7 +110,8 @@ pub struct Fitter<'a> {
     pub data: FitData<'a>,
     /// Options.
     pub options: &'a FitOptions,
-    /// Phase: 0 for training, 1 for fine-tuning; part of the streams, so that phases draw other orders.
+    /// Phase: 0 for training, 1 for fine-tuning; part of the streams, so that phases draw other
+    /// orders.
     pub phase: usize,
     /// Root of the streams of this network.
     pub seed: Seed,
@@ -117,7 +120,8 @@ pub struct Fitter<'a> {
 }
 
 impl Fitter<'_> {
-    /// Trains until the epochs are over, early stopping ends it, or it is interrupted; the best weights are restored.
+    /// Trains until the epochs are over, early stopping ends it, or it is interrupted; the best
+    /// weights are restored.
     ///
     /// # Errors
     ///
@@ -357,7 +361,8 @@ impl Fitter<'_> {
     }
 }
 
-/// Adds losses, row counts and numbers of steps to `progress`, waiting for those that are still computed.
+/// Adds losses, row counts and numbers of steps to `progress`, waiting for those that are still
+/// computed.
 fn settle(
     pending: &mut Vec<(StepLoss, usize, u64)>,
     epoch: usize,

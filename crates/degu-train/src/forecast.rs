@@ -8,7 +8,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::{Result, TrainError};
 
-/// Predictions of all rows, row-major `[N, W]` with `W = T` or `B T`; spreads are standard deviations in units of the target.
+/// Predictions of all rows, row-major `[N, W]` with `W = T` or `B T`; spreads are standard
+/// deviations in units of the target.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HostForecast {
     /// Rows `N`.
@@ -111,7 +112,8 @@ impl HostForecast {
         }
     }
 
-    /// Levels of the quantiles as they were written (0.05, not the nearest f32), and the quantiles in double precision.
+    /// Levels of the quantiles as they were written (0.05, not the nearest f32), and the quantiles
+    /// in double precision.
     pub fn wide_quantiles(&self) -> Option<(Vec<f64>, Vec<f64>)> {
         let (levels, values) = self.quantiles.as_ref()?;
         // The shortest text that reads back as the f32 is the decimal that it was made of.

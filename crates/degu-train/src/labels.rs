@@ -7,9 +7,10 @@
 //! | train | teacher mean | teacher spread | root of the mean of the members' aleatoric variances, or the replicate spread where members have none |
 //! | validation, calibration, test | measured | teacher spread | measured replicate spread |
 //!
-//! Spreads combine on one scale only. A likelihood's aleatoric output (a heteroscedastic member) is the spread of the target around
-//! the mean, and the target of several replicates is their mean: that is not the spread *between* replicates, so students of such
-//! members take it from the teacher for every row (`measured` is then given without a replicate spread).
+//! Spreads combine on one scale only. A likelihood's aleatoric output (a heteroscedastic member) is
+//! the spread of the target around the mean, and the target of several replicates is their mean:
+//! that is not the spread *between* replicates, so students of such members take it from the
+//! teacher for every row (`measured` is then given without a replicate spread).
 
 use candle_core::{Device, Tensor};
 use degu_core::{LabelWeights, Masked, OutputKind, Targets};
@@ -109,7 +110,8 @@ impl Labels {
             .unzip()
     }
 
-    /// The targets of some rows as tensors, `[n, T]` or `[n, B, T]`; missing values are 0 under a mask of 0.
+    /// The targets of some rows as tensors, `[n, T]` or `[n, B, T]`; missing values are 0 under a
+    /// mask of 0.
     ///
     /// # Errors
     ///
@@ -179,7 +181,8 @@ impl StudentLabels<'_> {
     ///
     /// # Errors
     ///
-    /// If teacher and measurements differ in size, or an aleatoric target is wanted and neither has one.
+    /// If teacher and measurements differ in size, or an aleatoric target is wanted and neither has
+    /// one.
     pub fn assemble(&self) -> Result<Labels> {
         let (measured, teacher) = (self.measured, self.teacher);
         if teacher.mean.len() != measured.mean.len() {

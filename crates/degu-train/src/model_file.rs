@@ -172,7 +172,8 @@ impl SavedModel {
     ///
     /// # Errors
     ///
-    /// A file that is missing or of a newer format, a plugin that is not linked, tensors that do not fit.
+    /// A file that is missing or of a newer format, a plugin that is not linked, tensors that do
+    /// not fit.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(CARD_FILE);
         if !path.exists() {
@@ -377,7 +378,8 @@ pub fn weights_to_bytes(weights: &Weights) -> Result<Vec<u8>> {
             (name.clone(), (shape.clone(), bytes))
         })
         .collect();
-    // One entry: the crate that writes the file keeps entries in no particular order, and equal weights are equal bytes.
+    // One entry: the crate that writes the file keeps entries in no particular order, and equal
+    // weights are equal bytes.
     let metadata = BTreeMap::from([(
         "degu-lab".to_owned(),
         "layout channels-last, alphabet ACGT".to_owned(),

@@ -16,7 +16,8 @@ pub enum Direction {
 
 /// Remembers the best epoch and says when to stop.
 ///
-/// An improvement is strict, by more than `min_delta` (Keras: 0). A value that is not finite never improves.
+/// An improvement is strict, by more than `min_delta` (Keras: 0). A value that is not finite never
+/// improves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {
     direction: Direction,

@@ -2,9 +2,9 @@
 //!
 //! # Model
 //!
-//! `conv 256 x 7, pool 2 - conv 60 x 3, pool 2 - conv 60 x 5, pool 2 - conv 120 x 3, pool 2 - dense 256 - dense 256 - head`, each
-//! convolution and dense layer with bias, batch normalisation and ReLU; dropout after the dense layers. 622,722 trained parameters
-//! at 249 bp with two outputs.
+//! `conv 256 x 7, pool 2 - conv 60 x 3, pool 2 - conv 60 x 5, pool 2 - conv 120 x 3, pool 2 - dense
+//! 256 - dense 256 - head`, each convolution and dense layer with bias, batch normalisation and
+//! ReLU; dropout after the dense layers. 622,722 trained parameters at 249 bp with two outputs.
 //!
 //! # Parameters
 //!
@@ -17,11 +17,13 @@
 //! # Differs from the original in
 //!
 //! - one joint dense head instead of one `Dense(1)` per task (the same numbers);
-//! - the loss is the mean over tasks, not their sum (the same minimum, half the gradient with two tasks).
+//! - the loss is the mean over tasks, not their sum (the same minimum, half the gradient with two
+//!   tasks).
 //!
 //! # Source of golden numbers
 //!
-//! Parameter counts from the published layer table; predictions from Keras weights through `degu-lab import keras`.
+//! Parameter counts from the published layer table; predictions from Keras weights through
+//! `degu-lab import keras`.
 
 use degu_core::{
     Architecture, Build, Invalid, ModelIo, Network, OutputKind, Params, PluginConfig, Result,

@@ -2,10 +2,11 @@
 //!
 //! # Model
 //!
-//! `conv 196 x 19 - residual block of 1 + D convolutions 196 x 3 with dilations 1, 1, 2, 4, ... - pool 5 - conv 256 x 7, pool 5 -
-//! dense 256 at each position - mean over positions - dense 256 - head`. Batch normalisation after every convolution and dense
-//! layer, SiLU outside of the residual block and ReLU inside, one skip around the whole block. 1,194,189 trained parameters with
-//! one output, at any length.
+//! `conv 196 x 19 - residual block of 1 + D convolutions 196 x 3 with dilations 1, 1, 2, 4, ... -
+//! pool 5 - conv 256 x 7, pool 5 - dense 256 at each position - mean over positions - dense 256 -
+//! head`. Batch normalisation after every convolution and dense layer, SiLU outside of the residual
+//! block and ReLU inside, one skip around the whole block. 1,194,189 trained parameters with one
+//! output, at any length.
 //!
 //! # Parameters
 //!
@@ -13,12 +14,13 @@
 //!
 //! # Citation
 //!
-//! Koo et al., PLoS Computational Biology 17:e1008925 (2021), doi:10.1371/journal.pcbi.1008925; the version for lentiMPRA is that
-//! of Zhou et al., npj Artificial Intelligence 2:3 (2026).
+//! Koo et al., PLoS Computational Biology 17:e1008925 (2021), doi:10.1371/journal.pcbi.1008925; the
+//! version for lentiMPRA is that of Zhou et al., npj Artificial Intelligence 2:3 (2026).
 //!
 //! # Differs from the original in
 //!
-//! - one dense head for all outputs; the published variant with a small network per output is not here.
+//! - one dense head for all outputs; the published variant with a small network per output is not
+//!   here.
 //!
 //! # Source of golden numbers
 //!

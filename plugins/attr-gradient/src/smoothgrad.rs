@@ -100,7 +100,8 @@ impl Attributor for SmoothGrad {
     }
 }
 
-/// `count` standard normal numbers by the polar form of Box and Muller, from stream `sample` of the seed.
+/// `count` standard normal numbers by the polar form of Box and Muller, from stream `sample` of the
+/// seed.
 fn normals(seed: &Seed, sample: usize, count: usize) -> Vec<f64> {
     let mut draws = Draws::stream(seed.child("noise").bytes(), sample as u64);
     let mut all = Vec::with_capacity(count + 1);

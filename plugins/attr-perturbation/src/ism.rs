@@ -18,8 +18,8 @@ const TOGETHER: usize = 1024;
 pub struct Ism {
     /// Compute only what a substitution reaches, where the network allows it.
     pub fast: bool,
-    /// Substitutions of each sequence that are predicted in full as well, the first and the last among them; a difference makes the
-    /// sequence be computed in full, with a warning.
+    /// Substitutions of each sequence that are predicted in full as well, the first and the last
+    /// among them; a difference makes the sequence be computed in full, with a warning.
     #[schemars(range(min = 0))]
     pub verify: usize,
 }
@@ -179,7 +179,8 @@ fn plain(
     Ok(all)
 }
 
-/// `f(edited) - f(x)`, 0 at the bases of the sequence, minus the mean over the bases of each position, `[L, 4]`.
+/// `f(edited) - f(x)`, 0 at the bases of the sequence, minus the mean over the bases of each
+/// position, `[L, 4]`.
 fn centred(codes: &[u8], edits: &[Substitution], values: &[f64], own: f64) -> Vec<f64> {
     let mut map = vec![0.0; codes.len() * 4];
     for (edit, value) in edits.iter().zip(values) {

@@ -2,11 +2,12 @@
 //!
 //! # Model
 //!
-//! `ism` predicts every single substitution; the hypothetical map is the change of the prediction, minus its mean over the four bases
-//! of the position. `window-shuffle` shuffles sliding windows; a position gets the mean loss of the windows that cover it, per base
-//! pair.
+//! `ism` predicts every single substitution; the hypothetical map is the change of the prediction,
+//! minus its mean over the four bases of the position. `window-shuffle` shuffles sliding windows; a
+//! position gets the mean loss of the windows that cover it, per base pair.
 //!
-//! Networks that the fused engine covers compute only what a substitution reaches. The two ways are compared on the fly.
+//! Networks that the fused engine covers compute only what a substitution reaches. The two ways are
+//! compared on the fly.
 //!
 //! # Parameters
 //!
@@ -14,12 +15,13 @@
 //!
 //! # Citation
 //!
-//! Zhou and Troyanskaya, Nature Methods 12:931 (2015), doi:10.1038/nmeth.3547; Nair et al., Bioinformatics 38:2397 (2022),
-//! doi:10.1093/bioinformatics/btac135.
+//! Zhou and Troyanskaya, Nature Methods 12:931 (2015), doi:10.1038/nmeth.3547; Nair et al.,
+//! Bioinformatics 38:2397 (2022), doi:10.1093/bioinformatics/btac135.
 //!
 //! # Differs from the original in
 //!
-//! - the fast way keeps every number of the plain one: windows are computed by the same operations in the same order.
+//! - the fast way keeps every number of the plain one: windows are computed by the same operations
+//!   in the same order.
 //!
 //! # Source of golden numbers
 //!

@@ -155,7 +155,8 @@ impl WindowShuffle {
         all
     }
 
-    /// Losses per base pair at the bases of the sequence, `[L, 4]`, each position the mean of its windows.
+    /// Losses per base pair at the bases of the sequence, `[L, 4]`, each position the mean of its
+    /// windows.
     fn spread(&self, codes: &[u8], starts: &[usize], values: &[f64], own: f64) -> Vec<f64> {
         let mut sums = vec![(0.0, 0.0); codes.len()];
         for (start, values) in starts.iter().zip(values.chunks(self.shuffles)) {

@@ -25,10 +25,12 @@ pub struct DeepShap {
     pub references: usize,
     /// FASTA file of references, for `baseline = "file"`.
     pub file: Option<FileRef>,
-    /// Subtract the mean over the four bases at each position. The hypothetical form needs it not; with the form `shap_values` it gives
-    /// the maps that the consistency scores of DEGU were computed of.
+    /// Subtract the mean over the four bases at each position. The hypothetical form needs it not;
+    /// with the form `shap_values` it gives the maps that the consistency scores of DEGU were
+    /// computed of.
     pub gradient_correction: bool,
-    /// Largest completeness error of a sequence, relative to the change that is explained; more is an error that names the layer.
+    /// Largest completeness error of a sequence, relative to the change that is explained; more is
+    /// an error that names the layer.
     #[schemars(range(min = 0.0))]
     pub tolerance: f64,
 }
@@ -136,7 +138,8 @@ impl Built {
         all
     }
 
-    /// Adds the sums of every sequence, and stops at one whose multipliers do not explain its change.
+    /// Adds the sums of every sequence, and stops at one whose multipliers do not explain its
+    /// change.
     fn collect(
         &self,
         model: &dyn Predictor,

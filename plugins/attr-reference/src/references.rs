@@ -12,7 +12,8 @@ pub enum Baseline {
     /// Shuffles with the same dinucleotides and ends, uniform over all of them.
     #[default]
     Dinucleotide,
-    /// The historical dinucleotide shuffle, which reaches a part of the sequences only: for comparisons.
+    /// The historical dinucleotide shuffle, which reaches a part of the sequences only: for
+    /// comparisons.
     DinucleotideFixedExits,
     /// Permutations of the positions.
     Mononucleotide,
@@ -229,7 +230,8 @@ pub(crate) mod maps {
 
     use super::Sums;
 
-    /// One map for each wanted one, from the sums by target and sequence; with `correct` less its mean over the bases.
+    /// One map for each wanted one, from the sums by target and sequence; with `correct` less its
+    /// mean over the bases.
     pub(crate) fn finish(
         wanted: &[Wanted],
         targets: &[Target],

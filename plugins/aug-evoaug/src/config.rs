@@ -14,7 +14,8 @@ use crate::operation::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvoAug {
-    /// Operations to choose from, in the order in which those chosen are applied; `noise` is the last.
+    /// Operations to choose from, in the order in which those chosen are applied; `noise` is the
+    /// last.
     pub operations: Vec<Operation>,
     /// Operations per sequence: exactly (`hard`) or at most.
     #[schemars(range(min = 1, max = 7))]

@@ -2,8 +2,8 @@
 //!
 //! # Model
 //!
-//! Each sequence gets `max_augs` different operations of the list (`hard`), or 1 to `max_augs` of them, chosen at random and
-//! applied in the order of the list. U{a..b} is inclusive.
+//! Each sequence gets `max_augs` different operations of the list (`hard`), or 1 to `max_augs` of
+//! them, chosen at random and applied in the order of the list. U{a..b} is inclusive.
 //!
 //! | operation | rule |
 //! |---|---|
@@ -23,17 +23,21 @@
 //!
 //! # Citation
 //!
-//! Lee, Tang, Toneyan and Koo, *EvoAug: improving generalization and interpretability of genomic deep neural networks with
-//! evolution-inspired data augmentations*, Genome Biology 24:105 (2023), doi:10.1186/s13059-023-02941-w.
+//! Lee, Tang, Toneyan and Koo, *EvoAug: improving generalization and interpretability of genomic
+//! deep neural networks with evolution-inspired data augmentations*, Genome Biology 24:105 (2023),
+//! doi:10.1186/s13059-023-02941-w.
 //!
 //! # Differs from the original in
 //!
-//! * Every sequence has a random stream of its own, so choices are per sequence: the TensorFlow version's one choice per batch
-//!   depends on how the data are cut into batches and is not offered.
-//! * Translocation honours its minimum and reaches its maximum; the TensorFlow version does neither.
+//! * Every sequence has a random stream of its own, so choices are per sequence: the TensorFlow
+//!   version's one choice per batch depends on how the data are cut into batches and is not
+//!   offered.
+//! * Translocation honours its minimum and reaches its maximum; the TensorFlow version does
+//!   neither.
 //! * Insertion keeps the length (as EvoAug2), so nothing is padded at prediction.
 //! * Mutation and noise leave N alone.
-//! * Dynamic labels (`distill.labels = "dynamic"`) with noise are those of the noisy sequences; teacher and student then compute with autograd.
+//! * Dynamic labels (`distill.labels = "dynamic"`) with noise are those of the noisy sequences;
+//!   teacher and student then compute with autograd.
 //!
 //! # Source of golden numbers
 //!

@@ -9,11 +9,13 @@
 //! | `mutagenesis` | round(rate / 0.75 L) different positions (half to even), each replaced by a uniform base of four: about rate L change |
 //! | `random` | the positions of a sequence are shuffled |
 //!
-//! The last two do not keep labels: they are for dynamic labels, which the teacher gives to the changed sequences.
+//! The last two do not keep labels: they are for dynamic labels, which the teacher gives to the
+//! changed sequences.
 //!
 //! # Parameters
 //!
-//! [`ReverseComplement`] and [`Mutagenesis`] document each with its default and range; the others have none.
+//! [`ReverseComplement`] and [`Mutagenesis`] document each with its default and range; the others
+//! have none.
 //!
 //! # Citation
 //!
@@ -22,8 +24,8 @@
 //!
 //! # Differs from the original in
 //!
-//! Every sequence has a random stream of its own. N is not mutated. Of oligos with adaptors only the element is
-//! reverse-complemented if `left` and `right` say so.
+//! Every sequence has a random stream of its own. N is not mutated. Of oligos with adaptors only
+//! the element is reverse-complemented if `left` and `right` say so.
 //!
 //! # Source of golden numbers
 //!

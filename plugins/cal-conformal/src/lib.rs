@@ -1,18 +1,22 @@
-//! Split conformal intervals: around the mean, scaled by a predicted spread, one-sided, or for all tasks of a row at once.
+//! Split conformal intervals: around the mean, scaled by a predicted spread, one-sided, or for all
+//! tasks of a row at once.
 //!
 //! # Model
 //!
-//! The score of a calibration row is `|y - mean|`, divided by `spread + epsilon` for the normalized score. The half-width at
-//! miscoverage alpha is the `ceil((n + 1)(1 - alpha))`-th smallest score (times the spread); with too few rows it is infinite, never
-//! a guess. Rows of one group (both strands, near-duplicates) are not exchangeable: one row of each group counts.
+//! The score of a calibration row is `|y - mean|`, divided by `spread + epsilon` for the normalized
+//! score. The half-width at miscoverage alpha is the `ceil((n + 1)(1 - alpha))`-th smallest score
+//! (times the spread); with too few rows it is infinite, never a guess. Rows of one group (both
+//! strands, near-duplicates) are not exchangeable: one row of each group counts.
 //!
-//! The spread may be recalibrated first: `recalibrate` and `scale = "mix"` take a third of the calibration rows for themselves (by
-//! group), and the rest calibrates. That is how a recalibrated standard deviation feeds a conformal interval and keeps its guarantee;
-//! the plugins `variance-scaling` and `isotonic` give the recalibrated distribution alone, without one.
+//! The spread may be recalibrated first: `recalibrate` and `scale = "mix"` take a third of the
+//! calibration rows for themselves (by group), and the rest calibrates. That is how a recalibrated
+//! standard deviation feeds a conformal interval and keeps its guarantee; the plugins
+//! `variance-scaling` and `isotonic` give the recalibrated distribution alone, without one.
 //!
-//! `joint` makes a box that holds all tasks of a row together: `bonferroni` gives each task alpha/T, `max_score` takes one quantile of
-//! the largest score over tasks (each task's scores divided by their root mean square on a third of the rows), `copula` lets the box
-//! follow each task's own tail (half of the rows set its shape).
+//! `joint` makes a box that holds all tasks of a row together: `bonferroni` gives each task
+//! alpha/T, `max_score` takes one quantile of the largest score over tasks (each task's scores
+//! divided by their root mean square on a third of the rows), `copula` lets the box follow each
+//! task's own tail (half of the rows set its shape).
 //!
 //! # Parameters
 //!
@@ -20,12 +24,15 @@
 //!
 //! # Citation
 //!
-//! Vovk et al., Algorithmic Learning in a Random World (2005); Lei et al., JASA 113:1094 (2018), doi:10.1080/01621459.2017.1307116.
+//! Vovk et al., Algorithmic Learning in a Random World (2005); Lei et al., JASA 113:1094 (2018),
+//! doi:10.1080/01621459.2017.1307116.
 //!
 //! # Differs from the original in
 //!
-//! - the rank is computed on the decimal alpha in whole numbers, where implementations in floating point are off by one for some n;
-//! - the copula box takes its shape and its level from different halves, which makes its guarantee exact.
+//! - the rank is computed on the decimal alpha in whole numbers, where implementations in floating
+//!   point are off by one for some n;
+//! - the copula box takes its shape and its level from different halves, which makes its guarantee
+//!   exact.
 //!
 //! # Source of golden numbers
 //!
@@ -73,7 +80,8 @@ pub enum ScoreKind {
     /// `|y - mean| / (spread + epsilon)`: wide where the model is unsure.
     #[default]
     Normalized,
-    /// Both sides by their own quantile: the central interval of the conformal predictive distribution.
+    /// Both sides by their own quantile: the central interval of the conformal predictive
+    /// distribution.
     Signed,
     /// An upper bound alone.
     Upper,

@@ -2,14 +2,15 @@
 //!
 //! # Model
 //!
-//! A head that predicts quantiles gives a band [lo, hi] that need not cover what its levels say. The score of a calibration row is its
-//! distance to the band, `max(lo - y, y - hi)`; its conformal quantile q moves both ends outwards, or inwards if q is negative. Variants:
-//! both ends by their own quantile (`asymmetric`), the distance relative to the width of the band (`relative`, CQR-r) or to the halves
-//! on both sides of the median (`median`, CQR-m). Quantiles that the network crossed are sorted first, and counted; ends that cross
-//! after shrinking meet in their middle.
+//! A head that predicts quantiles gives a band [lo, hi] that need not cover what its levels say.
+//! The score of a calibration row is its distance to the band, `max(lo - y, y - hi)`; its conformal
+//! quantile q moves both ends outwards, or inwards if q is negative. Variants: both ends by their
+//! own quantile (`asymmetric`), the distance relative to the width of the band (`relative`, CQR-r)
+//! or to the halves on both sides of the median (`median`, CQR-m). Quantiles that the network
+//! crossed are sorted first, and counted; ends that cross after shrinking meet in their middle.
 //!
-//! With `band = "normal"` the two quantiles are those of a normal distribution with the predicted mean and spread, so that heads without
-//! quantiles can be compared on equal terms.
+//! With `band = "normal"` the two quantiles are those of a normal distribution with the predicted
+//! mean and spread, so that heads without quantiles can be compared on equal terms.
 //!
 //! # Parameters
 //!
@@ -17,12 +18,15 @@
 //!
 //! # Citation
 //!
-//! Romano, Patterson, Candes, NeurIPS (2019), arXiv:1905.03222; the variants: Sesia, Candes, Stat 9:e261 (2020), doi:10.1002/sta4.261.
+//! Romano, Patterson, Candes, NeurIPS (2019), arXiv:1905.03222; the variants: Sesia, Candes, Stat
+//! 9:e261 (2020), doi:10.1002/sta4.261.
 //!
 //! # Differs from the original in
 //!
-//! - one band serves every alpha, so that intervals nest; the levels of its ends need not be alpha/2 and 1 - alpha/2.
-//! - `band = "normal"` is no quantile regression: the guarantee is the same, the band only as good as the spread.
+//! - one band serves every alpha, so that intervals nest; the levels of its ends need not be
+//!   alpha/2 and 1 - alpha/2.
+//! - `band = "normal"` is no quantile regression: the guarantee is the same, the band only as good
+//!   as the spread.
 //!
 //! # Source of golden numbers
 //!
@@ -51,10 +55,12 @@ pub struct CqrConfig {
     pub band: BandKind,
     /// Which distance to the band is calibrated.
     pub score: BandScore,
-    /// Level of the lower end; the smallest that the head predicts if left out, 0.05 of a normal distribution.
+    /// Level of the lower end; the smallest that the head predicts if left out, 0.05 of a normal
+    /// distribution.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub lower: Option<f64>,
-    /// Level of the upper end; the largest that the head predicts if left out, 0.95 of a normal distribution.
+    /// Level of the upper end; the largest that the head predicts if left out, 0.95 of a normal
+    /// distribution.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub upper: Option<f64>,
     /// What to do when alpha needs more calibration rows than there are.
@@ -68,8 +74,8 @@ pub enum BandKind {
     /// Quantiles that the head predicts.
     #[default]
     Predicted,
-    /// Quantiles of a normal distribution with the predicted mean and spread (the root of the sum of both squares; the part that
-    /// there is, if a model predicts one).
+    /// Quantiles of a normal distribution with the predicted mean and spread (the root of the sum
+    /// of both squares; the part that there is, if a model predicts one).
     Normal,
 }
 
@@ -304,7 +310,8 @@ impl Calibrator for CqrConfig {
                 .zip(&band.lower)
                 .map(|(u, l)| u - l)
                 .collect();
-            // A band of width 0 divides by nothing: a thousandth of the usual width keeps it finite.
+            // A band of width 0 divides by nothing: a thousandth of the usual width keeps it
+            // finite.
             let epsilon = match self.score {
                 BandScore::Relative | BandScore::Median => match 1e-3 * median(&widths)? {
                     e if e > 0.0 => e,

@@ -2,12 +2,14 @@
 //!
 //! # Model
 //!
-//! A training row is new to the members that did not train on it. Its residual is taken from their mean; the interval of a new sequence
-//! is built from `mean of the same members - residual` and `+ residual` over all training rows. Nothing is held out for calibration.
-//! With `ensemble.vary = [.., "folds"]` member k leaves out fold k (CV+); with `"bootstrap"` each member leaves out what its draw
-//! missed (jackknife+ after bootstrap), and rows that every member drew are not used.
+//! A training row is new to the members that did not train on it. Its residual is taken from their
+//! mean; the interval of a new sequence is built from `mean of the same members - residual` and `+
+//! residual` over all training rows. Nothing is held out for calibration. With `ensemble.vary =
+//! [.., "folds"]` member k leaves out fold k (CV+); with `"bootstrap"` each member leaves out what
+//! its draw missed (jackknife+ after bootstrap), and rows that every member drew are not used.
 //!
-//! The intervals are those of the ensemble. A student distilled from all members has seen every row: calibrate it by a split.
+//! The intervals are those of the ensemble. A student distilled from all members has seen every
+//! row: calibrate it by a split.
 //!
 //! # Parameters
 //!
@@ -15,8 +17,8 @@
 //!
 //! # Citation
 //!
-//! Barber, Candes, Ramdas, Tibshirani, Annals of Statistics 49:486 (2021), doi:10.1214/20-AOS1965; Kim, Xu, Barber, NeurIPS (2020),
-//! arXiv:2002.09025.
+//! Barber, Candes, Ramdas, Tibshirani, Annals of Statistics 49:486 (2021), doi:10.1214/20-AOS1965;
+//! Kim, Xu, Barber, NeurIPS (2020), arXiv:2002.09025.
 //!
 //! # Differs from the original in
 //!

@@ -1,12 +1,15 @@
-//! Conformal intervals with a quantile for each group of rows: what is promised holds within every group.
+//! Conformal intervals with a quantile for each group of rows: what is promised holds within every
+//! group.
 //!
 //! # Model
 //!
-//! Rows are cut into groups by predicted activity, by GC content, or by a category of the data file. Each group has its own conformal
-//! quantile of `|y - mean|`, or of `|y - mean| / (spread + epsilon)`, from its own calibration rows. Groups know nothing of the measured
-//! values: edges are quantiles of predictions or GC content, or fixed numbers. A row of a category that no calibration row has gets an
-//! infinite interval, and the result says so. A group that is too small for alpha gives infinite intervals (`too_few = "infinite"`),
-//! stops (`"error"`), or is joined with its smaller neighbour (`"merge"`, numeric groups alone, by counts alone).
+//! Rows are cut into groups by predicted activity, by GC content, or by a category of the data
+//! file. Each group has its own conformal quantile of `|y - mean|`, or of `|y - mean| / (spread +
+//! epsilon)`, from its own calibration rows. Groups know nothing of the measured values: edges are
+//! quantiles of predictions or GC content, or fixed numbers. A row of a category that no
+//! calibration row has gets an infinite interval, and the result says so. A group that is too small
+//! for alpha gives infinite intervals (`too_few = "infinite"`), stops (`"error"`), or is joined
+//! with its smaller neighbour (`"merge"`, numeric groups alone, by counts alone).
 //!
 //! # Parameters
 //!
@@ -14,7 +17,8 @@
 //!
 //! # Citation
 //!
-//! Vovk et al., Algorithmic Learning in a Random World (2005), chapter 4.5; Bostrom, Johansson, PMLR 128:114 (2020).
+//! Vovk et al., Algorithmic Learning in a Random World (2005), chapter 4.5; Bostrom, Johansson,
+//! PMLR 128:114 (2020).
 //!
 //! # Differs from the original in
 //!
@@ -53,7 +57,8 @@ pub struct MondrianConfig {
     /// Number of groups of equal count, if `edges` is empty.
     #[schemars(range(min = 1, max = 1000))]
     pub bins: usize,
-    /// Ascending edges between the groups, in the unit of `by`; the first and the last group are open.
+    /// Ascending edges between the groups, in the unit of `by`; the first and the last group are
+    /// open.
     pub edges: Vec<f64>,
     /// What a residual is divided by.
     pub score: GroupScore,

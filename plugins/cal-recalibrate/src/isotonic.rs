@@ -43,7 +43,8 @@ struct Output {
     rows: usize,
     spread: SpreadSource,
     floor: f64,
-    /// Share of calibration rows whose level is 0 or 1: so far away that the predicted distribution cannot express it.
+    /// Share of calibration rows whose level is 0 or 1: so far away that the predicted distribution
+    /// cannot express it.
     beyond: f64,
     /// What is said of raised spreads.
     raised: Option<String>,
@@ -58,8 +59,9 @@ impl Output {
 
     /// Deviates of the recalibrated quantiles `p` and 1 - `p`, in units of the predicted sd.
     ///
-    /// Where most measured values lie beyond what the predicted distribution can express, both quantiles may be at the same infinity:
-    /// nothing is known of the end that should be finite, so the interval is unbounded on both sides.
+    /// Where most measured values lie beyond what the predicted distribution can express, both
+    /// quantiles may be at the same infinity: nothing is known of the end that should be finite, so
+    /// the interval is unbounded on both sides.
     fn ends(&self, p: f64) -> (f64, f64) {
         let below = normal_quantile(self.map.predicted(p));
         let above = normal_quantile(self.map.predicted(1.0 - p));

@@ -72,7 +72,8 @@ impl Fitted {
                         *score /= s;
                     }
                 }
-                // Folds must not follow the order of rows: a fixed order of the values themselves decides.
+                // Folds must not follow the order of rows: a fixed order of the values themselves
+                // decides.
                 let mut order: Vec<usize> = (0..rows.rows.len()).collect();
                 order.sort_by(|a, b| {
                     let row = |i: &usize| &own[rows.rows[*i] * width..(rows.rows[*i] + 1) * width];

@@ -1,14 +1,17 @@
-//! Weighted conformal intervals: calibration rows count by how typical they are of the sequences that intervals are wanted for.
+//! Weighted conformal intervals: calibration rows count by how typical they are of the sequences
+//! that intervals are wanted for.
 //!
 //! # Model
 //!
-//! A logistic classifier tells calibration rows from target rows by their features (GC content, k-mers, the prediction itself); its odds
-//! estimate the density ratio, cross-fitted over five folds and clipped at a quantile of themselves. A target row's quantile is that of
-//! the weighted scores with its own weight at infinity. The effective sample size (sum w)^2 / sum w^2 is always told; below
-//! max(50, 1 / alpha) the two sets hardly overlap and intervals are infinite, or an error, unless `force` is set.
+//! A logistic classifier tells calibration rows from target rows by their features (GC content,
+//! k-mers, the prediction itself); its odds estimate the density ratio, cross-fitted over five
+//! folds and clipped at a quantile of themselves. A target row's quantile is that of the weighted
+//! scores with its own weight at infinity. The effective sample size (sum w)^2 / sum w^2 is always
+//! told; below max(50, 1 / alpha) the two sets hardly overlap and intervals are infinite, or an
+//! error, unless `force` is set.
 //!
-//! It repairs a shift of the sequences alone. Where the same sequence has another activity (another cell type, another batch), new
-//! measurements are needed.
+//! It repairs a shift of the sequences alone. Where the same sequence has another activity (another
+//! cell type, another batch), new measurements are needed.
 //!
 //! # Parameters
 //!
@@ -16,12 +19,13 @@
 //!
 //! # Citation
 //!
-//! Tibshirani, Barber, Candes, Ramdas, NeurIPS (2019), arXiv:1904.06019; fixed weights: Barber et al., Annals of Statistics 51:816
-//! (2023), doi:10.1214/23-AOS2276.
+//! Tibshirani, Barber, Candes, Ramdas, NeurIPS (2019), arXiv:1904.06019; fixed weights: Barber et
+//! al., Annals of Statistics 51:816 (2023), doi:10.1214/23-AOS2276.
 //!
 //! # Differs from the original in
 //!
-//! - the ratio is cross-fitted and clipped, and the effective size decides whether there are intervals at all.
+//! - the ratio is cross-fitted and clipped, and the effective size decides whether there are
+//!   intervals at all.
 //!
 //! # Source of golden numbers
 //!

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct DeepStarr {
     /// Tables of activities, in order, or one HDF5 file.
     pub files: Vec<FileRef>,
-    /// FASTA files with the sequences of the tables in the same order of rows; none if the tables have the column `Sequence`.
+    /// FASTA files with the sequences of the tables in the same order of rows; none if the tables
+    /// have the column `Sequence`.
     pub sequences: Vec<FileRef>,
     /// The part of each table, if the tables have no column `set`, or a wrong one.
     pub splits: Vec<Split>,

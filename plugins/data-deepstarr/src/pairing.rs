@@ -20,8 +20,9 @@ impl Pairing {
             .get_or_insert_with(|| (line, row.to_owned(), sequence.to_owned()));
     }
 
-    /// `None` if all names agree; a note if the file names its sequences in another way; line and problem if a sequence stands
-    /// at the wrong row: it has the name of another row, or both names are places in the genome.
+    /// `None` if all names agree; a note if the file names its sequences in another way; line and
+    /// problem if a sequence stands at the wrong row: it has the name of another row, or both names
+    /// are places in the genome.
     pub(crate) fn verdict<'a>(
         self,
         mut rows: impl Iterator<Item = &'a str>,

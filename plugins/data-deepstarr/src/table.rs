@@ -9,7 +9,8 @@ use crate::config::DeepStarr;
 use crate::error::{reading, unusable};
 use crate::pairing::Pairing;
 
-/// The region of a tile: its `ID` without the strand field, as in `chrX_100_348_-_peak_849bp_region`; `None` if there is none.
+/// The region of a tile: its `ID` without the strand field, as in
+/// `chrX_100_348_-_peak_849bp_region`; `None` if there is none.
 ///
 /// ```
 /// let region = degu_data_deepstarr::region_of("chrX_100_348_-_peak_849bp_region");
@@ -24,7 +25,8 @@ pub fn region_of(id: &str) -> Option<String> {
     Some(fields.join("_"))
 }
 
-/// The chromosome of an `ID`: what stands before two numbers (names of scaffolds hold underscores); `None` if there is none.
+/// The chromosome of an `ID`: what stands before two numbers (names of scaffolds hold underscores);
+/// `None` if there is none.
 ///
 /// ```
 /// assert_eq!(degu_data_deepstarr::chromosome_of("chrUn_DS483562v1_5_253_+_inactive"), Some("chrUn_DS483562v1"));
@@ -239,7 +241,8 @@ fn read_table(
     Ok(())
 }
 
-/// Groups by region where all names have a strand, else by sequence; notes rows of one region that disagree.
+/// Groups by region where all names have a strand, else by sequence; notes rows of one region that
+/// disagree.
 fn group(data: &mut InMemory) {
     let regions: Option<Vec<String>> = data.rows.iter().map(|row| region_of(&row.id)).collect();
     let sequences: Vec<&[u8]> = data.codes.chunks_exact(data.info.length).collect();

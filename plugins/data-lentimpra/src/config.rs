@@ -12,7 +12,8 @@ pub struct LentiMpra {
     pub sequence: String,
     /// Column of the names; the first column if there is none of this name.
     pub name: String,
-    /// Columns of the activities, one per task. With `replicates`, the name of the one task. An archive has one task, by default `activity`.
+    /// Columns of the activities, one per task. With `replicates`, the name of the one task. An
+    /// archive has one task, by default `activity`.
     pub tasks: Vec<String>,
     /// Columns of the replicates of the one task; its activity is their mean.
     pub replicates: Vec<String>,
@@ -21,7 +22,8 @@ pub struct LentiMpra {
     /// Smallest number of barcodes of a measurement; with fewer it counts as missing.
     #[schemars(range(min = 0))]
     pub min_barcodes: u32,
-    /// Whether a row weighs in the loss by its number of barcodes (divided by their mean over the rows).
+    /// Whether a row weighs in the loss by its number of barcodes (divided by their mean over the
+    /// rows).
     pub weight_by_barcodes: bool,
     /// Column of a category (kind of element), for tables by category.
     pub category: Option<String>,

@@ -76,7 +76,8 @@ impl Flanks {
     }
 }
 
-/// The element of a sequence that has the adaptors of the assay, else the sequence: what groups are made of.
+/// The element of a sequence that has the adaptors of the assay, else the sequence: what groups are
+/// made of.
 ///
 /// Of two orientations only the element is reverse-complemented, the adaptors stay.
 pub(crate) fn bare(codes: &[u8]) -> &[u8] {

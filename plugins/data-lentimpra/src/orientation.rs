@@ -18,8 +18,8 @@ pub struct OrientationReport {
 
 /// Pairs names by their orientation suffix and checks the pairs by sequence.
 ///
-/// A reverse name ends in `_Reversed_0`, `_Reversed:`, `_Reversed` or `_R`; its forward partner has the rest of the name with
-/// `_F` or nothing behind it.
+/// A reverse name ends in `_Reversed_0`, `_Reversed:`, `_Reversed` or `_R`; its forward partner has
+/// the rest of the name with `_F` or nothing behind it.
 ///
 /// ```
 /// use degu_data_lentimpra::orientation_pairs;

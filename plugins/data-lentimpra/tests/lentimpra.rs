@@ -279,7 +279,8 @@ fn archive(path: &Path, columns: usize, first: bool) {
     file.write(path).unwrap();
 }
 
-/// Writes an archive with flat names: `x_train` `[N, L, 4]` of one repeated base, and `y_train` of the given shape.
+/// Writes an archive with flat names: `x_train` `[N, L, 4]` of one repeated base, and `y_train` of
+/// the given shape.
 fn flat(path: &Path, y: &[(&str, Vec<u64>, Vec<f64>)]) {
     let mut file = hdf5_pure::FileBuilder::new();
     for (part, shape, values) in y {

@@ -9,7 +9,8 @@ use crate::motif::{COMPACT_MOTIFS, REFERENCE_MOTIFS};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Simulated {
-    /// Names the sequences and their noise; the same seed gives the same rows, whatever the number of rows.
+    /// Names the sequences and their noise; the same seed gives the same rows, whatever the number
+    /// of rows.
     pub seed: u64,
     /// Rows of the training part.
     #[schemars(range(max = 100_000_000))]
@@ -35,7 +36,8 @@ pub struct Simulated {
     /// Replicate measurements of each row; with 1 there is no replicate spread.
     #[schemars(range(min = 1, max = 100))]
     pub replicates: usize,
-    /// Chance that one replicate of one task was not measured; a row without any has a missing target.
+    /// Chance that one replicate of one task was not measured; a row without any has a missing
+    /// target.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub missing: f64,
     /// Share of G and C in the background.
@@ -52,7 +54,8 @@ pub struct Simulated {
     pub noise_add: f64,
     /// Motifs and weights: what the sequences hold and what the activity reads.
     pub programme: ProgrammeChoice,
-    /// Consensus sequences in the letters A, C, G and T, for `programme = "random"`; empty: the twelve of `reference`.
+    /// Consensus sequences in the letters A, C, G and T, for `programme = "random"`; empty: the
+    /// twelve of `reference`.
     pub motifs: Vec<String>,
 }
 
@@ -60,12 +63,15 @@ pub struct Simulated {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProgrammeChoice {
-    /// Two activators that act together and a repressor: a few thousand rows of 120 bp teach it to a small network.
+    /// Two activators that act together and a repressor: a few thousand rows of 120 bp teach it to
+    /// a small network.
     #[default]
     Compact,
-    /// Twelve motifs and three pairs with stored weights: the shift benchmark; needs about 20,000 rows.
+    /// Twelve motifs and three pairs with stored weights: the shift benchmark; needs about 20,000
+    /// rows.
     Reference,
-    /// Weights drawn from the seed, `W ~ N(0.6, 1)` and `V ~ N(1.5, 0.25)` (variances), for the motifs given.
+    /// Weights drawn from the seed, `W ~ N(0.6, 1)` and `V ~ N(1.5, 0.25)` (variances), for the
+    /// motifs given.
     Random,
 }
 

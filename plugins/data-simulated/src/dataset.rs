@@ -12,7 +12,8 @@ use crate::programme::{Programmes, noise};
 use crate::random::{draws, normal};
 use crate::sequence::{Generator, Instance};
 
-/// Simulated rows, drawn when they are read: every row is a function of the seed, its part and its place in the part.
+/// Simulated rows, drawn when they are read: every row is a function of the seed, its part and its
+/// place in the part.
 pub(crate) struct SimulatedData {
     config: Simulated,
     info: DatasetInfo,
@@ -74,7 +75,8 @@ impl SimulatedData {
         self.programmes.get_or_init(|| Programmes::of(&self.config))
     }
 
-    /// The stream of a row: its id starts with its part, so that a part does not change when another one grows.
+    /// The stream of a row: its id starts with its part, so that a part does not change when
+    /// another one grows.
     fn stream(&self, row: usize) -> Seed {
         Seed::root(self.config.seed).child(&self.rows[row].id)
     }

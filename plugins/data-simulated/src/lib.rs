@@ -2,9 +2,10 @@
 //!
 //! # Model
 //!
-//! A sequence is an i.i.d. background of base composition `gc`, over which `min(8, Poisson(density))` motif instances are
-//! written: a motif drawn uniformly, a site drawn from its position probability matrix (0.85 on the consensus base), on either
-//! strand. Activity reads the sequence, not the plan: log-likelihood ratios of every position and strand go through a soft
+//! A sequence is an i.i.d. background of base composition `gc`, over which `min(8,
+//! Poisson(density))` motif instances are written: a motif drawn uniformly, a site drawn from its
+//! position probability matrix (0.85 on the consensus base), on either strand. Activity reads the
+//! sequence, not the plan: log-likelihood ratios of every position and strand go through a soft
 //! threshold to an occupancy `o`, occupancies saturate, `s = o / (1 + o)`, and
 //!
 //! ```text
@@ -14,22 +15,25 @@
 //! y_r      = mu(x) + e_r,  e_r ~ N(0, R sigma_total^2),  sigma_total^2 = (noise sigma)^2 + noise_add^2,  y = mean of the R replicates
 //! ```
 //!
-//! so that the mean over replicates has exactly the standard deviation `sigma_total`, and the spread between replicates
-//! estimates `sqrt(R) sigma_total`, which is the `noise_std` of the truth. Further tasks read the same sequences with a
-//! programme whose correlation with the first is exactly `task_correlation` on the reference sequences.
+//! so that the mean over replicates has exactly the standard deviation `sigma_total`, and the
+//! spread between replicates estimates `sqrt(R) sigma_total`, which is the `noise_std` of the
+//! truth. Further tasks read the same sequences with a programme whose correlation with the first
+//! is exactly `task_correlation` on the reference sequences.
 //!
-//! The reference sequences depend on `length` and the motifs alone: two data sets that differ in `gc`, `density`, `noise` or
-//! `seed` measure the same function, which makes the first two covariate shifts and the third a technical one.
+//! The reference sequences depend on `length` and the motifs alone: two data sets that differ in
+//! `gc`, `density`, `noise` or `seed` measure the same function, which makes the first two
+//! covariate shifts and the third a technical one.
 //!
 //! # Parameters
 //!
-//! [`Simulated`] documents each with its default and range. The columns `gc` and `instances` (as in `TGACTCA:17:+;CACGTG:80:-`;
-//! later instances may overwrite earlier ones) can be used for splits, groups and tables.
+//! [`Simulated`] documents each with its default and range. The columns `gc` and `instances` (as in
+//! `TGACTCA:17:+;CACGTG:80:-`; later instances may overwrite earlier ones) can be used for splits,
+//! groups and tables.
 //!
 //! # Citation
 //!
-//! Conditions follow the abstract of Yang, *Robust Machine Learning for Regulatory Sequence Modeling under Biological and
-//! Technical Distribution Shifts*, arXiv 2601.14969 (2026).
+//! Conditions follow the abstract of Yang, *Robust Machine Learning for Regulatory Sequence
+//! Modeling under Biological and Technical Distribution Shifts*, arXiv 2601.14969 (2026).
 //!
 //! # Differs from the original in
 //!
@@ -37,9 +41,10 @@
 //!
 //! # Source of golden numbers
 //!
-//! `tests/golden/simulator.json`: occupancies, means and noise of six sequences from an independent numpy implementation of the
-//! formulas above (numpy 2, f64), whose thresholds were sampled; agreement to 1e-9 given those thresholds. Thresholds here are
-//! exact, and differ from the sampled ones for TGACGTCA alone.
+//! `tests/golden/simulator.json`: occupancies, means and noise of six sequences from an independent
+//! numpy implementation of the formulas above (numpy 2, f64), whose thresholds were sampled;
+//! agreement to 1e-9 given those thresholds. Thresholds here are exact, and differ from the sampled
+//! ones for TGACGTCA alone.
 
 mod config;
 mod dataset;

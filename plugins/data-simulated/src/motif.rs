@@ -38,7 +38,8 @@ pub struct Motif {
 }
 
 impl Motif {
-    /// The motif of a consensus sequence; letters other than A, C, G and T become uninformative rows.
+    /// The motif of a consensus sequence; letters other than A, C, G and T become uninformative
+    /// rows.
     pub fn of_consensus(consensus: &str) -> Self {
         let probabilities: Vec<[f64; 4]> = consensus
             .bytes()
@@ -91,7 +92,8 @@ impl Motif {
         &self.probabilities
     }
 
-    /// Score in nats at which a site counts one half: the largest attainable score that at least 5 in 10,000 random sites reach.
+    /// Score in nats at which a site counts one half: the largest attainable score that at least 5
+    /// in 10,000 random sites reach.
     pub fn threshold(&self) -> f64 {
         self.threshold
     }
@@ -118,8 +120,8 @@ impl Motif {
     }
 }
 
-/// The largest attainable score `t` with `P(score >= t) >= 5e-4` on a uniform background: the distributions of the rows are
-/// convolved, scores closer than 1e-9 being one.
+/// The largest attainable score `t` with `P(score >= t) >= 5e-4` on a uniform background: the
+/// distributions of the rows are convolved, scores closer than 1e-9 being one.
 fn exact_threshold(ratios: &[[f64; 5]]) -> f64 {
     let mut distribution = vec![(0.0, 1.0)];
     for row in ratios {

@@ -192,8 +192,8 @@ fn standardised(programme: &Programme, reference: &[Vec<f64>]) -> Programme {
     programme.mix(1.0 / std, programme, 0.0, -mean / std)
 }
 
-/// `r first + sqrt(1 - r^2) g`, g being the standardised part of `other` that is uncorrelated with `first`: correlation r
-/// exactly, mean 0 and variance 1 on the reference sequences.
+/// `r first + sqrt(1 - r^2) g`, g being the standardised part of `other` that is uncorrelated with
+/// `first`: correlation r exactly, mean 0 and variance 1 on the reference sequences.
 fn rewired(first: &Programme, other: &Programme, r: f64, reference: &[Vec<f64>]) -> Programme {
     let other = standardised(other, reference);
     let (f, ..) = moments(first, reference);

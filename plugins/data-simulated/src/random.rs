@@ -1,4 +1,5 @@
-//! Draws with documented algorithms, so that the values of a seed never change with a library version.
+//! Draws with documented algorithms, so that the values of a seed never change with a library
+//! version.
 
 use degu_core::Seed;
 use degu_genome::Draws;
@@ -20,7 +21,8 @@ pub(crate) fn poisson(mean: f64, draws: &mut Draws) -> usize {
     let mut probability = libm::exp(-mean);
     let mut sum = probability;
     let mut k = 0;
-    // 1,000 is far beyond any quantile of a mean of 50, and ends the loop when rounding keeps the sum below u.
+    // 1,000 is far beyond any quantile of a mean of 50, and ends the loop when rounding keeps the
+    // sum below u.
     while u >= sum && k < 1000 {
         k += 1;
         probability *= mean / k as f64;

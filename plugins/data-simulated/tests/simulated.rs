@@ -128,7 +128,8 @@ fn noise_has_the_spread_that_the_truth_states() {
     let examples = data.read(&index).unwrap();
     let truth = data.truth(&index).unwrap().unwrap();
     let std = examples.replicate_std.as_ref().unwrap();
-    // y - mean has the standard deviation noise_std / sqrt(3): its square, normalised, has mean 1 and sd sqrt(2 / 4000) = 0.022.
+    // y - mean has the standard deviation noise_std / sqrt(3): its square, normalised, has mean 1
+    // and sd sqrt(2 / 4000) = 0.022.
     let ratio: f64 = (0..4000)
         .map(|i| {
             let z = f64::from((examples.y[i] - truth.mean[i]) / truth.noise_std[i]);
@@ -146,7 +147,8 @@ fn noise_has_the_spread_that_the_truth_states() {
     // Heteroscedastic: active rows are noisier, and the replicates show it.
     let r = pearson(std, &truth.noise_std);
     assert!(r > 0.3, "{r}");
-    // Signal: the mean has unit variance on these (reference-like) rows, the best attainable Pearson is about 0.9.
+    // Signal: the mean has unit variance on these (reference-like) rows, the best attainable
+    // Pearson is about 0.9.
     let mean = truth.mean.iter().map(|v| f64::from(*v)).sum::<f64>() / 4000.0;
     let var = truth
         .mean

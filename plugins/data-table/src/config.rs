@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Table {
     /// Table with a header (TSV, CSV or with semicolons; `.gz` or not).
     pub file: FileRef,
-    /// FASTA file with the sequences, named as in the column `id`; without it they stand in the column `sequence`.
+    /// FASTA file with the sequences, named as in the column `id`; without it they stand in the
+    /// column `sequence`.
     pub fasta: Option<FileRef>,
     /// Column of the sequences.
     pub sequence: String,
@@ -31,9 +32,11 @@ pub struct Table {
     pub chromosome: Option<String>,
     /// Column of a category, for tables by category.
     pub category: Option<String>,
-    /// Column of groups that never straddle two parts; without it, equal sequences on either strand.
+    /// Column of groups that never straddle two parts; without it, equal sequences on either
+    /// strand.
     pub group: Option<String>,
-    /// Column of the part that the source assigns: train, validation (val, valid, dev), calibration, test; a blank cell leaves it open.
+    /// Column of the part that the source assigns: train, validation (val, valid, dev),
+    /// calibration, test; a blank cell leaves it open.
     pub split: Option<String>,
     /// Length of the sequences in bp; the one they have if left out.
     #[schemars(range(min = 1))]

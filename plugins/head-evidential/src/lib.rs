@@ -2,16 +2,18 @@
 //!
 //! # Model
 //!
-//! Four raw outputs per task in blocks `[gamma | nu | alpha | beta]` of T columns; nu, alpha - 1 and beta are `ln(1 + exp(raw))`. The
-//! loss is the negative logarithm of the Student t evidence with `2 alpha` degrees of freedom, plus
-//! `penalty |y - gamma| (2 nu + alpha)`, which takes evidence away from rows that are predicted badly. Then
+//! Four raw outputs per task in blocks `[gamma | nu | alpha | beta]` of T columns; nu, alpha - 1
+//! and beta are `ln(1 + exp(raw))`. The loss is the negative logarithm of the Student t evidence
+//! with `2 alpha` degrees of freedom, plus `penalty |y - gamma| (2 nu + alpha)`, which takes
+//! evidence away from rows that are predicted badly. Then
 //!
 //! | part | variance |
 //! |---|---|
 //! | aleatoric | `beta / (alpha - 1)` |
 //! | epistemic | `beta / (nu (alpha - 1))` |
 //!
-//! Evidential spreads depend on `penalty` and are no posterior: take them as a score to calibrate, and never as the only baseline.
+//! Evidential spreads depend on `penalty` and are no posterior: take them as a score to calibrate,
+//! and never as the only baseline.
 //!
 //! # Parameters
 //!
@@ -24,13 +26,15 @@
 //! # Differs from the original in
 //!
 //! - targets are in units of each task's standard deviation, so `penalty` has no unit;
-//! - `alpha - 1` is at least 1e-6 in predictions, nu and beta at least 1e-12: the variances diverge without;
-//! - the head published under this name with DEGU is a normal likelihood whose standard deviation is read as the logarithm of the
-//!   variance: see the head `gaussian-logvar-min1`.
+//! - `alpha - 1` is at least 1e-6 in predictions, nu and beta at least 1e-12: the variances diverge
+//!   without;
+//! - the head published under this name with DEGU is a normal likelihood whose standard deviation
+//!   is read as the logarithm of the variance: see the head `gaussian-logvar-min1`.
 //!
 //! # Source of golden numbers
 //!
-//! `heads/nig` of the uncertainty fixtures: loss and gradient against analytic values, and against the Student t density.
+//! `heads/nig` of the uncertainty fixtures: loss and gradient against analytic values, and against
+//! the Student t density.
 
 use candle_core::Tensor;
 use degu_core::{
@@ -54,7 +58,8 @@ const FLOOR: f64 = 1e-12;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Evidential {
-    /// Weight of the evidence of wrong predictions (lambda): 0.01 in the paper, 1 by default in its public code.
+    /// Weight of the evidence of wrong predictions (lambda): 0.01 in the paper, 1 by default in its
+    /// public code.
     #[schemars(range(min = 0.0))]
     pub penalty: f64,
 }
@@ -114,7 +119,8 @@ impl Bound {
         ops::clamp(&value, FLOOR, f64::MAX, &Ctx::eval())
     }
 
-    /// The logarithm of a positive parameter: of logarithms, spreads are linear up to one exponential, and can be attributed.
+    /// The logarithm of a positive parameter: of logarithms, spreads are linear up to one
+    /// exponential, and can be attributed.
     fn log_positive(&self, raw: &Tensor, k: usize, floor: f64, ctx: &Ctx<'_>) -> Result<Tensor> {
         ops::ln_softplus(&self.block(raw, k)?, floor, ctx)
     }

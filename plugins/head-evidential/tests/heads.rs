@@ -124,8 +124,8 @@ fn the_units_of_the_target_come_back() {
     }
 }
 
-/// Noise that grows with x: the aleatoric part follows it. The epistemic part in units of the noise is what the penalty makes of it,
-/// which is why it is no posterior.
+/// Noise that grows with x: the aleatoric part follows it. The epistemic part in units of the noise
+/// is what the penalty makes of it, which is why it is no posterior.
 #[test]
 fn the_aleatoric_part_follows_the_noise_and_the_epistemic_one_the_penalty() {
     let mut rng = Seed::root(6).child("simulated").rng();

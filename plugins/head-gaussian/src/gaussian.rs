@@ -14,8 +14,9 @@ use crate::normal::{Normal, Output};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gaussian {
-    /// Exponent of the weight `variance^beta` of each likelihood term, through which no gradient flows: 0 is the likelihood, 0.5 the
-    /// beta-NLL of Seitzer et al., 1 gives the mean the gradient of a squared error.
+    /// Exponent of the weight `variance^beta` of each likelihood term, through which no gradient
+    /// flows: 0 is the likelihood, 0.5 the beta-NLL of Seitzer et al., 1 gives the mean the
+    /// gradient of a squared error.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub beta: f64,
     /// What the second raw output of a task is.
@@ -23,7 +24,8 @@ pub struct Gaussian {
     /// Smallest standard deviation, as a fraction of the task's own in the training rows.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub floor: f64,
-    /// With `output = "log_var"`: how far the logarithm of the variance may be from that of the task's own variance.
+    /// With `output = "log_var"`: how far the logarithm of the variance may be from that of the
+    /// task's own variance.
     #[schemars(range(min = 1.0, max = 30.0))]
     pub clamp: f64,
 }

@@ -16,8 +16,9 @@ use crate::{
 
 /// Mean over passes with dropout, and their spread as the epistemic part.
 ///
-/// Only dropout is active while predicting; batch normalisation uses its running statistics. The masks of a sequence are a function
-/// of its bases alone, so predictions do not depend on batches, threads or engines. Needs an architecture with dropout.
+/// Only dropout is active while predicting; batch normalisation uses its running statistics. The
+/// masks of a sequence are a function of its bases alone, so predictions do not depend on batches,
+/// threads or engines. Needs an architecture with dropout.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct McDropout {

@@ -20,7 +20,8 @@ pub enum Output {
     Softplus,
 }
 
-/// The law of a head that is bound to its labels. Variances are computed in units of each task's own variance.
+/// The law of a head that is bound to its labels. Variances are computed in units of each task's
+/// own variance.
 pub(crate) struct Normal {
     pub(crate) output: Output,
     pub(crate) floor: f64,
@@ -61,7 +62,8 @@ impl Normal {
         }
     }
 
-    /// Likelihood, or the likelihood weighed by `variance^beta`, in nats per target in units of the task's standard deviation.
+    /// Likelihood, or the likelihood weighed by `variance^beta`, in nats per target in units of the
+    /// task's standard deviation.
     pub(crate) fn loss(&self, raw: &Tensor, targets: &Targets, beta: f64) -> Result<Tensor> {
         let target = in_units(&targets.mean, &self.scales)?;
         let mean = block(raw, 0, self.tasks())?;

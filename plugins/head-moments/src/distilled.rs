@@ -14,8 +14,8 @@ const LOG_VAR_FLOOR: f64 = 1e-3;
 
 /// Mean and spreads by mean squared error, as an ensemble is distilled.
 ///
-/// Which spreads it learns follows from `distill.targets`, and whether as standard deviation or logarithm of the variance from
-/// `distill.spread`.
+/// Which spreads it learns follows from `distill.targets`, and whether as standard deviation or
+/// logarithm of the variance from `distill.spread`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Distilled {
@@ -34,7 +34,8 @@ pub enum TargetScale {
     /// Units of the target, as published.
     #[default]
     None,
-    /// Standard deviations of each task: the mean is centred and divided, spreads are divided (log variances shifted).
+    /// Standard deviations of each task: the mean is centred and divided, spreads are divided (log
+    /// variances shifted).
     Standardise,
 }
 

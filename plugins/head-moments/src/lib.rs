@@ -2,8 +2,8 @@
 //!
 //! # Model
 //!
-//! One linear layer gives the raw outputs; columns are mean x T, then aleatoric x T, then epistemic x T, as far as the labels have
-//! them. The loss is the mean squared error over all columns.
+//! One linear layer gives the raw outputs; columns are mean x T, then aleatoric x T, then epistemic
+//! x T, as far as the labels have them. The loss is the mean squared error over all columns.
 //!
 //! # Parameters
 //!
@@ -15,14 +15,16 @@
 //!
 //! # Differs from the original in
 //!
-//! - spreads are clamped at 0 (as a rectified linear unit) on prediction, where the original keeps negative values;
-//! - a log-variance target has a floor of (1e-3 times the task's standard deviation) squared; without it members that agree give
-//!   a target of minus infinity;
+//! - spreads are clamped at 0 (as a rectified linear unit) on prediction, where the original keeps
+//!   negative values;
+//! - a log-variance target has a floor of (1e-3 times the task's standard deviation) squared;
+//!   without it members that agree give a target of minus infinity;
 //! - missing values are masked instead of dropping their rows.
 //!
 //! # Source of golden numbers
 //!
-//! Hand-computed losses in the tests; `degu.md`-style label tables in the tests of the training crate.
+//! Hand-computed losses in the tests; `degu.md`-style label tables in the tests of the training
+//! crate.
 
 mod distilled;
 mod point;

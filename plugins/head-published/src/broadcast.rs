@@ -11,7 +11,8 @@ use degu_nn::{columns::block, loss, ops};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The published heteroscedastic baseline of ResidualBind: errors and variances are averaged over rows before they meet.
+/// The published heteroscedastic baseline of ResidualBind: errors and variances are averaged over
+/// rows before they meet.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeteroscedasticBroadcast {}
@@ -52,7 +53,8 @@ impl Head for Bound {
         2 * self.tasks
     }
 
-    /// The mean over all pairs `(i, j)` of `(ln 2 pi + s_j + e_i^2 exp(-s_j)) / 2`, which is a product of two means.
+    /// The mean over all pairs `(i, j)` of `(ln 2 pi + s_j + e_i^2 exp(-s_j)) / 2`, which is a
+    /// product of two means.
     fn loss(&self, raw: &Tensor, targets: &Targets) -> Result<Tensor> {
         let (mean, log_variance) = (block(raw, 0, self.tasks)?, block(raw, 1, self.tasks)?);
         let mut sum: Option<Tensor> = None;

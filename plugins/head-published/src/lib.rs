@@ -7,7 +7,8 @@
 //! | `gaussian-logvar-min1` | "evidential" | the layer emits `softplus(raw) + 1e-6` as a standard deviation, and the loss, a normal likelihood, reads it as the *logarithm of the variance*: no variance is below 1 |
 //! | `heteroscedastic-broadcast` | "heteroscedastic" (ResidualBind) | squared errors `[N]` are divided by variances `[N, 1]`, which gives `[N, N]`: every row's variance is compared with every row's error, so the best variance is the same for all rows |
 //!
-//! They are here to be compared with `evidential` and `gaussian`, which are what the names mean. Neither is a good choice.
+//! They are here to be compared with `evidential` and `gaussian`, which are what the names mean.
+//! Neither is a good choice.
 //!
 //! # Parameters
 //!
@@ -15,13 +16,15 @@
 //!
 //! # Citation
 //!
-//! Zhou et al., npj Artificial Intelligence 2:3 (2026), doi:10.1101/2024.11.13.623485, and its public code.
+//! Zhou et al., npj Artificial Intelligence 2:3 (2026), doi:10.1101/2024.11.13.623485, and its
+//! public code.
 //!
 //! # Differs from the original in
 //!
 //! - missing targets are masked;
 //! - with several tasks, each is treated as the original treats its only one;
-//! - the predicted spread is the standard deviation of the variance that the loss means, not the number that the layer emits.
+//! - the predicted spread is the standard deviation of the variance that the loss means, not the
+//!   number that the layer emits.
 //!
 //! # Source of golden numbers
 //!

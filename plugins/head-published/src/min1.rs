@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// Added to the softplus by the published layer.
 const OFFSET: f64 = 1e-6;
 
-/// The published "evidential" baseline: a normal likelihood whose variance is never below 1, in units of the target.
+/// The published "evidential" baseline: a normal likelihood whose variance is never below 1, in
+/// units of the target.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GaussianLogvarMin1 {}

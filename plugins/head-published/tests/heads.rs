@@ -73,7 +73,8 @@ fn the_broadcast_loss_is_the_mean_over_all_pairs_of_rows() {
     assert!((number(&loss) - sum / 25.0).abs() < 1e-12);
 }
 
-/// With the true variances the likelihood is better than with the best constant; the published loss says the opposite.
+/// With the true variances the likelihood is better than with the best constant; the published loss
+/// says the opposite.
 #[test]
 fn the_broadcast_loss_prefers_a_constant_to_the_truth() {
     let n = 20_000;

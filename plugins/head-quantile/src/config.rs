@@ -12,7 +12,8 @@ use crate::head::Bound;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quantile {
-    /// Levels, ascending; 0.5 must be among them. For intervals that miss `alpha`, have `alpha / 2` and `1 - alpha / 2`.
+    /// Levels, ascending; 0.5 must be among them. For intervals that miss `alpha`, have `alpha / 2`
+    /// and `1 - alpha / 2`.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub levels: Vec<f64>,
     /// How quantiles are kept from crossing.
@@ -25,11 +26,12 @@ pub struct Quantile {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Crossing {
-    /// By construction: each is the next one towards the median plus or minus `ln(1 + exp(raw))`, in units of the task's standard
-    /// deviation.
+    /// By construction: each is the next one towards the median plus or minus `ln(1 + exp(raw))`,
+    /// in units of the task's standard deviation.
     #[default]
     Steps,
-    /// Outputs are free while training and sorted on prediction; cannot be explained by rescale rules.
+    /// Outputs are free while training and sorted on prediction; cannot be explained by rescale
+    /// rules.
     Sorted,
 }
 
@@ -40,7 +42,8 @@ pub enum Aleatoric {
     /// None.
     #[default]
     None,
-    /// The one of the normal law whose quantiles are nearest to the predicted ones around the median, by least squares.
+    /// The one of the normal law whose quantiles are nearest to the predicted ones around the
+    /// median, by least squares.
     Normal,
 }
 

@@ -36,7 +36,8 @@ impl Bound {
         }
     }
 
-    /// Values by level, `[.., T]` each; in training and prediction alike, unless they are free and to be sorted.
+    /// Values by level, `[.., T]` each; in training and prediction alike, unless they are free and
+    /// to be sorted.
     fn values(&self, raw: &Tensor, ctx: &Ctx<'_>) -> Result<Vec<Tensor>> {
         let tasks = self.scales.len();
         let own = |level: usize| block(raw, self.block_of(level), tasks);
@@ -78,7 +79,8 @@ impl Bound {
         Ok(())
     }
 
-    /// `sum z (q - median) / sum z^2` with the normal quantiles `z` of the levels: not negative, because quantiles do not cross.
+    /// `sum z (q - median) / sum z^2` with the normal quantiles `z` of the levels: not negative,
+    /// because quantiles do not cross.
     fn normal_std(&self, values: &[Tensor]) -> Result<Tensor> {
         let z: Vec<f64> = self
             .config

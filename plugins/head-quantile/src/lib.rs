@@ -2,8 +2,9 @@
 //!
 //! # Model
 //!
-//! One raw output per level and task. Blocks of T columns: the median first, then the levels below it from the nearest outwards, then
-//! the levels above it likewise. The loss is the pinball loss, mean over levels; the median is the prediction's mean.
+//! One raw output per level and task. Blocks of T columns: the median first, then the levels below
+//! it from the nearest outwards, then the levels above it likewise. The loss is the pinball loss,
+//! mean over levels; the median is the prediction's mean.
 //!
 //! # Parameters
 //!
@@ -11,12 +12,14 @@
 //!
 //! # Citation
 //!
-//! Koenker and Bassett 1978; Romano et al., NeurIPS 2019 (arXiv:1905.03222) for the intervals that are made of them.
+//! Koenker and Bassett 1978; Romano et al., NeurIPS 2019 (arXiv:1905.03222) for the intervals that
+//! are made of them.
 //!
 //! # Differs from the original in
 //!
-//! - quantiles do not cross: each is the one nearer to the median plus or minus a positive step (`crossing = "steps"`), or the
-//!   outputs are free and sorted on prediction (`crossing = "sorted"`), as usual elsewhere;
+//! - quantiles do not cross: each is the one nearer to the median plus or minus a positive step
+//!   (`crossing = "steps"`), or the outputs are free and sorted on prediction (`crossing =
+//!   "sorted"`), as usual elsewhere;
 //! - ensembles average their members' quantiles level by level;
 //! - an aleatoric standard deviation on request, for scores that need one.
 //!

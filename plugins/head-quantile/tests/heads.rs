@@ -68,7 +68,8 @@ fn levels_that_make_no_sense_are_refused() {
     assert!(error.to_string().contains("beside the median"), "{error}");
 }
 
-/// The raw outputs of the fixture as quantiles at 0.05, 0.25, 0.75, 0.95, with a median that has no error of its own.
+/// The raw outputs of the fixture as quantiles at 0.05, 0.25, 0.75, 0.95, with a median that has no
+/// error of its own.
 #[test]
 fn the_loss_is_the_pinball_loss_of_the_levels() {
     let text = include_str!("../../../crates/degu-nn/tests/data/heads.json");

@@ -2,17 +2,18 @@
 //!
 //! # Model
 //!
-//! Columns mean x T, then spread x T. The mean is learned by squared error. The spread is learned from the standard deviation between
-//! replicates (ddof 1), which the dataset provides; a target with fewer than two replicates keeps its mean and masks its spread.
+//! Columns mean x T, then spread x T. The mean is learned by squared error. The spread is learned
+//! from the standard deviation between replicates (ddof 1), which the dataset provides; a target
+//! with fewer than two replicates keeps its mean and masks its spread.
 //!
 //! | `loss` | loss of a spread `s` | what is predicted |
 //! |---|---|---|
 //! | `squared` | `(s - p)^2`, as the members of DEGU's aleatoric students | `E[s]`, which is c4(n) times the true one: 0.798 for two replicates |
 //! | `likelihood` | `ln p + s^2 / (2 p^2)`, the likelihood of a variance with any number of degrees of freedom | the root of the mean variance, unbiased |
 //!
-//! The spread of two or three replicates is itself noisy (coefficient of variation 0.76 and 0.52 for normal values), which bounds
-//! every correlation with it: compare binned spreads as well. It is the spread of *one* replicate; the mean of n of them has the
-//! n-th part of the variance.
+//! The spread of two or three replicates is itself noisy (coefficient of variation 0.76 and 0.52
+//! for normal values), which bounds every correlation with it: compare binned spreads as well. It
+//! is the spread of *one* replicate; the mean of n of them has the n-th part of the variance.
 //!
 //! # Parameters
 //!
@@ -25,7 +26,8 @@
 //! # Differs from the original in
 //!
 //! - rows that lack a replicate are masked instead of dropped;
-//! - the likelihood, a floor of the spread, positive spreads and weights by barcodes are options that the original does not have.
+//! - the likelihood, a floor of the spread, positive spreads and weights by barcodes are options
+//!   that the original does not have.
 //!
 //! # Source of golden numbers
 //!
@@ -49,15 +51,18 @@ use serde::{Deserialize, Serialize};
 pub struct Replicate {
     /// How the spread between replicates is learned.
     pub loss: SpreadLoss,
-    /// Weight of the spreads beside the means, above 0: a spread that nothing trains must not be predicted.
+    /// Weight of the spreads beside the means, above 0: a spread that nothing trains must not be
+    /// predicted.
     #[schemars(range(min = 1e-6, max = 1e6))]
     pub spread_weight: f64,
-    /// With `loss = "likelihood"`: smallest standard deviation, as a fraction of the task's own in the training rows.
+    /// With `loss = "likelihood"`: smallest standard deviation, as a fraction of the task's own in
+    /// the training rows.
     #[schemars(range(min = 1e-6, max = 1.0))]
     pub floor: f64,
     /// How much a row counts.
     pub weights: Weights,
-    /// With `weights = "barcodes"`: number of barcodes at which a row counts half, `n / (n + half)`.
+    /// With `weights = "barcodes"`: number of barcodes at which a row counts half, `n / (n +
+    /// half)`.
     #[schemars(range(min = 0.001))]
     pub half: f64,
 }
@@ -66,7 +71,8 @@ pub struct Replicate {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpreadLoss {
-    /// By its squared error, in one mean over all columns as published; a linear output, clamped at 0 on prediction.
+    /// By its squared error, in one mean over all columns as published; a linear output, clamped at
+    /// 0 on prediction.
     #[default]
     Squared,
     /// By the likelihood of the variance between replicates; `ln(1 + exp(raw))` above a floor.

@@ -87,7 +87,8 @@ fn the_published_loss_is_the_mean_over_all_known_columns() {
     assert!((loss - 5.05 / 5.0).abs() < 1e-12, "{loss}");
 }
 
-/// What a row without a second replicate holds in place of a spread reaches neither the loss nor the gradient.
+/// What a row without a second replicate holds in place of a spread reaches neither the loss nor
+/// the gradient.
 #[test]
 #[expect(clippy::float_cmp, reason = "the same bits are meant")]
 fn a_missing_replicate_does_not_leak() {
@@ -138,7 +139,8 @@ fn both_losses_have_their_gradients() {
     }
 }
 
-/// Two replicates with a spread of 0.5: the squared error finds c4(2) = 0.798 of it, the likelihood all of it.
+/// Two replicates with a spread of 0.5: the squared error finds c4(2) = 0.798 of it, the likelihood
+/// all of it.
 #[test]
 fn the_likelihood_has_no_bias_of_small_numbers() {
     let n = 6000;

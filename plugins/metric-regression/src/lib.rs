@@ -2,7 +2,8 @@
 //!
 //! # Model
 //!
-//! One number per task over the rows with a measurement. Correlations with a constant are undefined, not zero.
+//! One number per task over the rows with a measurement. Correlations with a constant are
+//! undefined, not zero.
 //!
 //! # Parameters
 //!

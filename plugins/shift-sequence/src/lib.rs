@@ -16,12 +16,14 @@
 //!
 //! # Citation
 //!
-//! Zhou, Rizzo, Tang and Koo, DEGU, npj Artificial Intelligence 2:3 (2026), doi:10.1101/2024.11.13.623485: `mutagenesis` at 0.05
-//! is its small shift, `shuffle` at 1 its large one.
+//! Zhou, Rizzo, Tang and Koo, DEGU, npj Artificial Intelligence 2:3 (2026),
+//! doi:10.1101/2024.11.13.623485: `mutagenesis` at 0.05 is its small shift, `shuffle` at 1 its
+//! large one.
 //!
 //! # Differs from the original in
 //!
-//! Every sequence has a random stream of its own, so a set is a function of the seed and the row. N is not mutated.
+//! Every sequence has a random stream of its own, so a set is a function of the seed and the row. N
+//! is not mutated.
 //!
 //! # Source of golden numbers
 //!

@@ -1,4 +1,5 @@
-//! The stage `attribute` of a study: agreement, tests, logos with named motifs, and the run as input of the commands.
+//! The stage `attribute` of a study: agreement, tests, logos with named motifs, and the run as
+//! input of the commands.
 
 use serde_json::Value;
 

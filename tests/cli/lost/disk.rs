@@ -10,7 +10,8 @@ use crate::support::run_in;
 
 /// Runs the study; the largest file may have so many blocks of 512 bytes (1,024 in some shells).
 fn limited(folder: &Path, blocks: usize) -> Output {
-    // The signal that goes with the limit is ignored across exec, so that a write fails as it does on a full disk.
+    // The signal that goes with the limit is ignored across exec, so that a write fails as it does
+    // on a full disk.
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
     Command::new("sh")
         .args(["-c", &script, "sh"])

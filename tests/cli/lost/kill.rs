@@ -16,7 +16,8 @@ use crate::support::run_in;
 /// Longest wait for a moment.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// When a run is killed: what it is, and how it is recognised from the folder and from the events of this process.
+/// When a run is killed: what it is, and how it is recognised from the folder and from the events
+/// of this process.
 type Moment = (&'static str, fn(&Path, &[Value]) -> bool);
 
 const MOMENTS: [Moment; 7] = [
@@ -95,7 +96,8 @@ fn killed(threads: usize) {
     assert_eq!(last.code, 0, "{}{}", last.stdout, last.stderr);
     assert_undisturbed(folder.path(), "lost");
 
-    // Checkpoints were used: a training went on where it stood, and none of its epochs was done twice but the one that was cut.
+    // Checkpoints were used: a training went on where it stood, and none of its epochs was done
+    // twice but the one that was cut.
     let all = events(folder.path(), "lost");
     let resumed = |task: &str| {
         all.iter()

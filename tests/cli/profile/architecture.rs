@@ -17,7 +17,8 @@ pub(super) struct Tower {
     /// Filters of both convolutions.
     #[schemars(range(min = 1))]
     filters: usize,
-    /// Whether a last convolution makes the raw outputs itself, instead of features for the framework's dense layer.
+    /// Whether a last convolution makes the raw outputs itself, instead of features for the
+    /// framework's dense layer.
     direct: bool,
 }
 

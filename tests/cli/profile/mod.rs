@@ -1,7 +1,8 @@
-//! The profile test kit: a dataset, an architecture and a head with base-resolution outputs `[N, B, T]`, registered in this test
-//! binary alone, and a study that runs on them from end to end.
+//! The profile test kit: a dataset, an architecture and a head with base-resolution outputs `[N, B,
+//! T]`, registered in this test binary alone, and a study that runs on them from end to end.
 //!
-//! It holds the promise that every slot carries profiles of several tasks. Nothing here is in the bundle.
+//! It holds the promise that every slot carries profiles of several tasks. Nothing here is in the
+//! bundle.
 
 mod architecture;
 mod dataset;

@@ -132,7 +132,8 @@ fn a_study_on_profiles_runs_from_end_to_end() {
     assert_eq!(degu_lab(&["run", &file, "--progress", "none"]), 0);
     let run = folder.path().join("runs/profiles");
 
-    // Evaluation: both tasks, and the mean of the members is never worse than the mean member (Jensen).
+    // Evaluation: both tasks, and the mean of the members is never worse than the mean member
+    // (Jensen).
     let metrics = table(&run.join("tables/metrics.csv"));
     let value = |kind: &str, metric: &str, task: &str| -> f64 {
         let row = (0..metrics["kind"].len()).find(|&i| {
@@ -152,8 +153,9 @@ fn a_study_on_profiles_runs_from_end_to_end() {
         assert!(value("mean-student", "pearson", task) > 0.4);
     }
 
-    // Calibration: every bin of every task has a calibrator of its own; rows of one sequence are no independent draws, so a
-    // band of the pooled coverage is not claimed, and the bins' own bands are checked over random cuts.
+    // Calibration: every bin of every task has a calibrator of its own; rows of one sequence are no
+    // independent draws, so a band of the pooled coverage is not claimed, and the bins' own bands
+    // are checked over random cuts.
     let calibration = table(&run.join("tables/calibration.csv"));
     assert!(
         calibration["band_low"].iter().all(String::is_empty),

@@ -13,10 +13,12 @@ use super::{
 /// The models, and how they run.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// Folder of a model, such as `runs/NAME/models/student-0`, or of a run (all its members and students).
+    /// Folder of a model, such as `runs/NAME/models/student-0`, or of a run (all its members and
+    /// students).
     #[arg(value_name = "MODEL|RUN")]
     pub(crate) model: PathBuf,
-    /// Only these models of a run, as in `student-0`; `ensemble` is all members. May be given several times.
+    /// Only these models of a run, as in `student-0`; `ensemble` is all members. May be given
+    /// several times.
     #[arg(long = "model", value_name = "NAME")]
     pub(crate) only: Vec<String>,
     /// `auto`, `cpu` or `cuda:N`.
@@ -82,13 +84,15 @@ pub(crate) struct AttributeArgs {
     /// Loci of the sequences by name (column 4), or, with `--genome`, the sequences themselves.
     #[arg(long, value_name = "FILE")]
     pub(crate) bed: Option<PathBuf>,
-    /// Genome that the intervals of `--bed` are cut from: FASTA with or without an index, bgzip with one, or gzip.
+    /// Genome that the intervals of `--bed` are cut from: FASTA with or without an index, bgzip
+    /// with one, or gzip.
     #[arg(long, value_name = "FILE", requires = "bed")]
     pub(crate) genome: Option<PathBuf>,
     /// Attribution plugin (`degu-lab plugins list --slot attributor`).
     #[arg(long, default_value = "saliency", value_name = "PLUGIN")]
     pub(crate) method: String,
-    /// A parameter of the method, as in `--set gradient_correction=false`; may be given several times.
+    /// A parameter of the method, as in `--set gradient_correction=false`; may be given several
+    /// times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Task [default: the only one].
@@ -106,7 +110,8 @@ pub(crate) struct AttributeArgs {
     /// The same as bigWig.
     #[arg(long, value_name = "FILE")]
     pub(crate) bigwig: Option<PathBuf>,
-    /// Lengths of chromosomes for `--bigwig`: `chrom.sizes` or `.fai` [default: the ends of the loci].
+    /// Lengths of chromosomes for `--bigwig`: `chrom.sizes` or `.fai` [default: the ends of the
+    /// loci].
     #[arg(long, value_name = "FILE", requires = "bigwig")]
     pub(crate) chrom_sizes: Option<PathBuf>,
     /// Seed of references and noise.
@@ -164,16 +169,19 @@ pub(crate) struct VariantsArgs {
         required_unless_present = "table"
     )]
     pub(crate) vcf: Option<PathBuf>,
-    /// Variants as a table (chromosome, position from 1, ref, alt): saturation mutagenesis is scored against its measurements.
+    /// Variants as a table (chromosome, position from 1, ref, alt): saturation mutagenesis is
+    /// scored against its measurements.
     #[arg(long, value_name = "FILE")]
     pub(crate) table: Option<PathBuf>,
     /// Genome: FASTA with or without an index, bgzip with one, or gzip.
     #[arg(long, value_name = "FILE")]
     pub(crate) genome: PathBuf,
-    /// Where to write: .tsv, .csv or .vcf, compressed if it ends with `.gz` [default: a table on stdout].
+    /// Where to write: .tsv, .csv or .vcf, compressed if it ends with `.gz` [default: a table on
+    /// stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Scores against the measurements of `--table`, as a table [default: on stdout if `--output` is given].
+    /// Scores against the measurements of `--table`, as a table [default: on stdout if `--output`
+    /// is given].
     #[arg(long, value_name = "FILE", requires = "table")]
     pub(crate) scores: Option<PathBuf>,
     /// Reference alleles that the genome does not have.
@@ -208,7 +216,8 @@ pub(crate) struct VariantsArgs {
 /// Motifs.
 #[derive(Debug, Args)]
 pub(crate) struct MotifArgs {
-    /// A motif as letters, as in TGANTCA (N keeps the background's base); may be given several times.
+    /// A motif as letters, as in TGANTCA (N keeps the background's base); may be given several
+    /// times.
     #[arg(long, value_name = "LETTERS")]
     pub(crate) motif: Vec<String>,
     /// Motifs of a MEME file, plain or gzip.
@@ -217,7 +226,8 @@ pub(crate) struct MotifArgs {
     /// Only these motifs of the file, by id or name; may be given several times.
     #[arg(long, value_name = "NAME", requires = "meme")]
     pub(crate) name: Vec<String>,
-    /// Table of the effects: tabs, commas if it ends with `.csv`, compressed if with `.gz` [default: stdout].
+    /// Table of the effects: tabs, commas if it ends with `.csv`, compressed if with `.gz`
+    /// [default: stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Every background or hit, as a table.

@@ -31,13 +31,15 @@ pub(crate) struct PredictArgs {
     /// Column of the category of a sequence, for calibrations by category.
     #[arg(long, value_name = "NAME", requires = "table")]
     pub(crate) category_column: Option<String>,
-    /// Where to write: tabs, commas if it ends with `.csv`, compressed if with `.gz` [default: stdout].
+    /// Where to write: tabs, commas if it ends with `.csv`, compressed if with `.gz` [default:
+    /// stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Add intervals of this level, as in 0.9, from the model's calibration.
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub(crate) interval: Option<f64>,
-    /// Which calibration of the model [default: the one its card names, the first of the experiment file].
+    /// Which calibration of the model [default: the one its card names, the first of the experiment
+    /// file].
     #[arg(long, value_name = "NAME", requires = "interval")]
     pub(crate) calibration: Option<String>,
     /// Predict both strands and average them.

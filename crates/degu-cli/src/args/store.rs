@@ -31,7 +31,8 @@ pub(crate) struct LsArgs {
 /// `degu-lab show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// First digits of a key (four at least), or the name of a task, of which the newest result is meant.
+    /// First digits of a key (four at least), or the name of a task, of which the newest result is
+    /// meant.
     pub(crate) key: String,
     /// Folder of the store.
     #[arg(long, default_value = "store")]

@@ -131,7 +131,8 @@ impl Drop for Counter {
 /// A table on its way to stdout or to a file that appears whole or not at all.
 pub(super) struct TableSink {
     to: Destination,
-    /// Whether fields are separated by commas in the file, whose name asks for it (`.csv`, `.csv.gz`).
+    /// Whether fields are separated by commas in the file, whose name asks for it (`.csv`,
+    /// `.csv.gz`).
     commas: bool,
 }
 
@@ -141,7 +142,8 @@ enum Destination {
     Gzip(Box<GzEncoder<BufWriter<File>>>, Target),
 }
 
-/// The name that a file gets when it is whole; what was written before is removed if that never comes.
+/// The name that a file gets when it is whole; what was written before is removed if that never
+/// comes.
 pub(super) struct Target {
     path: PathBuf,
     /// Where it is written; `None` for a device or pipe, which is written to as it is.

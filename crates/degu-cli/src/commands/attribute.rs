@@ -57,7 +57,8 @@ pub(crate) fn run(args: &AttributeArgs, output: &mut Output) -> Result<()> {
         ..input(&args.sequences)
     };
     let mut reader = SequenceReader::open(&spec, Window::of(models.card())?)?;
-    // Several models of a run that do not predict the part are left out where they were not asked for by name.
+    // Several models of a run that do not predict the part are left out where they were not asked
+    // for by name.
     let all = models.groups();
     let able = all.iter().filter(|g| models.predicts(g, target.part));
     let groups = if args.models.only.is_empty() && able.clone().next().is_some() {

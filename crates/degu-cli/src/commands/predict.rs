@@ -60,8 +60,8 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// Means and spreads of both strands, averaged. The spread of a mean of two predictions that agree is not smaller: the two see
-/// the same weights, so spreads are not divided by the root of two.
+/// Means and spreads of both strands, averaged. The spread of a mean of two predictions that agree
+/// is not smaller: the two see the same weights, so spreads are not divided by the root of two.
 fn average(forward: &mut HostForecast, reverse: &HostForecast) {
     let mean = |a: &mut Vec<f32>, b: &[f32]| {
         for (a, b) in a.iter_mut().zip(b) {

@@ -72,8 +72,8 @@ pub(crate) fn resume(args: &ResumeArgs, output: &mut Output) -> Result<()> {
     execute(&study, points, &args.execution, output)
 }
 
-/// The study that a run folder was made from, and its sweeps and arms unless others are asked for; variables that would change
-/// it do not count.
+/// The study that a run folder was made from, and its sweeps and arms unless others are asked for;
+/// variables that would change it do not count.
 fn locked(name: &str, runs: &Path, asked: &SelectionArgs) -> Result<(Study, Selection)> {
     let folder = status::folder_of(name, runs)?;
     let mut env = config::environment();
@@ -191,7 +191,8 @@ fn text(ran: &Ran) -> String {
     text
 }
 
-/// What failed, what waits for it, and the command that goes on: a run folder knows its sweeps, arms and changed values.
+/// What failed, what waits for it, and the command that goes on: a run folder knows its sweeps,
+/// arms and changed values.
 fn bad_news(ran: &Ran) -> String {
     let mut text = match ran.failed.len() {
         0 => "interrupted; what was finished is kept".to_owned(),

@@ -1,4 +1,5 @@
-//! `degu-lab variants`: effects of variants, with their uncertainty, and scores against saturation mutagenesis.
+//! `degu-lab variants`: effects of variants, with their uncertainty, and scores against saturation
+//! mutagenesis.
 
 mod write;
 

@@ -68,7 +68,8 @@ impl OutputRows {
     ///
     /// # Errors
     ///
-    /// A forecast of other outputs, a prediction that is not finite (with its row in the set), no measured row.
+    /// A forecast of other outputs, a prediction that is not finite (with its row in the set), no
+    /// measured row.
     pub fn of(set: &CalibrationSet<'_>, output: usize) -> Result<Self> {
         Self::where_measured(set, output, |row| {
             !set.y[row * set.forecast.outputs + output].is_nan()
@@ -158,7 +159,8 @@ impl OutputRows {
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if a forecast has other outputs than were calibrated, or whatever `of` fails with.
+/// [`Error::Shape`] if a forecast has other outputs than were calibrated, or whatever `of` fails
+/// with.
 pub fn gather(
     forecast: &Forecast<'_>,
     outputs: usize,

@@ -28,7 +28,8 @@ pub enum Scale {
     Aleatoric,
     /// Root of the sum of both squares.
     Total,
-    /// aleatoric + ratio * epistemic, with the ratio of the smallest Winkler score on rows of their own.
+    /// aleatoric + ratio * epistemic, with the ratio of the smallest Winkler score on rows of their
+    /// own.
     Mix,
 }
 
@@ -41,7 +42,8 @@ pub enum Recalibrate {
     None,
     /// One factor for the spread in use. It cancels from an interval of one task.
     OneFactor,
-    /// One factor each for the epistemic and the aleatoric variance, by likelihood: their ratio is repaired.
+    /// One factor each for the epistemic and the aleatoric variance, by likelihood: their ratio is
+    /// repaired.
     TwoFactor,
 }
 
@@ -86,7 +88,8 @@ pub struct FittedScale {
 }
 
 impl FittedScale {
-    /// Chooses factors and ratio on `tune` (none are chosen without it), and the epsilon on `tune` or else on the spreads of `rows`.
+    /// Chooses factors and ratio on `tune` (none are chosen without it), and the epsilon on `tune`
+    /// or else on the spreads of `rows`.
     ///
     /// # Errors
     ///

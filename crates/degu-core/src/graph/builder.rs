@@ -6,7 +6,8 @@ use super::{
 };
 
 impl Graph {
-    /// An empty network; layers added later take their initial values and batch normalisation from `style`.
+    /// An empty network; layers added later take their initial values and batch normalisation from
+    /// `style`.
     pub fn new(style: NormStyle) -> Self {
         Self {
             layers: Vec::new(),
@@ -25,7 +26,8 @@ impl Graph {
         self.conv_with(name, filters, width, |_| {})
     }
 
-    /// Convolution whose remaining options (stride, dilation, padding, bias, groups) are set by `options`.
+    /// Convolution whose remaining options (stride, dilation, padding, bias, groups) are set by
+    /// `options`.
     pub fn conv_with(
         self,
         name: &str,
@@ -157,7 +159,8 @@ impl Graph {
         }))
     }
 
-    /// Self-attention with biases: `heads` heads of together `inner` channels, and `channels` output channels.
+    /// Self-attention with biases: `heads` heads of together `inner` channels, and `channels`
+    /// output channels.
     pub fn attention(self, name: &str, heads: usize, inner: usize, channels: usize) -> Self {
         self.attention_with(name, heads, inner, channels, |_| {})
     }

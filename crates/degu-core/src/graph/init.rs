@@ -24,7 +24,8 @@ pub enum Init {
         /// Standard deviation before truncation.
         std: f64,
     },
-    /// Random orthogonal matrix: the rows of a `[I, O]` tensor with `I <= O` are orthonormal (the columns otherwise).
+    /// Random orthogonal matrix: the rows of a `[I, O]` tensor with `I <= O` are orthonormal (the
+    /// columns otherwise).
     Orthogonal,
     /// Bias of an LSTM with gates in the order i, f, g, o: 1 for the forget gate, 0 elsewhere.
     ForgetGate,
@@ -48,7 +49,8 @@ pub enum InitRule {
     GlorotUniform,
     /// PyTorch: uniform with bound `1 / sqrt(fan_in)`, weights and biases.
     TorchUniform,
-    /// He et al. 2015: truncated normal of standard deviation `sqrt(2 / fan_in)` (corrected for the truncation), biases 0.
+    /// He et al. 2015: truncated normal of standard deviation `sqrt(2 / fan_in)` (corrected for the
+    /// truncation), biases 0.
     HeNormal,
 }
 
@@ -60,7 +62,8 @@ impl InitRule {
             Self::TorchUniform => Init::Uniform {
                 bound: 1.0 / (fan_in as f64).sqrt(),
             },
-            // A normal truncated at two standard deviations has 0.87962566 of its standard deviation.
+            // A normal truncated at two standard deviations has 0.87962566 of its standard
+            // deviation.
             Self::HeNormal => Init::TruncatedNormal {
                 std: (2.0 / fan_in as f64).sqrt() / 0.879_625_66,
             },
@@ -82,10 +85,12 @@ impl InitRule {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NormStyle {
-    /// Keras: Glorot uniform weights; batch normalisation with epsilon 1e-3, weight 0.01 of a new value, biased running variance.
+    /// Keras: Glorot uniform weights; batch normalisation with epsilon 1e-3, weight 0.01 of a new
+    /// value, biased running variance.
     #[default]
     Keras,
-    /// PyTorch: uniform weights by fan-in; epsilon 1e-5, weight 0.1 of a new value, unbiased running variance.
+    /// PyTorch: uniform weights by fan-in; epsilon 1e-5, weight 0.1 of a new value, unbiased
+    /// running variance.
     Torch,
 }
 

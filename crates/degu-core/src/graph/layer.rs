@@ -9,14 +9,17 @@ use super::InitRule;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// Zeros so that the length stays at stride 1: `floor(total / 2)` before the input, the rest after it, total = dilation (width - 1).
-    /// A stride keeps every stride-th output of that convolution, the first one included: `ceil(L / stride)` of them. PyTorch with
-    /// `padding=total // 2` has the same outputs for odd kernels; Keras pads a convolution with a stride otherwise.
+    /// Zeros so that the length stays at stride 1: `floor(total / 2)` before the input, the rest
+    /// after it, total = dilation (width - 1). A stride keeps every stride-th output of that
+    /// convolution, the first one included: `ceil(L / stride)` of them. PyTorch with `padding=total
+    /// // 2` has the same outputs for odd kernels; Keras pads a convolution with a stride
+    /// otherwise.
     #[default]
     Same,
     /// None: windows lie within the input.
     Valid,
-    /// Zeros before the input only, dilation (width - 1): an output sees nothing to the right of its position.
+    /// Zeros before the input only, dilation (width - 1): an output sees nothing to the right of
+    /// its position.
     Causal,
     /// Any number of zeros.
     Explicit {
@@ -27,8 +30,9 @@ pub enum Padding {
     },
 }
 
-/// Convolution over positions (cross-correlation): `[L, C_in]` to `[floor((L + padding - dilation (width - 1) - 1) / stride) + 1,
-/// filters]`. Parameters `NAME.weight` `[width, C_in / groups, filters]`, `NAME.bias` `[filters]`.
+/// Convolution over positions (cross-correlation): `[L, C_in]` to `[floor((L + padding - dilation
+/// (width - 1) - 1) / stride) + 1, filters]`. Parameters `NAME.weight` `[width, C_in / groups,
+/// filters]`, `NAME.bias` `[filters]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conv {
     /// Path of the parameters.
@@ -56,7 +60,8 @@ fn one() -> usize {
     1
 }
 
-/// Affine map of the channels at each position, or of a flat vector. Parameters `NAME.weight` `[I, O]`, `NAME.bias` `[O]`.
+/// Affine map of the channels at each position, or of a flat vector. Parameters `NAME.weight` `[I,
+/// O]`, `NAME.bias` `[O]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     /// Path of the parameters.
@@ -69,8 +74,8 @@ pub struct Dense {
     pub init: InitRule,
 }
 
-/// Batch normalisation per channel, over examples and positions. Parameters `NAME.weight` (gamma), `NAME.bias` (beta); buffers
-/// `NAME.running_mean`, `NAME.running_var`; all `[C]`.
+/// Batch normalisation per channel, over examples and positions. Parameters `NAME.weight` (gamma),
+/// `NAME.bias` (beta); buffers `NAME.running_mean`, `NAME.running_var`; all `[C]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BatchNorm {
     /// Path of the parameters.
@@ -83,7 +88,8 @@ pub struct BatchNorm {
     pub unbiased: bool,
 }
 
-/// Layer normalisation over the channels of each position. Parameters `NAME.weight`, `NAME.bias`, `[C]`.
+/// Layer normalisation over the channels of each position. Parameters `NAME.weight`, `NAME.bias`,
+/// `[C]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerNorm {
     /// Path of the parameters.
@@ -144,8 +150,9 @@ pub struct Dropout {
     pub p: f64,
 }
 
-/// Bidirectional LSTM, outputs concatenated forward then backward, in the original order of positions. Parameters, for each of
-/// `NAME.forward` and `NAME.backward`: `weight` `[C, 4 H]`, `recurrent` `[H, 4 H]`, `bias` `[4 H]`, gates in the order i, f, g, o.
+/// Bidirectional LSTM, outputs concatenated forward then backward, in the original order of
+/// positions. Parameters, for each of `NAME.forward` and `NAME.backward`: `weight` `[C, 4 H]`,
+/// `recurrent` `[H, 4 H]`, `bias` `[4 H]`, gates in the order i, f, g, o.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BiLstm {
     /// Path of the parameters.
@@ -156,11 +163,13 @@ pub struct BiLstm {
     pub init: InitRule,
 }
 
-/// Multi-head self-attention over all positions (Vaswani et al. 2017): `softmax(Q K^T / sqrt(A / heads)) V` for each head, its results
-/// side by side, then an affine map; `[L, C]` to `[L, channels]`. Time and memory of the weights grow with the square of `L`.
+/// Multi-head self-attention over all positions (Vaswani et al. 2017): `softmax(Q K^T / sqrt(A /
+/// heads)) V` for each head, its results side by side, then an affine map; `[L, C]` to `[L,
+/// channels]`. Time and memory of the weights grow with the square of `L`.
 ///
-/// Parameters: `weight` `[C, A]` and `bias` `[A]` of each of `NAME.query`, `NAME.key` and `NAME.value`, head by head along `A`;
-/// `NAME.output.weight` `[A, channels]`, `NAME.output.bias` `[channels]`.
+/// Parameters: `weight` `[C, A]` and `bias` `[A]` of each of `NAME.query`, `NAME.key` and
+/// `NAME.value`, head by head along `A`; `NAME.output.weight` `[A, channels]`, `NAME.output.bias`
+/// `[channels]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attention {
     /// Path of the parameters.

@@ -19,8 +19,8 @@ impl Conv {
         }
     }
 
-    /// Output positions for `length` input positions, `floor((length + padding - reach) / stride) + 1`; `None` if the kernel does not
-    /// fit.
+    /// Output positions for `length` input positions, `floor((length + padding - reach) / stride) +
+    /// 1`; `None` if the kernel does not fit.
     pub fn output_length(&self, length: usize) -> Option<usize> {
         let (left, right) = self.pad();
         let free = (length + left + right).checked_sub(self.reach())?;

@@ -1,7 +1,8 @@
 //! Description of a network: what its layers are, which shapes and parameters follow.
 //!
-//! A graph is plain data. `degu_nn::GraphNetwork` runs it with candle's autograd on any device, `degu_nn::engine` compiles it for
-//! fused training on the CPU; both read names, shapes and initial values from here, so they cannot disagree.
+//! A graph is plain data. `degu_nn::GraphNetwork` runs it with candle's autograd on any device,
+//! `degu_nn::engine` compiles it for fused training on the CPU; both read names, shapes and initial
+//! values from here, so they cannot disagree.
 //!
 //! ```
 //! use degu_core::graph::{Graph, NormStyle};

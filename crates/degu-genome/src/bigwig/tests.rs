@@ -1,4 +1,5 @@
-//! A reader of bigWig files from the description of the format, written without a look at the writer.
+//! A reader of bigWig files from the description of the format, written without a look at the
+//! writer.
 
 use std::io::Read as _;
 

@@ -110,7 +110,8 @@ pub(super) fn percentile(sorted: &[f64], percent: f64) -> f64 {
     sorted[below] + (at - below as f64) * (sorted[above] - sorted[below])
 }
 
-/// Weighted isotonic regression, increasing, of `(x, y, weight)` sorted by x; equal x are pooled first.
+/// Weighted isotonic regression, increasing, of `(x, y, weight)` sorted by x; equal x are pooled
+/// first.
 pub(super) fn increasing(points: &[(f64, f64, f64)]) -> Vec<f64> {
     // (mean, weight, points)
     let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
@@ -169,7 +170,8 @@ mod tests {
         let values: Vec<f64> = (0..200_000).map(|_| truth.draw(&mut draws)).collect();
         let fit = LaplaceNull::fit(&values).unwrap();
         assert!((fit.mode - 0.5).abs() < 0.03, "{fit:?}");
-        // The steepest of 19 percentiles lies above the rate; a mode a little too low shortens the smallest distances.
+        // The steepest of 19 percentiles lies above the rate; a mode a little too low shortens the
+        // smallest distances.
         assert!(
             (1.8..4.5).contains(&fit.above) && (3.5..5.5).contains(&fit.below),
             "{fit:?}"

@@ -1,8 +1,11 @@
-//! Multi-head self-attention of one sequence: for each head `softmax(Q K^T / sqrt(D)) V`, and its backward pass.
+//! Multi-head self-attention of one sequence: for each head `softmax(Q K^T / sqrt(D)) V`, and its
+//! backward pass.
 //!
-//! The matrix products are those of the dense layers, over keys and values that are packed for each head; the rows of the softmax are
-//! computed in blocks that stay in the cache, and again in the backward pass, so that nothing of the size `[L, L]` is stored. Each
-//! score, result and gradient is one chain of multiply-adds in the order of channels, keys or queries: a block's size changes no bit.
+//! The matrix products are those of the dense layers, over keys and values that are packed for each
+//! head; the rows of the softmax are computed in blocks that stay in the cache, and again in the
+//! backward pass, so that nothing of the size `[L, L]` is stored. Each score, result and gradient
+//! is one chain of multiply-adds in the order of channels, keys or queries: a block's size changes
+//! no bit.
 
 mod rows;
 
@@ -140,8 +143,8 @@ fn start<T>(accumulate: bool) -> Start<'static, T> {
     }
 }
 
-/// `out[m] = softmax(q[m] k^T / sqrt(D)) v` for each head; `projected` `[L, 3 H D]` holds queries, keys and values of all heads side by
-/// side, `out` `[L, H D]` gains the results of all heads.
+/// `out[m] = softmax(q[m] k^T / sqrt(D)) v` for each head; `projected` `[L, 3 H D]` holds queries,
+/// keys and values of all heads side by side, `out` `[L, H D]` gains the results of all heads.
 ///
 /// # Panics
 ///
@@ -182,7 +185,8 @@ pub(crate) fn attention_forward<T: Element>(
     }
 }
 
-/// The gradients of queries, keys and values, `[L, 3 H D]`, from `dy` `[L, H D]`, that of the results.
+/// The gradients of queries, keys and values, `[L, 3 H D]`, from `dy` `[L, H D]`, that of the
+/// results.
 ///
 /// # Panics
 ///

@@ -101,7 +101,8 @@ impl<T: Element> Kernel<T> for Backward<T> {
     fn run<S: Simd<T = T>>(self, s: S) {
         let (length, scale) = (self.length, s.constant(self.scale));
         for m in 0..self.rows {
-            // SAFETY: row m exists in both matrices, as `softmax_rows_backward` checked; lanes past the end are 0 in both loads.
+            // SAFETY: row m exists in both matrices, as `softmax_rows_backward` checked; lanes past
+            // the end are 0 in both loads.
             unsafe {
                 let weights = self.weights.add(m * length);
                 let gradients = self.gradients.add(m * length);
@@ -123,7 +124,8 @@ impl<T: Element> Kernel<T> for Backward<T> {
     }
 }
 
-/// From the gradients of `y = softmax(scale x)` to those of `x`, in place: `scale y (g - sum(g y))` for each row.
+/// From the gradients of `y = softmax(scale x)` to those of `x`, in place: `scale y (g - sum(g y))`
+/// for each row.
 ///
 /// # Panics
 ///

@@ -8,7 +8,8 @@ use crate::isa::Kernel;
 use crate::pack::{Packed, panels};
 use crate::simd::Simd;
 
-/// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row stride of `y` is `y_pitch`.
+/// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row stride of
+/// `y` is `y_pitch`.
 ///
 /// # Panics
 ///
@@ -88,12 +89,14 @@ impl<T: Element> Kernel<T> for Forward<T> {
             } else {
                 0
             };
-            // The sum goes on from block to block in `y`, in the same order and with the same roundings as in one go.
+            // The sum goes on from block to block in `y`, in the same order and with the same
+            // roundings as in one go.
             for block in self.blocks(width) {
                 let own = self.of_block(block);
                 let offset = offset + (block.tap * self.c_in + block.channel) * width;
                 by_panel!(s: S, p, self.rows, |m, MR, NR| {
-                    // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices that `conv_forward` checked.
+                    // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices
+                    // that `conv_forward` checked.
                     unsafe {
                         if part == 0 {
                             own.tile::<S, MR, NR, false>(s, m, first, offset, 0);
@@ -118,7 +121,8 @@ struct Block {
     channels: usize,
 }
 
-/// Values of a panel of weights that are used for all rows before the next ones are read: they stay in the first-level cache.
+/// Values of a panel of weights that are used for all rows before the next ones are read: they stay
+/// in the first-level cache.
 const BLOCK_VALUES: usize = 8 * 1024;
 
 impl<T: Element> Forward<T> {
@@ -160,8 +164,8 @@ impl<T: Element> Forward<T> {
     /// MR output rows by NR vectors, accumulated in registers over the whole sum of a block.
     ///
     /// # Safety
-    /// Rows `m .. m + MR` and the columns from `first` on, `NR` vectors with `part` lanes in the last one if `PART`, exist;
-    /// the panel starts at `offset`.
+    /// Rows `m .. m + MR` and the columns from `first` on, `NR` vectors with `part` lanes in the
+    /// last one if `PART`, exist; the panel starts at `offset`.
     #[inline(always)]
     unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
         self,

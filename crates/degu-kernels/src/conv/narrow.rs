@@ -1,9 +1,10 @@
-//! Convolutions with few outputs, such as the head of a profile (64 channels and 75 taps to one output): a vector of outputs would be
-//! nearly empty.
+//! Convolutions with few outputs, such as the head of a profile (64 channels and 75 taps to one
+//! output): a vector of outputs would be nearly empty.
 //!
-//! The forward pass is vectorised along the sum instead: each lane adds up its own input channels, and the lanes are added at the
-//! end, in one order for every row. The weight gradient is vectorised along the input channels; taps take the place of the rows of
-//! a tile, and each element is the same chain over the rows as in the other kernel, bit for bit.
+//! The forward pass is vectorised along the sum instead: each lane adds up its own input channels,
+//! and the lanes are added at the end, in one order for every row. The weight gradient is
+//! vectorised along the input channels; taps take the place of the rows of a tile, and each element
+//! is the same chain over the rows as in the other kernel, bit for bit.
 
 use super::{Start, Window};
 use crate::element::Element;
@@ -36,8 +37,9 @@ pub(super) struct NarrowForward<T> {
 }
 
 impl<T: Element> NarrowForward<T> {
-    /// The kernel's view of slices that the caller has checked: `x` reaches as far as `window` says, `weights` are `[n, taps, c_in]`,
-    /// a bias has `n` values and `y` holds `window.rows` rows.
+    /// The kernel's view of slices that the caller has checked: `x` reaches as far as `window`
+    /// says, `weights` are `[n, taps, c_in]`, a bias has `n` values and `y` holds `window.rows`
+    /// rows.
     pub(super) fn new(
         [taps, c_in, n]: [usize; 3],
         x: &[T],
@@ -85,7 +87,8 @@ impl<T: Element> NarrowForward<T> {
     #[inline(always)]
     fn all<S: Simd<T = T>, const MR: usize, const NO: usize>(self, s: S) {
         let whole = self.rows - self.rows % MR;
-        // SAFETY: these rows and the NO outputs lie inside the slices that the caller of `new` checked.
+        // SAFETY: these rows and the NO outputs lie inside the slices that the caller of `new`
+        // checked.
         unsafe {
             for m in (0..whole).step_by(MR) {
                 self.tile::<S, MR, NO>(s, m);
@@ -138,7 +141,8 @@ impl<T: Element> NarrowForward<T> {
     /// The products of one vector of channels.
     ///
     /// # Safety
-    /// As [`Self::tile`]; at `x` and `w` there are a vector's channels, or `part` of them if `PART`.
+    /// As [`Self::tile`]; at `x` and `w` there are a vector's channels, or `part` of them if
+    /// `PART`.
     #[inline(always)]
     unsafe fn step<S: Simd<T = T>, const MR: usize, const NO: usize, const PART: bool>(
         self,
@@ -254,7 +258,8 @@ impl<T: Element> NarrowGradient<T> {
         part: usize,
     ) {
         let whole = self.taps - self.taps % TAPS;
-        // SAFETY: these taps, and the channels of this panel by choice of `output`, lie inside the slices that the caller checked.
+        // SAFETY: these taps, and the channels of this panel by choice of `output`, lie inside the
+        // slices that the caller checked.
         unsafe {
             for t in (0..whole).step_by(TAPS) {
                 self.tile::<S, TAPS, NR, PART>(s, o, t, first, part);
@@ -267,10 +272,12 @@ impl<T: Element> NarrowGradient<T> {
 }
 
 impl<T: Element> NarrowGradient<T> {
-    /// MR taps by NR vectors of input channels for output `o`, accumulated in registers over all rows of the block.
+    /// MR taps by NR vectors of input channels for output `o`, accumulated in registers over all
+    /// rows of the block.
     ///
     /// # Safety
-    /// Taps `t .. t + MR` and the channels from `first` on, `NR` vectors with `part` lanes in the last one if `PART`, exist.
+    /// Taps `t .. t + MR` and the channels from `first` on, `NR` vectors with `part` lanes in the
+    /// last one if `PART`, exist.
     #[inline(always)]
     unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
         self,
@@ -288,7 +295,8 @@ impl<T: Element> NarrowGradient<T> {
         // The sums of a tile lie apart from each other in memory where there are several outputs.
         let mut sums = [[T::default(); 64]; MR];
         let mut acc = [[s.zero(); NR]; MR];
-        // SAFETY: promised by the caller. Tap t reads input row l for output row l - t * dilation, where there is one.
+        // SAFETY: promised by the caller. Tap t reads input row l for output row l - t * dilation,
+        // where there is one.
         unsafe {
             for (i, row) in sums.iter_mut().enumerate() {
                 let dw = self

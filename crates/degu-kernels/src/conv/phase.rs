@@ -1,13 +1,16 @@
 //! The input gradient of a convolution with a stride.
 //!
-//! Input row `p` meets tap `t` in output row `m` where `m * stride = p + left - t * dilation`. For the input rows of one residue of
-//! `p + left` by the stride these are every `tap_step`-th tap and adjacent output rows: a convolution of stride 1 over the gradient of
-//! the outputs. Each element is one chain of multiply-adds, as in the forward pass; nothing is multiplied with inserted zeros.
+//! Input row `p` meets tap `t` in output row `m` where `m * stride = p + left - t * dilation`. For
+//! the input rows of one residue of `p + left` by the stride these are every `tap_step`-th tap and
+//! adjacent output rows: a convolution of stride 1 over the gradient of the outputs. Each element
+//! is one chain of multiply-adds, as in the forward pass; nothing is multiplied with inserted
+//! zeros.
 
 use super::Window;
 
-/// The input rows of one residue, and the convolution that gives their gradient: its taps are `tap`, `tap + tap_step`, .. of the
-/// forward pass, reversed ([`Packed::pack_reversed_taps`](crate::Packed::pack_reversed_taps)).
+/// The input rows of one residue, and the convolution that gives their gradient: its taps are
+/// `tap`, `tap + tap_step`, .. of the forward pass, reversed
+/// ([`Packed::pack_reversed_taps`](crate::Packed::pack_reversed_taps)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
     /// First input row; the others follow `stride` apart.
@@ -20,14 +23,16 @@ pub struct Phase {
     pub tap_step: usize,
     /// Taps that read them; without any their gradient is 0.
     pub taps: usize,
-    /// Row of the output gradient that the first (reversed) tap meets for the first input row. Rows that do not exist are zero.
+    /// Row of the output gradient that the first (reversed) tap meets for the first input row. Rows
+    /// that do not exist are zero.
     pub first: isize,
     /// Rows of the output gradient from one tap to the next.
     pub dilation: usize,
 }
 
 impl Phase {
-    /// The phases of a convolution over `rows` input rows with `left` zeros before them; without those that have no rows.
+    /// The phases of a convolution over `rows` input rows with `left` zeros before them; without
+    /// those that have no rows.
     ///
     /// # Panics
     ///

@@ -1,6 +1,7 @@
 //! Heights of the register tiles.
 
-/// Runs `$tile` over all rows: full tiles of the height `$mr`, then one of exactly the remaining height.
+/// Runs `$tile` over all rows: full tiles of the height `$mr`, then one of exactly the remaining
+/// height.
 macro_rules! by_rows {
     ($total:expr, $mr:literal, [$($rest:literal),*], |$at:ident, $h:ident| $call:expr) => {{
         let mut $at = 0;
@@ -15,7 +16,8 @@ macro_rules! by_rows {
     }};
 }
 
-/// Picks the tile height for the panel width `$p` of the token `$s`: sixteen lanes with 32 registers, or fewer with 16.
+/// Picks the tile height for the panel width `$p` of the token `$s`: sixteen lanes with 32
+/// registers, or fewer with 16.
 macro_rules! by_panel {
     ($s:ident: $S:ident, $p:expr, $total:expr, |$at:ident, $h:ident, $w:ident| $call:expr) => {
         if $S::LANES == 16 {

@@ -8,8 +8,9 @@ use crate::isa::{Isa, Kernel};
 use crate::pack::panels;
 use crate::simd::Simd;
 
-/// Adds the weight gradient of one stretch of rows: `dw[t][c][o] += sum over m of x[m*stride + t*dilation][c] * dy[m][o]`,
-/// `dw` being `[taps, c_in, c_out]`. Each element is one chain over the rows in order, continued from its old value.
+/// Adds the weight gradient of one stretch of rows: `dw[t][c][o] += sum over m of x[m*stride +
+/// t*dilation][c] * dy[m][o]`, `dw` being `[taps, c_in, c_out]`. Each element is one chain over the
+/// rows in order, continued from its old value.
 ///
 /// # Panics
 ///
@@ -27,7 +28,8 @@ pub(crate) fn conv_weight_gradient<T: Element>(
     conv_weight_gradient_columns(isa, shape, x, window, dy, dy_pitch, dw, c_out);
 }
 
-/// As [`conv_weight_gradient`] into some columns of a wider matrix: the row stride of `dw` is `dw_pitch`.
+/// As [`conv_weight_gradient`] into some columns of a wider matrix: the row stride of `dw` is
+/// `dw_pitch`.
 ///
 /// # Panics
 ///
@@ -81,8 +83,9 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
         };
         return T::dispatch(isa, kernel);
     }
-    // Every block of rows reads and writes the whole result. Where that stays in the second-level cache, blocks are short enough for
-    // their panels to stay in the first; where it does not, they are as long as the second level allows. Blocks are equal.
+    // Every block of rows reads and writes the whole result. Where that stays in the second-level
+    // cache, blocks are short enough for their panels to stay in the first; where it does not, they
+    // are as long as the second level allows. Blocks are equal.
     let most = if taps * c_in * c_out <= SMALL_RESULT {
         BLOCK_ROWS
     } else {
@@ -112,11 +115,12 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
     }
 }
 
-/// Values of activations and gradient that a block of rows of a large weight gradient reads: a second-level cache.
+/// Values of activations and gradient that a block of rows of a large weight gradient reads: a
+/// second-level cache.
 const BLOCK_VALUES: usize = 224 * 1024;
 
-/// Rows of a block of a small one: a panel of 64 columns of the gradient and a strip of the activations in half of a first-level
-/// cache.
+/// Rows of a block of a small one: a panel of 64 columns of the gradient and a strip of the
+/// activations in half of a first-level cache.
 const BLOCK_ROWS: usize = 96;
 
 /// Values of a weight gradient that stay in the second-level cache from block to block.
@@ -151,7 +155,8 @@ impl<T: Element> Kernel<T> for WeightGradient<T> {
             };
             for t in 0..self.taps {
                 by_panel!(s: S, p, self.c_in, |c, MR, NR| {
-                    // SAFETY: channels c .. c + MR and the columns of this panel lie inside the slices that the caller checked.
+                    // SAFETY: channels c .. c + MR and the columns of this panel lie inside the
+                    // slices that the caller checked.
                     unsafe {
                         if part == 0 {
                             self.tile::<S, MR, NR, false>(s, t, c, first, 0);
@@ -170,7 +175,8 @@ impl<T: Element> WeightGradient<T> {
     /// MR input channels by NR vectors of output channels, accumulated in registers over all rows.
     ///
     /// # Safety
-    /// Channels `c .. c + MR` and the columns from `first` on, `NR` vectors with `part` lanes in the last one if `PART`, exist.
+    /// Channels `c .. c + MR` and the columns from `first` on, `NR` vectors with `part` lanes in
+    /// the last one if `PART`, exist.
     #[inline(always)]
     unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
         self,
@@ -212,7 +218,8 @@ impl<T: Element> WeightGradient<T> {
                         *v = s.fma(a, d[j], *v);
                     }
                 }
-                // `wrapping`: after the last row the pointers may leave the buffers and are not read again.
+                // `wrapping`: after the last row the pointers may leave the buffers and are not
+                // read again.
                 x = x.wrapping_add(self.row_step);
                 dy = dy.wrapping_add(self.dy_pitch);
             }

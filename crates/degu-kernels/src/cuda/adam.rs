@@ -76,7 +76,8 @@ impl Clip {
 }
 
 impl Device {
-    /// The factor that brings the norm of `gradient` to at most `limit`, for [`adam`](Self::adam); 1 for a norm below it, or one that is not finite.
+    /// The factor that brings the norm of `gradient` to at most `limit`, for [`adam`](Self::adam);
+    /// 1 for a norm below it, or one that is not finite.
     ///
     /// # Errors
     ///
@@ -109,8 +110,8 @@ impl Device {
         }
     }
 
-    /// One update of `weights` with moments `m` and `v`, as [`adam`](crate::adam()) does it; `t` counts steps from 1. With `clip` the gradient
-    /// is scaled by its factor first.
+    /// One update of `weights` with moments `m` and `v`, as [`adam`](crate::adam()) does it; `t`
+    /// counts steps from 1. With `clip` the gradient is scaled by its factor first.
     ///
     /// # Errors
     ///

@@ -140,7 +140,8 @@ impl<T: Plain> Buffer<T> {
     }
 }
 
-/// Matrices of the sequences of a batch: value (n, m, c) lies at `first + n * step + m * pitch + c`.
+/// Matrices of the sequences of a batch: value (n, m, c) lies at `first + n * step + m * pitch +
+/// c`.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     /// Where they lie.
@@ -163,7 +164,8 @@ impl Matrix<'_> {
         }
     }
 
-    /// Address of the first value, for kernels that use `count` sequences of `rows` rows and `channels`.
+    /// Address of the first value, for kernels that use `count` sequences of `rows` rows and
+    /// `channels`.
     pub(super) fn address(&self, count: usize, rows: usize, channels: usize) -> u64 {
         let reach = match (count, rows) {
             (0, _) | (_, 0) => 0,

@@ -25,7 +25,8 @@ impl Parts {
         device.buffer(values).map(Self)
     }
 
-    /// Values that the per-channel sums of `channels` channels need at most, in up to three quantities.
+    /// Values that the per-channel sums of `channels` channels need at most, in up to three
+    /// quantities.
     pub fn for_channels(channels: usize) -> usize {
         3 * MOST * channels
     }
@@ -107,7 +108,8 @@ struct ColumnsArgs {
 unsafe impl Arguments for ColumnsArgs {}
 
 impl Device {
-    /// `out[at + i]` = sum over `parts` of the values `i` of each, `[parts, length]`, in their order.
+    /// `out[at + i]` = sum over `parts` of the values `i` of each, `[parts, length]`, in their
+    /// order.
     pub(super) fn sum_parts(
         &self,
         part: &Parts,
@@ -219,7 +221,8 @@ impl Device {
         unsafe { self.launch("add_rows", one_each(total), &arguments) }
     }
 
-    /// The sum of each channel over all rows of `count` matrices, to the place `at` of `out`: the gradient of a bias.
+    /// The sum of each channel over all rows of `count` matrices, to the place `at` of `out`: the
+    /// gradient of a bias.
     ///
     /// # Errors
     ///
@@ -241,7 +244,8 @@ impl Device {
         self.sum_parts(parts, splits, shape.channels, out, at)
     }
 
-    /// The statistics of parts of the rows, `[parts, 3, channels]`; returns the number of parts and the rows of each.
+    /// The statistics of parts of the rows, `[parts, 3, channels]`; returns the number of parts and
+    /// the rows of each.
     pub(super) fn column_moments(
         &self,
         count: usize,

@@ -43,7 +43,8 @@ pub trait Memory: std::fmt::Debug + Send + Sync {
     fn bytes(&self) -> usize;
 }
 
-/// A device. Work is done in the order of the calls; only [`download`](Self::download) and [`synchronize`](Self::synchronize) wait for it.
+/// A device. Work is done in the order of the calls; only [`download`](Self::download) and
+/// [`synchronize`](Self::synchronize) wait for it.
 pub trait Driver: std::fmt::Debug + Send + Sync {
     /// Name for logs and errors.
     fn name(&self) -> String;
@@ -98,8 +99,9 @@ pub trait Driver: std::fmt::Debug + Send + Sync {
     ///
     /// # Safety
     ///
-    /// `arguments` points to the structure that the kernel takes, `bytes` long, and what the kernel reads and writes through the addresses
-    /// in it lies in memory of this device that outlives the work.
+    /// `arguments` points to the structure that the kernel takes, `bytes` long, and what the kernel
+    /// reads and writes through the addresses in it lies in memory of this device that outlives the
+    /// work.
     unsafe fn launch(
         &self,
         kernel: &'static str,

@@ -1,7 +1,9 @@
-//! The kernels on the CPU, for tests on Linux: compiled by the system's C compiler, every block and thread of a launch executed.
+//! The kernels on the CPU, for tests on Linux: compiled by the system's C compiler, every block and
+//! thread of a launch executed.
 //!
-//! Memory is poisoned with NaN and lies between guards that are checked after each launch; shared memory is poisoned before each block;
-//! threads that wait at different barriers are an error; threads and blocks may run in reverse order, which must give the same bits.
+//! Memory is poisoned with NaN and lies between guards that are checked after each launch; shared
+//! memory is poisoned before each block; threads that wait at different barriers are an error;
+//! threads and blocks may run in reverse order, which must give the same bits.
 
 use super::driver::{DeviceError, Driver, Memory};
 use super::source::{THREADS, host_source};
@@ -32,7 +34,8 @@ pub struct HostDriver {
 }
 
 impl HostDriver {
-    /// A device that says it has so many processors; compiles the kernels at the first call of the process.
+    /// A device that says it has so many processors; compiles the kernels at the first call of the
+    /// process.
     ///
     /// # Errors
     ///
@@ -89,7 +92,8 @@ struct HostMemory {
     live: Arc<Mutex<BTreeMap<u64, usize>>>,
 }
 
-// SAFETY: a device's memory is changed by its work only, which the drivers do one call after the other.
+// SAFETY: a device's memory is changed by its work only, which the drivers do one call after the
+// other.
 unsafe impl Sync for HostMemory {}
 
 impl Memory for HostMemory {
@@ -180,8 +184,8 @@ impl Driver for HostDriver {
         let function = module.kernel(kernel, bytes)?;
         let reversed = c_int::from(self.order == Order::Reversed);
         let turn = module.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the launcher and the kernel are those of the compiled source, and one launch runs at a time; the rest is promised by
-        // the caller.
+        // SAFETY: the launcher and the kernel are those of the compiled source, and one launch runs
+        // at a time; the rest is promised by the caller.
         let wrong = unsafe {
             (module.launch)(function, arguments, grid.as_ptr(), THREADS as u32, reversed)
         };

@@ -9,7 +9,8 @@ use std::sync::Arc;
 ///
 /// # Safety
 ///
-/// The type is `repr(C)`, without padding, and has the fields of the kernel's structure in their order.
+/// The type is `repr(C)`, without padding, and has the fields of the kernel's structure in their
+/// order.
 pub(super) unsafe trait Arguments: Copy {}
 
 /// A device; a handle that may be copied.
@@ -90,8 +91,8 @@ pub(super) fn one_each(n: usize) -> [usize; 3] {
     [n.div_ceil(THREADS), 1, 1]
 }
 
-/// How `units` are cut where `tiles` blocks work on each part: (parts, units per part). Parts are multiples of `grain` and at most
-/// `most`; as many as make `blocks` blocks of all.
+/// How `units` are cut where `tiles` blocks work on each part: (parts, units per part). Parts are
+/// multiples of `grain` and at most `most`; as many as make `blocks` blocks of all.
 pub(super) fn cut(
     units: usize,
     grain: usize,

@@ -79,14 +79,15 @@ fn tiles(taps: usize, c_out: usize) -> [usize; 2] {
 }
 
 impl Device {
-    /// Values that the parts of the gradient of a table `[taps, 4, c_out]` over `rows` rows take, if they have the room they want; with
-    /// less there are fewer parts.
+    /// Values that the parts of the gradient of a table `[taps, 4, c_out]` over `rows` rows take,
+    /// if they have the room they want; with less there are fewer parts.
     pub fn lookup_gradient_parts(&self, rows: usize, taps: usize, c_out: usize) -> usize {
         let [a, b] = tiles(taps, c_out);
         cut(rows, GRAIN, a * b, self.blocks(), usize::MAX).0 * taps * 4 * c_out
     }
 
-    /// `y[n][m][o] = bias[o] + sum over taps of table[tap][codes[n][..]][o]` for `count` sequences of `length` codes.
+    /// `y[n][m][o] = bias[o] + sum over taps of table[tap][codes[n][..]][o]` for `count` sequences
+    /// of `length` codes.
     ///
     /// `table` is a place in `parameters`, `[taps, 4, c_out]`; `bias` another.
     ///
@@ -129,7 +130,8 @@ impl Device {
         }
     }
 
-    /// The gradient of the table to the place `table` of `gradients`: row `[tap][code]` is the sum of `dy` over the rows that read it.
+    /// The gradient of the table to the place `table` of `gradients`: row `[tap][code]` is the sum
+    /// of `dy` over the rows that read it.
     ///
     /// # Errors
     ///

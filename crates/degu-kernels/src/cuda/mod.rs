@@ -1,17 +1,20 @@
 //! Kernels for NVIDIA GPUs: the same passes as on the CPU, over whole batches that lie on a device.
 //!
-//! *For*: training and prediction with every intermediate result on the device. *Not for*: layers beyond convolutions, dense layers and
-//! their tails (LSTM, attention, layer norm, ..).
+//! *For*: training and prediction with every intermediate result on the device. *Not for*: layers
+//! beyond convolutions, dense layers and their tails (LSTM, attention, layer norm, ..).
 //!
-//! The kernels are CUDA C that is also C (`kernels/*.cu`). A [`Driver`] runs them: `Nvidia` compiles them for the device at run time
-//! (feature `cuda`), `HostDriver` compiles them with the system's C compiler and runs every block and thread on the CPU (feature
-//! `host-device`), for tests of numbers, indices and barriers on machines without a GPU.
+//! The kernels are CUDA C that is also C (`kernels/*.cu`). A [`Driver`] runs them: `Nvidia`
+//! compiles them for the device at run time (feature `cuda`), `HostDriver` compiles them with the
+//! system's C compiler and runs every block and thread on the CPU (feature `host-device`), for
+//! tests of numbers, indices and barriers on machines without a GPU.
 //!
-//! Sums are cut into parts of a fixed order, without atomics: a device gives the same bits for the same inputs each time. They differ in
-//! the last bits from the CPU's and between devices with other numbers of processors.
+//! Sums are cut into parts of a fixed order, without atomics: a device gives the same bits for the
+//! same inputs each time. They differ in the last bits from the CPU's and between devices with
+//! other numbers of processors.
 //!
-//! [`Device`] has the operations; like the CPU's kernels they check shapes once per call and panic on buffers that are too short. Values
-//! of a [`Buffer`] change behind shared references: it is memory of another processor.
+//! [`Device`] has the operations; like the CPU's kernels they check shapes once per call and panic
+//! on buffers that are too short. Values of a [`Buffer`] change behind shared references: it is
+//! memory of another processor.
 
 mod adam;
 mod buffer;

@@ -9,7 +9,8 @@ use crate::activation::Shape;
 /// What a batch norm keeps on the device.
 #[derive(Debug)]
 pub struct NormBuffers {
-    /// Mean, 1 / sd, scale, shift, and the terms constant and slope of the gradient, of every channel.
+    /// Mean, 1 / sd, scale, shift, and the terms constant and slope of the gradient, of every
+    /// channel.
     pub(super) coefficients: Buffer<f32>,
     /// Mean and biased variance of the batch.
     pub(super) statistics: Buffer<f64>,
@@ -108,8 +109,8 @@ struct NormCommitArgs {
 unsafe impl Arguments for NormCommitArgs {}
 
 impl Device {
-    /// Statistics over all rows of `count` matrices, and the scale and shift that they make with gamma and beta (places in
-    /// `parameters`).
+    /// Statistics over all rows of `count` matrices, and the scale and shift that they make with
+    /// gamma and beta (places in `parameters`).
     ///
     /// # Errors
     ///
@@ -147,7 +148,8 @@ impl Device {
         unsafe { self.launch("norm_batch", one_each(shape.channels), &arguments) }
     }
 
-    /// Scale and shift from running statistics: `mean` and `variance` are places in `buffers`, gamma and beta in `parameters`.
+    /// Scale and shift from running statistics: `mean` and `variance` are places in `buffers`,
+    /// gamma and beta in `parameters`.
     ///
     /// # Errors
     ///
@@ -180,8 +182,9 @@ impl Device {
         unsafe { self.launch("norm_running", one_each(channels), &arguments) }
     }
 
-    /// Gradients of gamma and beta (places in `gradients`) and the norm's terms of the second backward pass, from the sums of the first:
-    /// `[splits, 2, channels]` in `parts`, over `rows` rows.
+    /// Gradients of gamma and beta (places in `gradients`) and the norm's terms of the second
+    /// backward pass, from the sums of the first: `[splits, 2, channels]` in `parts`, over `rows`
+    /// rows.
     pub(super) fn norm_gradient(
         &self,
         norm: &NormBuffers,

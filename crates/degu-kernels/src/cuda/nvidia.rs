@@ -1,4 +1,5 @@
-//! The kernels on an NVIDIA GPU: compiled for it by NVRTC when they are first used, launched on one stream.
+//! The kernels on an NVIDIA GPU: compiled for it by NVRTC when they are first used, launched on one
+//! stream.
 
 use super::Buffer;
 use super::driver::{DeviceError, Driver, Memory};
@@ -30,7 +31,8 @@ impl Nvidia {
     ///
     /// # Errors
     ///
-    /// [`DeviceError::Compile`] without NVRTC (`libnvrtc.so`), [`DeviceError::Operation`] of the driver.
+    /// [`DeviceError::Compile`] without NVRTC (`libnvrtc.so`), [`DeviceError::Operation`] of the
+    /// driver.
     pub fn new(stream: Arc<CudaStream>) -> Result<Self, DeviceError> {
         let context = stream.context();
         let unnamed = |operation: &str, e: DriverError| operation_error(operation, "CUDA", e);
@@ -56,7 +58,8 @@ impl Nvidia {
         &self.stream
     }
 
-    /// Copies the first values of `from` to all of `to`, on this device and in the order of its work.
+    /// Copies the first values of `from` to all of `to`, on this device and in the order of its
+    /// work.
     ///
     /// # Errors
     ///
@@ -89,7 +92,8 @@ impl Nvidia {
 
     fn copy(&self, from: u64, to: u64, bytes: usize) -> Result<(), DeviceError> {
         self.bind()?;
-        // SAFETY: both ends were checked for the length, and live until the stream has passed this copy.
+        // SAFETY: both ends were checked for the length, and live until the stream has passed this
+        // copy.
         unsafe { result::memcpy_dtod_async(to, from, bytes, self.stream.cu_stream()) }
             .map_err(|e| self.error("a copy on the device", e))
     }
@@ -114,7 +118,8 @@ fn operation_error(operation: &str, device: &str, e: DriverError) -> DeviceError
     }
 }
 
-/// Lets the driver keep freed memory for the next allocation instead of returning it at each synchronization.
+/// Lets the driver keep freed memory for the next allocation instead of returning it at each
+/// synchronization.
 fn keep_freed_memory(context: &Arc<CudaContext>) {
     use cudarc::driver::sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
     let mut all = u64::MAX;
@@ -161,13 +166,15 @@ fn functions(context: &Arc<CudaContext>, name: &str) -> Result<Functions, Device
     Ok(functions)
 }
 
-/// Machine code of the kernels for one architecture. (Not PTX: a driver refuses that of an NVRTC newer than itself.)
+/// Machine code of the kernels for one architecture. (Not PTX: a driver refuses that of an NVRTC
+/// newer than itself.)
 fn compile(architecture: &str) -> Result<Vec<u8>, String> {
     let source = CString::new(source()).map_err(|e| e.to_string())?;
     let words = |e: nvrtc::result::NvrtcError| format!("{e:?}");
     let program = nvrtc::result::create_program(&source, Some(c"degu_kernels")).map_err(words)?;
     let options = [format!("--gpu-architecture={architecture}")];
-    // SAFETY: the program is live until it is destroyed below; the buffer has the size that NVRTC asks for.
+    // SAFETY: the program is live until it is destroyed below; the buffer has the size that NVRTC
+    // asks for.
     unsafe {
         let compiled = nvrtc::result::compile_program(program, &options).map_err(|e| {
             let log = nvrtc::result::get_program_log(program).unwrap_or_default();
@@ -238,7 +245,8 @@ impl Driver for Nvidia {
         assert!(at + values.len() <= memory.bytes(), "inside the memory");
         self.bind()?;
         let to = memory.address() + at as u64;
-        // SAFETY: the bytes exist on the device; memory that is not pinned is copied before the call returns.
+        // SAFETY: the bytes exist on the device; memory that is not pinned is copied before the
+        // call returns.
         unsafe { result::memcpy_htod_async(to, values, self.stream.cu_stream()) }
             .map_err(|e| self.error("copying to the device", e))
     }
@@ -282,7 +290,8 @@ impl Driver for Nvidia {
         };
         self.bind()?;
         let mut parameters = [arguments.cast_mut()];
-        // SAFETY: the function takes one structure by value, to which `arguments` points; the rest is promised by the caller.
+        // SAFETY: the function takes one structure by value, to which `arguments` points; the rest
+        // is promised by the caller.
         unsafe {
             result::launch_kernel(
                 function.cu_function(),

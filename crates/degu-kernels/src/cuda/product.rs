@@ -7,7 +7,8 @@ use super::source::{Products, Tile, tile};
 use super::{Buffer, Matrix};
 use crate::activation::Shape;
 
-/// Terms that a block fetches at a time, `DEEP` of the kernels; a part of a product has eight times as many at least.
+/// Terms that a block fetches at a time, `DEEP` of the kernels; a part of a product has eight times
+/// as many at least.
 const DEEP: usize = 16;
 /// Most parts of a product.
 const MOST: usize = 16;
@@ -35,7 +36,8 @@ impl DeviceWindow {
     }
 }
 
-/// Weights `w(t, c, o)` of a product in a vector of parameters: at `first + t * tap + c * row + o * column`.
+/// Weights `w(t, c, o)` of a product in a vector of parameters: at `first + t * tap + c * row + o *
+/// column`.
 #[derive(Clone, Copy, Debug)]
 pub struct WeightView<'a> {
     /// The vector.
@@ -62,7 +64,8 @@ impl<'a> WeightView<'a> {
         }
     }
 
-    /// The taps `tap`, `tap + tap_step`, .. of them in reverse, transposed, for the input gradient: `[taps, c_out, c_in]`.
+    /// The taps `tap`, `tap + tap_step`, .. of them in reverse, transposed, for the input gradient:
+    /// `[taps, c_out, c_in]`.
     pub fn reversed(
         parameters: &'a Buffer<f32>,
         first: usize,
@@ -94,7 +97,8 @@ impl<'a> WeightView<'a> {
     }
 }
 
-/// A product: `out(n, m, o) = bias(o) + sum over t, c of x(n, m * stride + t * dilation, c) * w(t, c, o)`.
+/// A product: `out(n, m, o) = bias(o) + sum over t, c of x(n, m * stride + t * dilation, c) * w(t,
+/// c, o)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Product<'a> {
     /// Input from the row on that tap 0 of output row 0 reads.
@@ -146,7 +150,8 @@ struct ProductArgs {
 // SAFETY: the fields of `ProductArgs` in product.cu.
 unsafe impl Arguments for ProductArgs {}
 
-/// Parts of a product of `terms` terms for a batch of up to `capacity` sequences: (parts, terms of each).
+/// Parts of a product of `terms` terms for a batch of up to `capacity` sequences: (parts, terms of
+/// each).
 fn parts_of(
     tile: &Tile,
     capacity: usize,
@@ -169,8 +174,8 @@ impl Device {
         }
     }
 
-    /// Computes a product for `count` of up to `capacity` sequences. How its sums are cut follows from `capacity`, so that a sequence's
-    /// results have the same bits in any batch.
+    /// Computes a product for `count` of up to `capacity` sequences. How its sums are cut follows
+    /// from `capacity`, so that a sequence's results have the same bits in any batch.
     ///
     /// # Errors
     ///

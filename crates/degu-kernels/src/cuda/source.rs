@@ -3,7 +3,8 @@
 /// Threads of every block.
 pub(super) const THREADS: usize = 256;
 
-/// How the factors of products are rounded before they are multiplied; sums are always taken in f32.
+/// How the factors of products are rounded before they are multiplied; sums are always taken in
+/// f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Products {
     /// Not at all.

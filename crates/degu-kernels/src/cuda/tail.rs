@@ -239,7 +239,8 @@ fn code(activation: Activation) -> i32 {
 }
 
 impl Device {
-    /// Runs a tail: the linear output to `out` `[rows / pool, channels]`, plus `add` where there is one.
+    /// Runs a tail: the linear output to `out` `[rows / pool, channels]`, plus `add` where there is
+    /// one.
     ///
     /// # Errors
     ///
@@ -269,7 +270,8 @@ impl Device {
         unsafe { self.launch("tail_forward", one_each(total), &arguments) }
     }
 
-    /// First backward pass of the tail's batch norm: gradients of gamma and beta, to their places in `gradients`, and the terms of the second.
+    /// First backward pass of the tail's batch norm: gradients of gamma and beta, to their places
+    /// in `gradients`, and the terms of the second.
     ///
     /// # Errors
     ///
@@ -303,13 +305,15 @@ impl Device {
             gradient_pitch: int(gradient.pitch),
             per_split: int(per_split),
         };
-        // SAFETY: every matrix was checked for the shape it has here, and the parts hold all splits.
+        // SAFETY: every matrix was checked for the shape it has here, and the parts hold all
+        // splits.
         unsafe { self.launch("tail_sums", [tiles, splits, 1], &arguments)? };
         let all = tail.count * tail.shape.rows;
         self.norm_gradient(norm, parts, splits, all, gradients, places)
     }
 
-    /// Second backward pass: the gradients of the linear output and of the skip connection from that of the result.
+    /// Second backward pass: the gradients of the linear output and of the skip connection from
+    /// that of the result.
     ///
     /// # Errors
     ///
@@ -354,7 +358,8 @@ impl Device {
             reserved: 0,
         };
         let windows = rows.div_ceil(tail.pool.size());
-        // SAFETY: every matrix was checked for the shape it has here; a thread reads what it replaces before.
+        // SAFETY: every matrix was checked for the shape it has here; a thread reads what it
+        // replaces before.
         unsafe {
             self.launch(
                 "tail_backward",

@@ -38,16 +38,16 @@ fn tiles(tile: &Tile, terms: usize, c_out: usize) -> [usize; 2] {
 }
 
 impl Device {
-    /// Values that the parts of a weight gradient of `terms = taps * c_in` by `c_out` over `rows` rows take, if they have the room they
-    /// want; with less there are fewer parts.
+    /// Values that the parts of a weight gradient of `terms = taps * c_in` by `c_out` over `rows`
+    /// rows take, if they have the room they want; with less there are fewer parts.
     pub fn weight_gradient_parts(&self, rows: usize, terms: usize, c_out: usize) -> usize {
         // Tiles are alike for all roundings.
         let [a, b] = tiles(tile(c_out, Products::F32), terms, c_out);
         cut(rows, GRAIN, a * b, self.blocks(), usize::MAX).0 * terms * c_out
     }
 
-    /// `dw(t, c, o) = sum over n, m of x(n, m * stride + t * dilation, c) * dy(n, m, o)`, `[taps, c_in, c_out]`, to the place `at` of
-    /// `gradients`.
+    /// `dw(t, c, o) = sum over n, m of x(n, m * stride + t * dilation, c) * dy(n, m, o)`, `[taps,
+    /// c_in, c_out]`, to the place `at` of `gradients`.
     ///
     /// # Errors
     ///

@@ -71,7 +71,8 @@ impl<T: Element> Kernel<T> for Forward<T> {
         let Step { units, .. } = self.0;
         for n in 0..self.0.sequences {
             by_channels!(S, units, |c, PART, part| {
-                // SAFETY: the four gates, the states and the outputs of sequence n have the units from `c` on, as `Step::new` checked.
+                // SAFETY: the four gates, the states and the outputs of sequence n have the units
+                // from `c` on, as `Step::new` checked.
                 unsafe {
                     let z = self.0.gates.add(n * self.0.gates_pitch + c);
                     let gate = |k: usize| s.load_up_to::<PART>(z.add(k * units).cast_const(), part);
@@ -98,7 +99,8 @@ impl<T: Element> Kernel<T> for Forward<T> {
     }
 }
 
-/// Gates to the gradients of their arguments, in place; gradients of `h` to `h`, in place; `carry` is the gradient of the cell state.
+/// Gates to the gradients of their arguments, in place; gradients of `h` to `h`, in place; `carry`
+/// is the gradient of the cell state.
 pub(super) fn cell_backward<T: Element>(
     isa: Isa,
     shape: [usize; 2],

@@ -1,9 +1,12 @@
-//! LSTM over the sequences of a chunk: the recurrent products of all sequences at one step are one matrix product.
+//! LSTM over the sequences of a chunk: the recurrent products of all sequences at one step are one
+//! matrix product.
 //!
-//! The product with the input, for all steps at once, is a dense layer ([`conv_forward`](crate::conv_forward)) whose result the
-//! steps turn into gates in place; the backward pass turns the gates into the gradients of their arguments in place, and the
-//! gradients of `h` back into `h`. Nothing else is stored but the cell states. Each value is one chain of multiply-adds (bias, input
-//! channels, hidden units), so it does not depend on which other sequences are in the chunk.
+//! The product with the input, for all steps at once, is a dense layer
+//! ([`conv_forward`](crate::conv_forward)) whose result the steps turn into gates in place; the
+//! backward pass turns the gates into the gradients of their arguments in place, and the gradients
+//! of `h` back into `h`. Nothing else is stored but the cell states. Each value is one chain of
+//! multiply-adds (bias, input channels, hidden units), so it does not depend on which other
+//! sequences are in the chunk.
 
 mod cell;
 
@@ -12,7 +15,8 @@ use crate::element::Element;
 use crate::pack::Packed;
 use cell::{cell_backward, cell_forward};
 
-/// Matrices of several sequences in one buffer: row `t` of sequence `n` starts at `n * sequence + t * row`.
+/// Matrices of several sequences in one buffer: row `t` of sequence `n` starts at `n * sequence +
+/// t * row`.
 #[derive(Debug)]
 pub struct Series<'a, T> {
     /// The values, from row 0 of sequence 0 on.
@@ -136,10 +140,12 @@ pub(crate) fn lstm_forward<T: Element>(
     }
 }
 
-/// The backward pass over whole sequences: from the gradients of `h` to those of the gates' arguments.
+/// The backward pass over whole sequences: from the gradients of `h` to those of the gates'
+/// arguments.
 ///
-/// `recurrent` holds the transposed weights ([`Packed::pack_reversed`]), `carry` has `sequences * H` values of scratch. On return
-/// `hidden` holds `h` again, for the gradient of the recurrent weights.
+/// `recurrent` holds the transposed weights ([`Packed::pack_reversed`]), `carry` has `sequences *
+/// H` values of scratch. On return `hidden` holds `h` again, for the gradient of the recurrent
+/// weights.
 ///
 /// # Panics
 ///

@@ -7,10 +7,11 @@ use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
 
-/// Second backward pass: the gradient of the linear layer's output, and of the skip connection where there is one.
+/// Second backward pass: the gradient of the linear layer's output, and of the skip connection
+/// where there is one.
 ///
-/// With `into` the gradient goes there and `y` stays; without, it replaces `y`. Rows that no pooling window covers get the
-/// batch-norm terms only.
+/// With `into` the gradient goes there and `y` stays; without, it replaces `y`. Rows that no
+/// pooling window covers get the batch-norm terms only.
 ///
 /// # Panics
 ///
@@ -111,7 +112,8 @@ impl<T: Element, A: Pointwise> Backward<T, A> {
     #[inline(always)]
     unsafe fn channels<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) {
         let t = &self.common;
-        // SAFETY: rows stay below shape.rows, pooled rows exist in `g`, norm terms have a value per channel.
+        // SAFETY: rows stay below shape.rows, pooled rows exist in `g`, norm terms have a value per
+        // channel.
         unsafe {
             let affine = t.affine::<S, PART>(s, c, part);
             let mut terms = Terms {

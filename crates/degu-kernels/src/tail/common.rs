@@ -1,4 +1,5 @@
-//! The parts that the three passes share: views, the value that enters the activation, the winner of a window.
+//! The parts that the three passes share: views, the value that enters the activation, the winner
+//! of a window.
 
 use super::{Pool, Rows, Tail};
 use crate::activation::{Pointwise, Shape};
@@ -277,7 +278,8 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     }
 }
 
-/// Runs `$body` for the vectors of all channels: `$PART` tells whether the vector from channel `$c` on has only `$part` lanes.
+/// Runs `$body` for the vectors of all channels: `$PART` tells whether the vector from channel `$c`
+/// on has only `$part` lanes.
 macro_rules! by_channels {
     ($S:ident, $channels:expr, |$c:ident, $PART:ident, $part:ident| $body:expr) => {{
         let mut $c = 0;

@@ -7,7 +7,8 @@ use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
 
-/// Runs the tail on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows / pool, channels]`.
+/// Runs the tail on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows /
+/// pool, channels]`.
 ///
 /// # Panics
 ///

@@ -1,8 +1,10 @@
-//! What follows a linear layer, in one pass: batch norm as scale and shift, a skip connection, activation, dropout, pooling and
-//! a second dropout; the two backward passes of the same; and that of the rescale rule.
+//! What follows a linear layer, in one pass: batch norm as scale and shift, a skip connection,
+//! activation, dropout, pooling and a second dropout; the two backward passes of the same; and that
+//! of the rescale rule.
 //!
-//! Nothing between the linear layer's output and the pooled result is stored: the backward passes compute it again. The winner
-//! of a maximum is decided by the same arithmetic each time, and the first of tied rows gets the gradient.
+//! Nothing between the linear layer's output and the pooled result is stored: the backward passes
+//! compute it again. The winner of a maximum is decided by the same arithmetic each time, and the
+//! first of tied rows gets the gradient.
 
 mod backward;
 mod common;
@@ -40,7 +42,8 @@ impl Pool {
     }
 }
 
-/// The operations after a linear layer, in this order: `y * scale + shift`, plus skip, activation, dropout, pool, dropout.
+/// The operations after a linear layer, in this order: `y * scale + shift`, plus skip, activation,
+/// dropout, pool, dropout.
 #[derive(Clone, Copy, Debug)]
 pub struct Tail<'a, T> {
     /// Scale and shift per channel.

@@ -1,9 +1,10 @@
-//! The backward pass of the DeepLIFT rescale rule: multipliers in place of derivatives, from the activations of a sequence and of
-//! its reference.
+//! The backward pass of the DeepLIFT rescale rule: multipliers in place of derivatives, from the
+//! activations of a sequence and of its reference.
 //!
-//! An activation passes `(f(z) - f(z_r)) / (z - z_r)`, or `f'(z)` where the two inputs differ by less than 1e-6. A maximum hands its
-//! change to the winner in the sequence and to the winner in the reference, each in proportion to its own change. Both halves are
-//! computed again from the linear layers' outputs, as in the ordinary backward pass; nothing is differentiated through the
+//! An activation passes `(f(z) - f(z_r)) / (z - z_r)`, or `f'(z)` where the two inputs differ by
+//! less than 1e-6. A maximum hands its change to the winner in the sequence and to the winner in
+//! the reference, each in proportion to its own change. Both halves are computed again from the
+//! linear layers' outputs, as in the ordinary backward pass; nothing is differentiated through the
 //! reference.
 
 use super::common::{Affine, Common, View, ViewMut, by_channels, put};
@@ -16,7 +17,8 @@ use crate::simd::Simd;
 /// Below this difference of the inputs an activation passes its derivative.
 const MIN_DELTA: f64 = 1e-6;
 
-/// The gradient at the linear layer's output for a pair: `y` (and `skip`) hold the rows of the sequence, then of the reference.
+/// The gradient at the linear layer's output for a pair: `y` (and `skip`) hold the rows of the
+/// sequence, then of the reference.
 ///
 /// # Panics
 ///
@@ -187,8 +189,8 @@ impl<T: Element, A: Pointwise> Rescale<T, A> {
         }
     }
 
-    /// The rows of window `w` that take part, with their multipliers: the winner in the sequence, the winner in the reference.
-    /// Where both are one row, the two shares add up to its secant.
+    /// The rows of window `w` that take part, with their multipliers: the winner in the sequence,
+    /// the winner in the reference. Where both are one row, the two shares add up to its secant.
     ///
     /// # Safety
     /// The rows of the window and the channels from `c` on exist.
@@ -270,7 +272,8 @@ where
     }
 }
 
-/// The secant of the activation between the two halves, or its derivative where they are next to each other.
+/// The secant of the activation between the two halves, or its derivative where they are next to
+/// each other.
 #[inline(always)]
 fn slope<S: Simd, A: Pointwise>(s: S, pair: &Pair<S::V>) -> S::V {
     let dz = s.sub(pair.z, pair.z_r);

@@ -7,8 +7,8 @@ use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
 
-/// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g` and `g * (y - mean)`, `g` being the
-/// gradient at the batch norm's output.
+/// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g` and
+/// `g * (y - mean)`, `g` being the gradient at the batch norm's output.
 ///
 /// # Panics
 ///

@@ -40,7 +40,8 @@ fn clipping() {
     let norm = wide(&g).iter().map(|g| g * g).sum::<f64>().sqrt();
     let clip = Clip::new(&device).unwrap();
     let step = AdamStep {
-        // The first update moves by the learning rate; a large `eps` makes it feel the gradient's size.
+        // The first update moves by the learning rate; a large `eps` makes it feel the gradient's
+        // size.
         eps: 1.0,
         ..AdamStep::default()
     };

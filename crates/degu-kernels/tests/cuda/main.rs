@@ -1,5 +1,5 @@
-//! The kernels of GPUs, every block and thread executed on the CPU, against the CPU's kernels in f64; in two orders of threads and
-//! blocks, which must give the same bits.
+//! The kernels of GPUs, every block and thread executed on the CPU, against the CPU's kernels in
+//! f64; in two orders of threads and blocks, which must give the same bits.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -5,7 +5,8 @@ use degu_kernels::{
     AttentionWork, Element, Heads, Isa, Rows, RowsMut, attention_backward, attention_forward,
 };
 
-/// Positions, heads, channels of a head: one position, below, at and above vectors and blocks of rows, odd widths.
+/// Positions, heads, channels of a head: one position, below, at and above vectors and blocks of
+/// rows, odd widths.
 const SIZES: [[usize; 3]; 9] = [
     [1, 1, 1],
     [2, 3, 1],
@@ -140,7 +141,8 @@ fn large_scores_are_stable() {
     }
 }
 
-/// One buffer for sequences of several sizes, views with room between their rows, and nothing at all.
+/// One buffer for sequences of several sizes, views with room between their rows, and nothing at
+/// all.
 #[test]
 fn buffers_and_pitches_change_no_bit() {
     for isa in Isa::available() {

@@ -6,10 +6,12 @@ use degu_kernels::{
     lstm_forward,
 };
 
-/// Sequences, positions, units: one unit, partial vectors, whole vectors, more than one tile of rows.
+/// Sequences, positions, units: one unit, partial vectors, whole vectors, more than one tile of
+/// rows.
 const SHAPES: [[usize; 3]; 5] = [[1, 1, 1], [3, 5, 5], [3, 7, 16], [4, 3, 19], [17, 4, 9]];
 
-/// `h` of one direction by the definition; `z` is `[n, length, 4 units]` without the recurrent product.
+/// `h` of one direction by the definition; `z` is `[n, length, 4 units]` without the recurrent
+/// product.
 fn plain(z: &[f64], u: &[f64], [n, length, units]: [usize; 3], reversed: bool) -> Vec<f64> {
     let logistic = |v: f64| 1.0 / (1.0 + (-v).exp());
     let mut out = vec![0.0; n * length * units];

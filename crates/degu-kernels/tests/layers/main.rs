@@ -1,4 +1,5 @@
-//! Layers beyond convolutions and tails: every instruction set against f64, f64 against plain loops and finite differences.
+//! Layers beyond convolutions and tails: every instruction set against f64, f64 against plain loops
+//! and finite differences.
 
 mod attention;
 mod channels;

@@ -5,7 +5,8 @@ use degu_kernels::{CodeCounts, CodeWindow, Isa, lookup_forward};
 
 #[test]
 fn moments_and_products_equal_those_of_the_output() {
-    // Length, taps, dilation, left, stride, rows: same, valid, dilated, strided, longer than the sequence.
+    // Length, taps, dilation, left, stride, rows: same, valid, dilated, strided, longer than the
+    // sequence.
     for [length, taps, dilation, left, stride, rows] in [
         [23, 5, 1, 2, 1, 23],
         [23, 5, 1, 0, 1, 19],

@@ -19,8 +19,8 @@ struct Case {
     right: usize,
 }
 
-/// Odd and even lengths; strides below, at and above the taps, with and without a common divisor with the dilation; rows that no
-/// window covers; padding wider than the kernel.
+/// Odd and even lengths; strides below, at and above the taps, with and without a common divisor
+/// with the dilation; rows that no window covers; padding wider than the kernel.
 fn cases() -> Vec<Case> {
     let case = |[rows, c_in, c_out]: [usize; 3],
                 [taps, stride, dilation]: [usize; 3],

@@ -1,4 +1,5 @@
-//! Minimal filtering: outputs, input gradients and weight gradients against plain loops, and the stretches that keep their bits.
+//! Minimal filtering: outputs, input gradients and weight gradients against plain loops, and the
+//! stretches that keep their bits.
 
 use super::{cast, close, noise};
 use degu_kernels::{
@@ -6,8 +7,8 @@ use degu_kernels::{
     winograd_weight_gradient,
 };
 
-/// Output rows, channels in and out, taps, dilation: odd and even rows, fewer rows than a pair, rows that end inside of a block of
-/// pairs, taps beyond the last three, several blocks.
+/// Output rows, channels in and out, taps, dilation: odd and even rows, fewer rows than a pair,
+/// rows that end inside of a block of pairs, taps beyond the last three, several blocks.
 const SHAPES: [[usize; 5]; 12] = [
     [1, 3, 5, 3, 1],
     [2, 3, 5, 3, 1],
@@ -126,7 +127,8 @@ fn check<T: Element>(isa: Isa, shape: [usize; 5], tolerance: f64) -> Vec<f64> {
         tolerance,
     );
 
-    // The input gradient is the convolution of the gradient between rows of zeros with the reversed taps.
+    // The input gradient is the convolution of the gradient between rows of zeros with the reversed
+    // taps.
     let halo = (taps - 1) * dilation;
     let mut padded = vec![T::default(); (rows + 2 * halo) * c_out];
     padded[halo * c_out..(halo + rows) * c_out].copy_from_slice(&dy);

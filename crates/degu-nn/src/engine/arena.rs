@@ -1,8 +1,8 @@
 //! The buffers of one chunk of the batch.
 //!
-//! A batch is cut into a fixed number of chunks, whatever the number of threads, and each chunk owns every buffer of its sequences
-//! and its own partial sums. Workers take whole chunks, and partial sums are added in the order of chunks: any number of threads
-//! gives the same bits.
+//! A batch is cut into a fixed number of chunks, whatever the number of threads, and each chunk
+//! owns every buffer of its sequences and its own partial sums. Workers take whole chunks, and
+//! partial sums are added in the order of chunks: any number of threads gives the same bits.
 
 use super::first;
 use super::plan::{Block, Linear, Plan};
@@ -13,7 +13,8 @@ use std::ops::Range;
 /// Chunks of a training batch.
 pub(super) const CHUNKS: usize = 8;
 
-/// The buffers of one chunk; allocated once ([`Self::work`] in the first pass), zeroed once (halo rows are never written).
+/// The buffers of one chunk; allocated once ([`Self::work`] in the first pass), zeroed once (halo
+/// rows are never written).
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     /// First sequence of the chunk in its batch.
@@ -33,7 +34,8 @@ pub(super) struct Arena {
     pub(super) signs: Vec<Vec<u16>>,
     /// What other layers than convolutions keep.
     pub(super) special: Vec<SpecialBuffers>,
-    /// Base pairs under the first layer, by block, and a band of the gradient at its batch norm's output.
+    /// Base pairs under the first layer, by block, and a band of the gradient at its batch norm's
+    /// output.
     pub(super) counts: Vec<CodeCounts>,
     pub(super) band: Vec<f32>,
     /// Gradients of the matrices, by place.
@@ -43,8 +45,8 @@ pub(super) struct Arena {
     /// Batch-norm statistics and backward sums, by block.
     pub(super) moments: Vec<Moments>,
     pub(super) sums: Vec<[Vec<f32>; 2]>,
-    /// One sequence's gradient at a look-up layer, with halo, and the gradients of the one-hot inputs `[count, L, 4]`; made when
-    /// they are first asked for.
+    /// One sequence's gradient at a look-up layer, with halo, and the gradients of the one-hot
+    /// inputs `[count, L, 4]`; made when they are first asked for.
     pub(super) code_gradient: Vec<f32>,
     pub(super) input_gradient: Vec<f32>,
     /// Scratch of the products.
@@ -56,8 +58,9 @@ pub(super) struct Arena {
 impl Arena {
     /// Buffers to train on up to `capacity` sequences.
     ///
-    /// Where tensors get gradients, linear outputs are left out of which the backward pass needs less ([`super::keep`]). Without any
-    /// partials the arena is for a pass with rules of its own, and keeps them all.
+    /// Where tensors get gradients, linear outputs are left out of which the backward pass needs
+    /// less ([`super::keep`]). Without any partials the arena is for a pass with rules of its own,
+    /// and keeps them all.
     pub(super) fn for_training(plan: &Plan, partials: &Partials, capacity: usize) -> Self {
         let light = partials.len > 0;
         let kept = |b: &Block| b.stored() && !(light && b.line() > 0);
@@ -114,12 +117,13 @@ impl Arena {
         }
     }
 
-    /// Buffers to predict on up to `capacity` sequences at a time. Matrices that are written and read for one sequence after
-    /// another hold one sequence only, which stays in the cache.
+    /// Buffers to predict on up to `capacity` sequences at a time. Matrices that are written and
+    /// read for one sequence after another hold one sequence only, which stays in the cache.
     pub(super) fn for_inference(plan: &Plan, capacity: usize) -> Self {
         let mut kept = vec![false; plan.roots.len()];
         kept[plan.output.root] = true;
-        // Runs of blocks that work sequence by sequence; a matrix that leaves its run is kept for all sequences.
+        // Runs of blocks that work sequence by sequence; a matrix that leaves its run is kept for
+        // all sequences.
         let mut run = 0;
         let mut made = vec![usize::MAX; plan.roots.len()];
         for block in &plan.blocks {
@@ -181,10 +185,12 @@ impl Block {
     }
 }
 
-/// The tensors whose gradients are summed per chunk first: weights of convolutions, biases that no batch norm cancels.
+/// The tensors whose gradients are summed per chunk first: weights of convolutions, biases that no
+/// batch norm cancels.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partials {
-    /// Place in the flat gradient, place in the partial vector; the second may be longer, and begins with the gradient once it is finished.
+    /// Place in the flat gradient, place in the partial vector; the second may be longer, and
+    /// begins with the gradient once it is finished.
     pub(super) ranges: Vec<(Range<usize>, Range<usize>)>,
     /// Weight and bias of each block, in the partial vector.
     pub(super) weight: Vec<Option<Range<usize>>>,
@@ -240,7 +246,8 @@ impl Partials {
     }
 }
 
-/// Calls `work` for every arena: on the calling thread, or on up to `threads` threads of the current rayon pool.
+/// Calls `work` for every arena: on the calling thread, or on up to `threads` threads of the
+/// current rayon pool.
 pub(super) fn each(threads: usize, arenas: &mut [Arena], work: impl Fn(&mut Arena) + Sync + Send) {
     use rayon::prelude::*;
     if threads <= 1 {

@@ -187,7 +187,8 @@ impl Pass<'_> {
         });
     }
 
-    /// What a block takes from the gradient of its linear output while it is in the cache: the bias, and the table of a look-up.
+    /// What a block takes from the gradient of its linear output while it is in the cache: the
+    /// bias, and the table of a look-up.
     fn gradient_rows(
         &self,
         arena: &mut Arena,
@@ -286,7 +287,8 @@ impl Pass<'_> {
         arena.gradients[slot] = target;
     }
 
-    /// The weight gradient of a stacked block over all chunks, for the input channels `first ..`, into `rows` of it.
+    /// The weight gradient of a stacked block over all chunks, for the input channels `first ..`,
+    /// into `rows` of it.
     pub(super) fn stacked_weight_gradient(
         &self,
         arenas: &[Arena],

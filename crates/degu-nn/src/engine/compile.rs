@@ -55,7 +55,8 @@ pub(super) fn compile(graph: &Graph, length: usize, layout: &Layout, rule: Rule)
     Ok(plan)
 }
 
-/// How far the block under construction has come; a layer must come later than what is there, or it starts a new block.
+/// How far the block under construction has come; a layer must come later than what is there, or it
+/// starts a new block.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Linear,
@@ -327,7 +328,8 @@ fn activation(a: graph::Activation) -> Result<Activation> {
     })
 }
 
-/// The stream of masks of a dropout layer: FNV-1a of its name, so that adding a layer does not change the others' masks.
+/// The stream of masks of a dropout layer: FNV-1a of its name, so that adding a layer does not
+/// change the others' masks.
 pub(super) fn stream(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)

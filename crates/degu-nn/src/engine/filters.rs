@@ -1,5 +1,5 @@
-//! The two ways to compute a convolution's products: tap by tap, or by minimal filtering, which takes two thirds of the
-//! multiplications where there are three taps or more and enough channels.
+//! The two ways to compute a convolution's products: tap by tap, or by minimal filtering, which
+//! takes two thirds of the multiplications where there are three taps or more and enough channels.
 
 use super::plan::Weights;
 use degu_kernels::{
@@ -19,7 +19,8 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// Where it is faster: sums of rows cost as much as what they save if there are few channels, and of five taps only three gain.
+    /// Where it is faster: sums of rows cost as much as what they save if there are few channels,
+    /// and of five taps only three gain.
     pub(super) const FASTER: Self = Self {
         channels: 48,
         rows: 16,
@@ -135,7 +136,8 @@ impl Weights {
         self.minimal_phases = phases.collect();
     }
 
-    /// Values of the sums that [`Self::add_gradient`] adds to: the weight gradient, or what becomes it at the end of a chunk.
+    /// Values of the sums that [`Self::add_gradient`] adds to: the weight gradient, or what becomes
+    /// it at the end of a chunk.
     pub(super) fn sums(&self) -> usize {
         if self.minimal {
             winograd_sums(self.shape())

@@ -1,10 +1,11 @@
 //! The first layer's batch norm from counts of base pairs.
 //!
-//! The output `y` of a look-up layer is linear in indicators of the bases under its taps, so that the mean and variance of `y` follow
-//! from how often each pair of bases stands under each pair of taps, exactly and without a pass over `y`. Backward,
-//! `dy = s g + A + B (y - mean)` for every row: the table's gradient is that of `g`, plus counts times `A`, plus `B` times sums of `y`
-//! that follow from the same pairs; and `sum g (y - mean)` follows from the table's gradient. Each direction passes over `y` once where
-//! it passed twice.
+//! The output `y` of a look-up layer is linear in indicators of the bases under its taps, so that
+//! the mean and variance of `y` follow from how often each pair of bases stands under each pair of
+//! taps, exactly and without a pass over `y`. Backward, `dy = s g + A + B (y - mean)` for every
+//! row: the table's gradient is that of `g`, plus counts times `A`, plus `B` times sums of `y` that
+//! follow from the same pairs; and `sum g (y - mean)` follows from the table's gradient. Each
+//! direction passes over `y` once where it passed twice.
 
 use super::arena::Arena;
 use super::norm::Batch;
@@ -56,7 +57,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Adds the table's gradient of `g`, the gradient at the batch norm's output, and the sum of `g`.
+    /// Adds the table's gradient of `g`, the gradient at the batch norm's output, and the sum of
+    /// `g`.
     pub(super) fn first_back(&self, arena: &mut Arena, b: usize, n: usize) {
         let block = &self.plan.blocks[b];
         let (Some(w), Some(weight)) = (table(block), &self.partials.weight[b]) else {
@@ -139,7 +141,8 @@ impl Batch {
     }
 }
 
-/// Gradients of table, gamma and beta from the table's gradient of `g`, which `gradients` holds, and the sums of `g`.
+/// Gradients of table, gamma and beta from the table's gradient of `g`, which `gradients` holds,
+/// and the sums of `g`.
 pub(super) fn finish(
     block: &Block,
     b: usize,

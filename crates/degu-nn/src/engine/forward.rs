@@ -6,7 +6,8 @@ use super::plan::{Linear, Value};
 use degu_kernels::{Rows, RowsMut, Shape, add_rows, tail_forward};
 use std::mem::take;
 
-/// A piece of work on a chunk; consecutive pieces that work on one sequence at a time run together while it is in the cache.
+/// A piece of work on a chunk; consecutive pieces that work on one sequence at a time run together
+/// while it is in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
     /// The linear part of a block, stored.
@@ -31,8 +32,8 @@ impl Op {
     }
 }
 
-/// The pieces of the forward pass, cut where a batch norm needs the statistics of the whole batch: after each list the norm of the
-/// named block is computed.
+/// The pieces of the forward pass, cut where a batch norm needs the statistics of the whole batch:
+/// after each list the norm of the named block is computed.
 pub(super) fn phases(plan: &super::plan::Plan) -> Vec<(Vec<Op>, Option<usize>)> {
     let mut phases = vec![];
     let mut ops = vec![];

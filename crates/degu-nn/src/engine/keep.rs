@@ -1,8 +1,9 @@
 //! What the backward pass needs of the output of a block's linear part.
 //!
-//! Where no batch norm, pool or curved activation follows, the derivative of what follows is known from the signs, or without any:
-//! one bit a value is kept instead of 32, and the linear outputs of such blocks share the buffer of one sequence. A network of dilated
-//! residual layers without batch norm (BPNet) trains in little more than half of the memory.
+//! Where no batch norm, pool or curved activation follows, the derivative of what follows is known
+//! from the signs, or without any: one bit a value is kept instead of 32, and the linear outputs of
+//! such blocks share the buffer of one sequence. A network of dilated residual layers without batch
+//! norm (BPNet) trains in little more than half of the memory.
 
 use super::arena::Arena;
 use super::pass::Pass;
@@ -68,7 +69,8 @@ impl Arena {
         block.stored() && (!self.light || block.keep == Keep::All)
     }
 
-    /// First value of sequence `n`, halo included, in the buffer that holds a block's linear output.
+    /// First value of sequence `n`, halo included, in the buffer that holds a block's linear
+    /// output.
     pub(super) fn linear_at(&self, block: &Block, n: usize) -> usize {
         if self.keeps(block) {
             n * block.stride()
@@ -141,7 +143,8 @@ impl Pass<'_> {
         }
     }
 
-    /// The gradient of the linear part's output, and where that of sequence `n` starts in it, halo included.
+    /// The gradient of the linear part's output, and where that of sequence `n` starts in it, halo
+    /// included.
     pub(super) fn linear_gradient<'b>(
         &self,
         arena: &'b Arena,

@@ -1,18 +1,21 @@
 //! The training engine: a graph compiled to fused passes over base codes, in f32 on the CPU.
 //!
-//! *For*: training and prediction at full speed with the kernels of `degu-kernels`, one allocation per engine, no tape; on GPUs the
-//! [`device`] engine. *Not for*: layers without a kernel ([`EngineError::Unsupported`] names them; the autograd network runs every
-//! graph), other precisions.
+//! *For*: training and prediction at full speed with the kernels of `degu-kernels`, one allocation
+//! per engine, no tape; on GPUs the [`device`] engine. *Not for*: layers without a kernel
+//! ([`EngineError::Unsupported`] names them; the autograd network runs every graph), other
+//! precisions.
 //!
 //! # Determinism
 //!
-//! The batch is cut into a fixed number of chunks and partial sums are added in their order: outputs, gradients and updates have the
-//! same bits for any number of threads. They differ in the last bits between instruction sets.
+//! The batch is cut into a fixed number of chunks and partial sums are added in their order:
+//! outputs, gradients and updates have the same bits for any number of threads. They differ in the
+//! last bits between instruction sets.
 //!
 //! # Threads
 //!
-//! Work runs on the rayon pool that the caller is in (`pool.install(|| ..)`), in `threads` parts; with one thread no pool is touched,
-//! so several engines can train side by side on threads of their own.
+//! Work runs on the rayon pool that the caller is in (`pool.install(|| ..)`), in `threads` parts;
+//! with one thread no pool is touched, so several engines can train side by side on threads of
+//! their own.
 //!
 //! ```
 //! use degu_core::graph::{Graph, NormStyle};
@@ -71,8 +74,8 @@ use special::SpecialWeights;
 
 type Result<T> = std::result::Result<T, EngineError>;
 
-/// The random stream of one training step: dropout masks are a hash of it, the layer's name, the sample's place in the batch and
-/// the element.
+/// The random stream of one training step: dropout masks are a hash of it, the layer's name, the
+/// sample's place in the batch and the element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DropoutSeed(pub u64);
 
@@ -92,7 +95,8 @@ pub struct Engine {
     second_moment: Vec<f32>,
     steps: u64,
     weights: Vec<BlockWeights>,
-    /// Whether the packed weights are those of `parameters`: for the forward pass, for the backward pass.
+    /// Whether the packed weights are those of `parameters`: for the forward pass, for the backward
+    /// pass.
     packed: [bool; 2],
     norms: Vec<Coefficients>,
     running: Vec<Coefficients>,
@@ -116,14 +120,16 @@ struct Pending {
 }
 
 impl Engine {
-    /// Compiles `graph` for sequences of `length` bp and batches of up to `max_batch`, on `threads` threads.
+    /// Compiles `graph` for sequences of `length` bp and batches of up to `max_batch`, on `threads`
+    /// threads.
     ///
-    /// All tensors start at zero except running variances, which start at one, and batch-norm scales (`gamma`), which start at
-    /// one: load initial values with [`Engine::load`].
+    /// All tensors start at zero except running variances, which start at one, and batch-norm
+    /// scales (`gamma`), which start at one: load initial values with [`Engine::load`].
     ///
     /// # Errors
     ///
-    /// [`EngineError::Unsupported`] for a layer without kernel, [`EngineError::Graph`] if the graph does not fit the length.
+    /// [`EngineError::Unsupported`] for a layer without kernel, [`EngineError::Graph`] if the graph
+    /// does not fit the length.
     pub fn new(graph: &Graph, length: usize, max_batch: usize, threads: usize) -> Result<Self> {
         Self::with_isa(graph, length, max_batch, threads, best_isa())
     }
@@ -215,8 +221,9 @@ impl Engine {
         self.plan.output.rows * self.plan.output.cols
     }
 
-    /// The first layer that is neither a convolution nor a dense layer nor part of what follows them (an LSTM, a layer norm, ...): passes
-    /// with rules of their own, such as rescale rules, have to know it.
+    /// The first layer that is neither a convolution nor a dense layer nor part of what follows
+    /// them (an LSTM, a layer norm, ...): passes with rules of their own, such as rescale rules,
+    /// have to know it.
     pub fn special_layer(&self) -> Option<&'static str> {
         self.plan.blocks.iter().find_map(|b| match &b.linear {
             Linear::Special(special) => Some(special.kind()),

@@ -1,4 +1,5 @@
-//! Batch norm between the passes: statistics of the batch, coefficients, gradients of gamma and beta, running statistics.
+//! Batch norm between the passes: statistics of the batch, coefficients, gradients of gamma and
+//! beta, running statistics.
 
 use super::arena::Arena;
 use super::first;
@@ -106,7 +107,8 @@ impl Coefficients {
         }
     }
 
-    /// Gradients of gamma and beta, and the terms of the second backward pass, from the sums of the chunks.
+    /// Gradients of gamma and beta, and the terms of the second backward pass, from the sums of the
+    /// chunks.
     pub(super) fn set_sums(
         &mut self,
         b: usize,
@@ -165,7 +167,8 @@ impl Batch {
         }
     }
 
-    /// Adds the statistics of the batch to those of other batches; `weight` is its number of sequences.
+    /// Adds the statistics of the batch to those of other batches; `weight` is its number of
+    /// sequences.
     pub(super) fn add_to(&self, norm: &Norm, pooled: &mut PooledStatistics, weight: f64) {
         let correction = self.correction(norm);
         let variance: Vec<f64> = self.variance.iter().map(|v| v * correction).collect();

@@ -41,8 +41,8 @@ impl Engine {
         Ok(())
     }
 
-    /// One Adam or AdamW update with the current gradient; also folds the batch statistics of the training pass into the running
-    /// ones.
+    /// One Adam or AdamW update with the current gradient; also folds the batch statistics of the
+    /// training pass into the running ones.
     pub fn adam(&mut self, step: &AdamStep) {
         use rayon::prelude::*;
         self.steps += 1;

@@ -1,4 +1,5 @@
-//! What every pass over the network shares: parameters, statistics, and how a block's pieces are found in an arena.
+//! What every pass over the network shares: parameters, statistics, and how a block's pieces are
+//! found in an arena.
 
 use super::arena::{Arena, Partials};
 use super::filters::Filters;
@@ -27,8 +28,8 @@ pub(super) struct Coefficients {
     pub(super) slope: Vec<f32>,
 }
 
-/// Batch statistics and dropout, batch statistics and none, running statistics and none, or running statistics and the dropout of
-/// [`Pass::masks`].
+/// Batch statistics and dropout, batch statistics and none, running statistics and none, or running
+/// statistics and the dropout of [`Pass::masks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Train { seed: u64 },
@@ -84,7 +85,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The linear part of block `b` for sequence `n` of the chunk, or of a stacked block for `count` sequences from `n` on.
+    /// The linear part of block `b` for sequence `n` of the chunk, or of a stacked block for
+    /// `count` sequences from `n` on.
     pub(super) fn convolve(
         &self,
         arena: &mut Arena,
@@ -116,8 +118,9 @@ impl<'a> Pass<'a> {
         );
     }
 
-    /// Calls `work` with the linear output of sequence `n` of block `b` (first row, rows, values, row stride): bands of a
-    /// look-up computed on the spot, the stored output, or the block's input where there is no linear part.
+    /// Calls `work` with the linear output of sequence `n` of block `b` (first row, rows, values,
+    /// row stride): bands of a look-up computed on the spot, the stored output, or the block's
+    /// input where there is no linear part.
     pub(super) fn with_rows(
         &self,
         arena: &mut Arena,
@@ -191,7 +194,8 @@ impl<'a> Pass<'a> {
         n * self.plan.slots[self.plan.roots[value.root].slot] + value.row * value.pitch + value.col
     }
 
-    /// Zeroes the rows of sequence `n` of a matrix's gradient that `value` leaves out, where it is the first to write there.
+    /// Zeroes the rows of sequence `n` of a matrix's gradient that `value` leaves out, where it is
+    /// the first to write there.
     pub(super) fn clear_rest(
         &self,
         target: &mut [f32],

@@ -1,4 +1,5 @@
-//! Where the matrices of a compiled network lie: rows of zeros around them, and gradients that share a place.
+//! Where the matrices of a compiled network lie: rows of zeros around them, and gradients that
+//! share a place.
 
 use super::error::EngineError;
 use super::filters::Rule;
@@ -28,7 +29,8 @@ pub(super) fn halos(plan: &mut Plan) -> Result<()> {
 /// Rows of a sequence up to which the dense layers of a chunk are computed as one product.
 const STACKED_ROWS: usize = 16;
 
-/// Decides how the products of each block are computed; finds the dense layers that are one product for a whole chunk.
+/// Decides how the products of each block are computed; finds the dense layers that are one product
+/// for a whole chunk.
 pub(super) fn products(plan: &mut Plan, rule: Rule) {
     for b in 0..plan.blocks.len() {
         let Source::Value(x) = plan.blocks[b].input else {
@@ -43,10 +45,12 @@ pub(super) fn products(plan: &mut Plan, rule: Rule) {
     }
 }
 
-/// Decides which gradients accumulate, and gives matrices whose gradients never live together the same place.
+/// Decides which gradients accumulate, and gives matrices whose gradients never live together the
+/// same place.
 pub(super) fn gradients(plan: &mut Plan) {
     let mut live = vec![false; plan.roots.len()];
-    // Matrices that a stacked product reads or writes lie densely, so they get a place of their own.
+    // Matrices that a stacked product reads or writes lie densely, so they get a place of their
+    // own.
     let mut dense = vec![false; plan.roots.len()];
     for block in &plan.blocks {
         if let (Source::Value(x), true) = (block.input, block.product()) {

@@ -1,14 +1,16 @@
 //! The compiled network: a list of blocks over matrices.
 //!
-//! A block is a linear layer and what follows it up to the next one: batch norm, skip connection, activation, dropout, pooling,
-//! dropout, in this order, each optional. Each runs as one pass over a sequence ([`degu_kernels::Tail`]).
+//! A block is a linear layer and what follows it up to the next one: batch norm, skip connection,
+//! activation, dropout, pooling, dropout, in this order, each optional. Each runs as one pass over
+//! a sequence ([`degu_kernels::Tail`]).
 
 use super::keep::Keep;
 use super::special::Special;
 use degu_kernels::{Activation, CodeWindow, Phase, Pool};
 use std::ops::Range;
 
-/// A matrix `[rows, cols]` per sequence, with rows of zeros before and after for the convolutions that read it.
+/// A matrix `[rows, cols]` per sequence, with rows of zeros before and after for the convolutions
+/// that read it.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
     pub(super) rows: usize,
@@ -89,7 +91,8 @@ pub(super) struct Weights {
     pub(super) bias: Option<Range<usize>>,
     /// The input gradient, by residues of the stride.
     pub(super) phases: Vec<Phase>,
-    /// Computed by minimal filtering ([`super::filters`]): the convolution and its weight gradient, and each phase.
+    /// Computed by minimal filtering ([`super::filters`]): the convolution and its weight gradient,
+    /// and each phase.
     pub(super) minimal: bool,
     pub(super) minimal_phases: Vec<bool>,
     /// One tap over few rows without halo: all sequences of a chunk are one matrix product.
@@ -138,9 +141,11 @@ pub(super) struct Block {
     pub(super) output: Value,
     /// What the backward pass needs of the linear part's output.
     pub(super) keep: Keep,
-    /// Whether its batch norm works from counts of base pairs instead of the output ([`super::first`]).
+    /// Whether its batch norm works from counts of base pairs instead of the output
+    /// ([`super::first`]).
     pub(super) counted: bool,
-    /// Whether the gradients this block sends back meet others that came before, in the order of the backward pass.
+    /// Whether the gradients this block sends back meet others that came before, in the order of
+    /// the backward pass.
     pub(super) input_accumulates: bool,
     pub(super) skip_accumulates: bool,
     pub(super) add_accumulates: bool,
@@ -188,7 +193,8 @@ impl Block {
         }
     }
 
-    /// Whether the linear part is computed as a whole before the tail (a look-up is cheaper to compute again, band by band).
+    /// Whether the linear part is computed as a whole before the tail (a look-up is cheaper to
+    /// compute again, band by band).
     pub(super) fn stored(&self) -> bool {
         matches!(self.linear, Linear::Conv(_) | Linear::Special(_))
     }
@@ -211,13 +217,15 @@ impl Block {
         (self.front + self.rows + self.back) * self.channels
     }
 
-    /// First value of sequence `n` after the halo: in a buffer of all sequences if the block is stacked, of one if it is not.
+    /// First value of sequence `n` after the halo: in a buffer of all sequences if the block is
+    /// stacked, of one if it is not.
     pub(super) fn halo(&self, n: usize) -> usize {
         let n = if self.stacked() { n } else { 0 };
         n * self.stride() + self.front * self.channels
     }
 
-    /// Rows of a band of a look-up layer that stays in the first-level cache: whole pooling windows.
+    /// Rows of a band of a look-up layer that stays in the first-level cache: whole pooling
+    /// windows.
     pub(super) fn band(&self) -> usize {
         const VALUES: usize = 6144;
         let window = self.pool.size();
@@ -251,13 +259,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// First value of a view in the buffer of its root, for sequence `n`; `step` is the distance of two sequences there.
+    /// First value of a view in the buffer of its root, for sequence `n`; `step` is the distance of
+    /// two sequences there.
     pub(super) fn at(&self, value: &Value, n: usize, step: usize) -> usize {
         let root = &self.roots[value.root];
         n * step + (root.front + value.row) * root.cols + value.col
     }
 
-    /// Whether a view covers a matrix without halo, so that the sequences of a chunk are consecutive rows.
+    /// Whether a view covers a matrix without halo, so that the sequences of a chunk are
+    /// consecutive rows.
     pub(super) fn contiguous(&self, value: &Value) -> bool {
         let root = &self.roots[value.root];
         root.front + root.back == 0 && value.col == 0 && value.rows * value.cols == root.elements()

@@ -30,7 +30,8 @@ impl Engine {
     ///
     /// # Shapes
     ///
-    /// * `masks` - the 64 bits that fix the masks of each sequence, `[n]`; `degu_nn::ops::dropout_mask` draws the same ones
+    /// * `masks` - the 64 bits that fix the masks of each sequence, `[n]`;
+    ///   `degu_nn::ops::dropout_mask` draws the same ones
     ///
     /// # Errors
     ///

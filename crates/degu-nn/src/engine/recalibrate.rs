@@ -5,12 +5,14 @@ use super::{Engine, EngineError, Result};
 use crate::statistics::PooledStatistics;
 
 impl Engine {
-    /// Replaces the running statistics of every batch norm by those of `n` sequences, passed through the network in batches of up
-    /// to `batch` with dropout off. What a training pass left behind is given up.
+    /// Replaces the running statistics of every batch norm by those of `n` sequences, passed
+    /// through the network in batches of up to `batch` with dropout off. What a training pass left
+    /// behind is given up.
     ///
-    /// Running averages of training steps lag behind the weights, and they are of activations under dropout, whose variance is
-    /// larger than that of the same activations without it: a network with dropout before a batch norm is then evaluated with a
-    /// variance that its activations do not have (Li et al., CVPR 2019, arXiv 1801.05134).
+    /// Running averages of training steps lag behind the weights, and they are of activations under
+    /// dropout, whose variance is larger than that of the same activations without it: a network
+    /// with dropout before a batch norm is then evaluated with a variance that its activations do
+    /// not have (Li et al., CVPR 2019, arXiv 1801.05134).
     ///
     /// # Shapes
     ///
@@ -18,7 +20,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Empty`] for no sequences, [`EngineError::Length`] for another number of codes.
+    /// [`EngineError::Empty`] for no sequences, [`EngineError::Length`] for another number of
+    /// codes.
     pub fn recalibrate(&mut self, codes: &[u8], n: usize, batch: usize) -> Result<()> {
         EngineError::length("base codes", n * self.plan.length, codes.len())?;
         if n == 0 {

@@ -10,10 +10,12 @@ use super::{Engine, EngineError, Result};
 use std::mem::take;
 
 impl Engine {
-    /// The gradient of `sum(outputs * d_outputs)` with respect to the one-hot input: running statistics, no dropout.
+    /// The gradient of `sum(outputs * d_outputs)` with respect to the one-hot input: running
+    /// statistics, no dropout.
     ///
-    /// All four bases of a position get their gradient, whichever the sequence has, and those of N as well. Uses the buffers of
-    /// training: a training pass that waits for its backward pass is forgotten.
+    /// All four bases of a position get their gradient, whichever the sequence has, and those of N
+    /// as well. Uses the buffers of training: a training pass that waits for its backward pass is
+    /// forgotten.
     ///
     /// # Shapes
     ///

@@ -1,4 +1,5 @@
-//! Geometry of convolutions: how outputs read the input, and the input gradient, one phase of the stride after the other.
+//! Geometry of convolutions: how outputs read the input, and the input gradient, one phase of the
+//! stride after the other.
 
 use super::filters::Filters;
 use super::plan::Weights;
@@ -15,7 +16,8 @@ impl Weights {
         }
     }
 
-    /// Rows of zeros that the input gradient reads before and after the gradient of `outputs` output rows.
+    /// Rows of zeros that the input gradient reads before and after the gradient of `outputs`
+    /// output rows.
     pub(super) fn gradient_halo(&self, outputs: usize) -> (usize, usize) {
         let each = self.phases.iter().map(|p| p.halo(outputs));
         each.fold((0, 0), |(a, b), (front, back)| (a.max(front), b.max(back)))
@@ -37,8 +39,8 @@ impl Weights {
         }
     }
 
-    /// Calls `product` for each phase that has taps, with its number, the values of the gradient from the first row it reads on, and
-    /// the first row it gives; zeroes the others.
+    /// Calls `product` for each phase that has taps, with its number, the values of the gradient
+    /// from the first row it reads on, and the first row it gives; zeroes the others.
     pub(super) fn each_phase(
         &self,
         (dy, front): (&[f32], usize),
@@ -60,8 +62,8 @@ impl Weights {
         }
     }
 
-    /// The gradient of the input rows from that of the outputs, which lies densely after `front` rows of zeros; of the rows of `count`
-    /// sequences where these are one matrix.
+    /// The gradient of the input rows from that of the outputs, which lies densely after `front`
+    /// rows of zeros; of the rows of `count` sequences where these are one matrix.
     pub(super) fn input_gradient(
         &self,
         packed: &[Filters],

@@ -10,14 +10,15 @@ use std::mem::take;
 
 /// Values of the flat gradient that one worker sums at a time.
 const PIECE: usize = 16 * 1024;
-/// Input channels of a stacked weight gradient that one worker computes at a time: whole register tiles.
+/// Input channels of a stacked weight gradient that one worker computes at a time: whole register
+/// tiles.
 const CHANNELS: usize = 72;
 
 impl Engine {
     /// A training pass: batch statistics and dropout.
     ///
-    /// Running statistics change at the update that follows ([`Engine::adam`], [`Engine::commit_statistics`]), so that a diverged
-    /// step changes nothing.
+    /// Running statistics change at the update that follows ([`Engine::adam`],
+    /// [`Engine::commit_statistics`]), so that a diverged step changes nothing.
     ///
     /// # Shapes
     ///
@@ -26,8 +27,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Batch`] above `max_batch`, [`EngineError::Empty`] for no sequences, [`EngineError::Length`] for another number of
-    /// codes.
+    /// [`EngineError::Batch`] above `max_batch`, [`EngineError::Empty`] for no sequences,
+    /// [`EngineError::Length`] for another number of codes.
     pub fn forward_train(
         &mut self,
         codes: &[u8],
@@ -55,7 +56,8 @@ impl Engine {
         Ok(&self.outputs[..n * self.outputs_per_sequence()])
     }
 
-    /// The forward phases on the batch in `codes`, each batch norm computed from the batch's own statistics.
+    /// The forward phases on the batch in `codes`, each batch norm computed from the batch's own
+    /// statistics.
     pub(super) fn forward_batch(&mut self, arenas: &mut [Arena], mode: Mode) {
         for i in 0..self.forward_phases.len() {
             self.phase(arenas, mode, &self.forward_phases[i].0);
@@ -69,13 +71,15 @@ impl Engine {
         }
     }
 
-    /// The gradient of every trained tensor from the gradient of the outputs of the last training pass.
+    /// The gradient of every trained tensor from the gradient of the outputs of the last training
+    /// pass.
     ///
     /// The bias of a linear layer directly before a batch norm has gradient zero, exactly.
     ///
     /// # Errors
     ///
-    /// [`EngineError::NoForward`] without a training pass or after it was used, [`EngineError::Length`], [`EngineError::NonFinite`].
+    /// [`EngineError::NoForward`] without a training pass or after it was used,
+    /// [`EngineError::Length`], [`EngineError::NonFinite`].
     pub fn backward(&mut self, d_outputs: &[f32]) -> Result<()> {
         let Some(Pending {
             count,

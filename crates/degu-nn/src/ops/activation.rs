@@ -11,9 +11,10 @@ use super::{
 
 /// An elementwise function `f` whose derivative `df(z, f(z))` follows the mode.
 ///
-/// In rescale mode the gradient of the example half is `(f(x) - f(r)) / (x - r)`, and `df` where the two inputs differ by less
-/// than 1e-6. A network may use a nonlinearity only through this function or one of the rules of this module: a bare candle
-/// operation acts as its own tangent and breaks completeness.
+/// In rescale mode the gradient of the example half is `(f(x) - f(r)) / (x - r)`, and `df` where
+/// the two inputs differ by less than 1e-6. A network may use a nonlinearity only through this
+/// function or one of the rules of this module: a bare candle operation acts as its own tangent and
+/// breaks completeness.
 ///
 /// # Shapes
 ///
@@ -127,7 +128,8 @@ pub fn softplus(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     pointwise("softplus", x, ctx, ln_1p_exp, |z, _| logistic(z))
 }
 
-/// `ln(max(softplus(x), floor))` for a positive `floor`, as one function: its secants are exact where the softplus is tiny.
+/// `ln(max(softplus(x), floor))` for a positive `floor`, as one function: its secants are exact
+/// where the softplus is tiny.
 ///
 /// # Errors
 ///
@@ -171,7 +173,8 @@ pub fn ln(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     pointwise("ln", x, ctx, Tensor::log, |z, _| z.recip())
 }
 
-/// `x` within `[low, high]`. Outside, a gradient flows only where a descent along it leads back inside, so that no output is stuck.
+/// `x` within `[low, high]`. Outside, a gradient flows only where a descent along it leads back
+/// inside, so that no output is stuck.
 ///
 /// # Errors
 ///
@@ -202,10 +205,11 @@ pub fn square(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     super::product(x, x, ctx)
 }
 
-/// `sqrt(x)` for `x` of at least 0, with the derivative 0 at 0: a spread that is zero has no direction.
+/// `sqrt(x)` for `x` of at least 0, with the derivative 0 at 0: a spread that is zero has no
+/// direction.
 ///
-/// In rescale mode the secant is `1 / (sqrt(x) + sqrt(r))`, which needs no guard for small differences: variances of networks that
-/// agree are small, and so are their differences.
+/// In rescale mode the secant is `1 / (sqrt(x) + sqrt(r))`, which needs no guard for small
+/// differences: variances of networks that agree are small, and so are their differences.
 pub fn sqrt(x: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     let y = x.detach().sqrt()?;
     let rescale = rescales(ctx);
@@ -230,7 +234,8 @@ pub(crate) fn logistic(z: &Tensor) -> TensorResult<Tensor> {
     z.neg()?.exp()?.affine(1.0, 1.0)?.recip()
 }
 
-/// `max(z, 0) + ln(1 + e)` with `e = exp(-|z|)` and Kahan's `ln(1 + e) = ln(u) e / (u - 1)`, `u = 1 + e` as rounded.
+/// `max(z, 0) + ln(1 + e)` with `e = exp(-|z|)` and Kahan's `ln(1 + e) = ln(u) e / (u - 1)`, `u =
+/// 1 + e` as rounded.
 pub(crate) fn ln_1p_exp(z: &Tensor) -> TensorResult<Tensor> {
     let e = z.abs()?.neg()?.exp()?;
     let u = e.affine(1.0, 1.0)?;

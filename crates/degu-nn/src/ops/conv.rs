@@ -1,7 +1,8 @@
-//! Convolution over positions, channels-last: windows are gathered and multiplied with the kernel in one matrix product.
+//! Convolution over positions, channels-last: windows are gathered and multiplied with the kernel
+//! in one matrix product.
 //!
-//! An output element is the sum of its window in the order of taps and channels, so equal windows give equal values wherever
-//! they lie in sequence and batch.
+//! An output element is the sum of its window in the order of taps and channels, so equal windows
+//! give equal values wherever they lie in sequence and batch.
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use degu_core::{Error, Result, graph::Conv};
@@ -37,7 +38,8 @@ impl Default for ConvOptions {
 }
 
 impl ConvOptions {
-    /// Zeros so that the length stays: `floor(total / 2)` on the left, the rest on the right, total = dilation (width - 1).
+    /// Zeros so that the length stays: `floor(total / 2)` on the left, the rest on the right, total
+    /// = dilation (width - 1).
     pub fn same(width: usize, dilation: usize) -> Self {
         let total = dilation * width.saturating_sub(1);
         Self {
@@ -77,7 +79,8 @@ impl ConvOptions {
 ///
 /// # Errors
 ///
-/// [`Shape`](Error::Shape) if the shapes do not fit each other or the kernel is longer than the padded input.
+/// [`Shape`](Error::Shape) if the shapes do not fit each other or the kernel is longer than the
+/// padded input.
 pub fn conv1d(
     x: &Tensor,
     weight: &Tensor,
@@ -111,7 +114,8 @@ pub fn conv1d(
     })?)
 }
 
-/// The same convolution of a one-hot sequence given as base codes; bit for bit equal to [`conv1d`] of the one-hot tensor.
+/// The same convolution of a one-hot sequence given as base codes; bit for bit equal to [`conv1d`]
+/// of the one-hot tensor.
 ///
 /// # Shapes
 ///

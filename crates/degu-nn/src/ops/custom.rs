@@ -10,16 +10,18 @@ pub type Gradients = Vec<Option<Tensor>>;
 
 type Backward = Box<dyn Fn(&Tensor) -> Result<Gradients> + Send + Sync>;
 
-/// Gives `value` a place in the graph: its gradient with respect to `inputs` (1 to 3) is what `backward` makes of the
-/// gradient that arrives.
+/// Gives `value` a place in the graph: its gradient with respect to `inputs` (1 to 3) is what
+/// `backward` makes of the gradient that arrives.
 ///
-/// `value` is computed by the caller from detached inputs, so that no graph is recorded inside. `backward` gets a
-/// contiguous gradient of the shape of `value`, may be called more than once, and captures what it needs (detached tensors).
-/// Where no input is tracked, `value` is returned as it is.
+/// `value` is computed by the caller from detached inputs, so that no graph is recorded inside.
+/// `backward` gets a contiguous gradient of the shape of `value`, may be called more than once, and
+/// captures what it needs (detached tensors). Where no input is tracked, `value` is returned as it
+/// is.
 ///
 /// # Errors
 ///
-/// For another number of inputs, and later, in the backward pass, if `backward` returns another number of gradients.
+/// For another number of inputs, and later, in the backward pass, if `backward` returns another
+/// number of gradients.
 pub fn with_gradient(
     name: &'static str,
     inputs: &[&Tensor],

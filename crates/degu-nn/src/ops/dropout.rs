@@ -12,8 +12,8 @@ pub fn dropout_seed(stream: Seed, step: u64) -> u64 {
     stream.child(step.to_string()).rng().next_u64()
 }
 
-/// The mask of example `sample` of the batch in the layer at `path`, under the [`dropout_seed`] of the step; the same bits in
-/// every engine and on every device.
+/// The mask of example `sample` of the batch in the layer at `path`, under the [`dropout_seed`] of
+/// the step; the same bits in every engine and on every device.
 pub fn dropout_mask(seed: u64, path: &str, sample: usize, p: f64) -> DropoutMask {
     // FNV-1a of the path, so that adding a layer does not change the others' masks.
     let layer = path.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| {
@@ -22,8 +22,8 @@ pub fn dropout_mask(seed: u64, path: &str, sample: usize, p: f64) -> DropoutMask
     DropoutMask::new(seed, layer, sample as u64, p)
 }
 
-/// The stream of Monte Carlo dropout of one sequence, a function of its base codes alone: the same sequence has the same masks
-/// wherever it stands, and other sequences have others.
+/// The stream of Monte Carlo dropout of one sequence, a function of its base codes alone: the same
+/// sequence has the same masks wherever it stands, and other sequences have others.
 pub fn sequence_stream(codes: &[u8]) -> Seed {
     Seed::root(0)
         .child("mc-dropout")
@@ -41,10 +41,11 @@ pub fn sequence_masks(streams: &[Seed], pass: usize) -> Vec<u64> {
 
 /// Inverted dropout of the layer at `path`; the identity in the modes `Eval` and `Rescale`.
 ///
-/// A mask depends on the stream, the path, the step, the place of the example in the batch and the element, and on nothing
-/// else: other layers, threads, devices and a resumed run do not matter. In [`Mode::Sample`] all examples share one mask, so a
-/// pass is one network drawn from the family, unless the context brings [masks](Ctx::with_masks) of the examples; either way a
-/// prediction does not depend on how examples are batched.
+/// A mask depends on the stream, the path, the step, the place of the example in the batch and the
+/// element, and on nothing else: other layers, threads, devices and a resumed run do not matter. In
+/// [`Mode::Sample`] all examples share one mask, so a pass is one network drawn from the family,
+/// unless the context brings [masks](Ctx::with_masks) of the examples; either way a prediction does
+/// not depend on how examples are batched.
 ///
 /// # Shapes
 ///

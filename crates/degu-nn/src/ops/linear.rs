@@ -76,7 +76,8 @@ pub(crate) fn matrix(x: &Tensor, columns: usize) -> TensorResult<Tensor> {
     x.contiguous()?.reshape((rows, columns))
 }
 
-/// Sum over the rows of `[R, C]`: a product with ones, whose blocked summation is faster and more exact than a plain sum.
+/// Sum over the rows of `[R, C]`: a product with ones, whose blocked summation is faster and more
+/// exact than a plain sum.
 pub(crate) fn column_sums(x: &Tensor) -> TensorResult<Tensor> {
     let (rows, columns) = x.dims2()?;
     Tensor::ones((1, rows), x.dtype(), x.device())?

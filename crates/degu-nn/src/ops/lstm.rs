@@ -1,4 +1,5 @@
-//! LSTM as one operation per direction: a graph of `L` steps would be deep enough to overflow the stack in the backward pass.
+//! LSTM as one operation per direction: a graph of `L` steps would be deep enough to overflow the
+//! stack in the backward pass.
 
 use candle_core::{Result as TensorResult, Tensor};
 use degu_core::{Ctx, Error, Result};
@@ -22,8 +23,8 @@ pub struct LstmTensors {
     pub bias: Tensor,
 }
 
-/// One direction: `c_t = f c_{t-1} + i g`, `h_t = o tanh(c_t)`, with i, f, o the logistic and g the tanh of
-/// `x_t weight + h_{t-1} recurrent + bias`, from a state of zeros.
+/// One direction: `c_t = f c_{t-1} + i g`, `h_t = o tanh(c_t)`, with i, f, o the logistic and g the
+/// tanh of `x_t weight + h_{t-1} recurrent + bias`, from a state of zeros.
 ///
 /// # Shapes
 ///
@@ -47,7 +48,8 @@ pub fn lstm(x: &Tensor, tensors: &LstmTensors, ctx: &Ctx<'_>) -> Result<Tensor> 
     recur(&z, &tensors.recurrent, hidden, ctx)
 }
 
-/// Both directions, concatenated along channels, forward then backward, in the original order of positions.
+/// Both directions, concatenated along channels, forward then backward, in the original order of
+/// positions.
 ///
 /// # Shapes
 ///
@@ -68,10 +70,12 @@ pub fn bi_lstm(
     Ok(Tensor::cat(&[there, back], 2)?)
 }
 
-/// What the backward pass needs of one step: slopes of the nonlinearities and the other factor of each product.
+/// What the backward pass needs of one step: slopes of the nonlinearities and the other factor of
+/// each product.
 ///
-/// In the ordinary modes slopes are derivatives and factors the values themselves; in rescale mode they are secants and means of
-/// example and reference, and the same sweep gives DeepLIFT multipliers.
+/// In the ordinary modes slopes are derivatives and factors the values themselves; in rescale mode
+/// they are secants and means of example and reference, and the same sweep gives DeepLIFT
+/// multipliers.
 struct Step {
     /// Of the four gates, `[N, 4 H]`.
     slope: Tensor,

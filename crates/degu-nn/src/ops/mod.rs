@@ -1,9 +1,11 @@
 //! Arithmetic of the layers, channels-last, with gradients of our own.
 //!
-//! Each function computes its value without recording a graph and brings its backward pass, written with candle operations, so
-//! it runs on every device and for f32 and f64. Functions whose gradient depends on the mode take the [`Ctx`](degu_core::Ctx):
-//! in [`Mode::Rescale`](degu_core::Mode::Rescale) the gradient carries DeepLIFT multipliers. Linear operations (convolution,
-//! affine map, batch normalisation outside of training, means) have the same gradient in every mode.
+//! Each function computes its value without recording a graph and brings its backward pass, written
+//! with candle operations, so it runs on every device and for f32 and f64. Functions whose gradient
+//! depends on the mode take the [`Ctx`](degu_core::Ctx): in
+//! [`Mode::Rescale`](degu_core::Mode::Rescale) the gradient carries DeepLIFT multipliers. Linear
+//! operations (convolution, affine map, batch normalisation outside of training, means) have the
+//! same gradient in every mode.
 //!
 //! | function | rescale rule |
 //! |---|---|

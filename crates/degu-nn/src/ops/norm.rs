@@ -46,8 +46,8 @@ pub struct BatchNormTensors {
 
 /// Normalises each channel over examples and positions.
 ///
-/// In training by the statistics of the batch (biased variance), which are reported to `ctx` under `path`; in the other modes by
-/// the running statistics, which is a linear map.
+/// In training by the statistics of the batch (biased variance), which are reported to `ctx` under
+/// `path`; in the other modes by the running statistics, which is a linear map.
 ///
 /// # Shapes
 ///

@@ -64,7 +64,8 @@ pub(crate) fn secant(dy: &Tensor, dz: &Tensor, derivative: &Tensor) -> TensorRes
     tiny.where_cond(&derivative.contiguous()?, &(dy / divisor)?)
 }
 
-/// The half of a gradient that belongs to the examples; nothing is differentiated through the references.
+/// The half of a gradient that belongs to the examples; nothing is differentiated through the
+/// references.
 pub(crate) fn upper(gradient: &Tensor) -> TensorResult<Tensor> {
     gradient.narrow(0, 0, gradient.dim(0)? / 2)?.contiguous()
 }

@@ -13,10 +13,12 @@ use super::{
 /// # Shapes
 ///
 /// * `x` - `[N, L, C]`
-/// * returns `[N, floor((L - size) / stride) + 1, C]`; the tail that does not fill a window is dropped
+/// * returns `[N, floor((L - size) / stride) + 1, C]`; the tail that does not fill a window is
+///   dropped
 ///
-/// In rescale mode the change of the maximum is shared between the winner in the example and the winner in the reference
-/// (scatter-add, so windows may overlap). A value within rounding of the maximum counts as tied.
+/// In rescale mode the change of the maximum is shared between the winner in the example and the
+/// winner in the reference (scatter-add, so windows may overlap). A value within rounding of the
+/// maximum counts as tied.
 ///
 /// # Errors
 ///
@@ -56,7 +58,8 @@ pub fn max_pool(x: &Tensor, pool: Pool, ctx: &Ctx<'_>) -> Result<Tensor> {
     })?)
 }
 
-/// Mean of each window. Shapes and errors as [`max_pool`]; linear, so every mode has the same gradient.
+/// Mean of each window. Shapes and errors as [`max_pool`]; linear, so every mode has the same
+/// gradient.
 pub fn avg_pool(x: &Tensor, pool: Pool) -> Result<Tensor> {
     let windows = Windows::new("x of avg_pool", x, pool)?;
     let z = x.detach().contiguous()?;
@@ -159,7 +162,8 @@ impl Windows {
         z.index_select(&Tensor::from_vec(rows, self.out, z.device())?, 1)
     }
 
-    /// Maximum and position of the first value within `tolerance` (relative) of it, both `[N, out, C]`.
+    /// Maximum and position of the first value within `tolerance` (relative) of it, both `[N, out,
+    /// C]`.
     fn maximum(&self, z: &Tensor, tolerance: Option<f64>) -> TensorResult<(Tensor, Tensor)> {
         let mut best = self.tap(z, 0)?;
         let mut offset = best.zeros_like()?.to_dtype(DType::U32)?;

@@ -13,11 +13,13 @@ use super::{
 ///
 /// # Shapes
 ///
-/// * `a`, `b` - equal, or broadcast against each other beyond the first axis (`[N, 1, C]` with `[N, L, C]`)
+/// * `a`, `b` - equal, or broadcast against each other beyond the first axis (`[N, 1, C]` with `[N,
+///   L, C]`)
 ///
 /// # Errors
 ///
-/// If the shapes do not broadcast, or [`Shape`](Error::Shape) for an odd number of rows in rescale mode.
+/// If the shapes do not broadcast, or [`Shape`](Error::Shape) for an odd number of rows in rescale
+/// mode.
 pub fn product(a: &Tensor, b: &Tensor, ctx: &Ctx<'_>) -> Result<Tensor> {
     let shape = a.shape().broadcast_shape_binary_op(b.shape(), "product")?;
     let (a, b) = (a.broadcast_as(&shape)?, b.broadcast_as(&shape)?);

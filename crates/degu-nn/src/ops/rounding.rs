@@ -4,11 +4,12 @@ use std::{cell::Cell, marker::PhantomData};
 
 use candle_core::{DType, Result as TensorResult, Tensor};
 
-/// What convolutions, affine maps and other matrix products of this thread round their factors and results to; biases, norms,
-/// activations, losses and parameters keep their own type.
+/// What convolutions, affine maps and other matrix products of this thread round their factors and
+/// results to; biases, norms, activations, losses and parameters keep their own type.
 ///
-/// With [`Bf16`](Self::Bf16) the products of a CUDA device run on its tensor cores, which sum in 32 bits. On the CPU the same
-/// rounding is emulated: exact in what it shows, and slower than no rounding.
+/// With [`Bf16`](Self::Bf16) the products of a CUDA device run on its tensor cores, which sum in 32
+/// bits. On the CPU the same rounding is emulated: exact in what it shows, and slower than no
+/// rounding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rounding {
     /// To the type of the tensors.
@@ -75,7 +76,8 @@ mod tests {
     #[test]
     fn products_round_inside_the_scope_alone() {
         let device = Device::Cpu;
-        // 1 + 2^-9 is halfway between two neighbours of 8 bits and goes to the even one; 3 + 2^-6 is one of them.
+        // 1 + 2^-9 is halfway between two neighbours of 8 bits and goes to the even one; 3 + 2^-6
+        // is one of them.
         let a = Tensor::new(&[[1.0f32 + 1.0 / 512.0, 3.0 + 1.0 / 64.0]], &device).unwrap();
         let b = Tensor::new(&[[1.0f32], [0.0]], &device).unwrap();
         let value = |a: &Tensor| {

@@ -17,7 +17,8 @@ use super::{
 ///
 /// # Errors
 ///
-/// If the axis does not exist, or [`Shape`](degu_core::Error::Shape) for an odd number of rows in rescale mode.
+/// If the axis does not exist, or [`Shape`](degu_core::Error::Shape) for an odd number of rows in
+/// rescale mode.
 pub fn softmax(x: &Tensor, axis: usize, ctx: &Ctx<'_>) -> Result<Tensor> {
     let z = x.detach();
     if rescales(ctx) {

@@ -4,7 +4,8 @@ use candle_core::{DType, Result as TensorResult, Tensor};
 
 use super::custom::with_gradient;
 
-/// `ln Gamma(x)` of positive values, computed in f64 on the host; the gradient is the digamma function.
+/// `ln Gamma(x)` of positive values, computed in f64 on the host; the gradient is the digamma
+/// function.
 ///
 /// # Errors
 ///
@@ -25,7 +26,8 @@ fn map(x: &Tensor, f: fn(f64) -> f64) -> TensorResult<Tensor> {
     Tensor::from_vec(values, x.shape(), x.device())?.to_dtype(x.dtype())
 }
 
-/// Derivative of `ln Gamma` for positive x: recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.18).
+/// Derivative of `ln Gamma` for positive x: recurrence up to 10, then the asymptotic series
+/// (Abramowitz and Stegun 6.3.18).
 fn digamma(x: f64) -> f64 {
     let (mut x, mut shift) = (x, 0.0);
     while x < 10.0 {

@@ -36,7 +36,8 @@ pub struct Adam {
     /// Decay of the second moment per step.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub beta2: f64,
-    /// Added to the corrected root of the second moment, as in PyTorch (1e-8 there; Keras uses 1e-7).
+    /// Added to the corrected root of the second moment, as in PyTorch (1e-8 there; Keras uses
+    /// 1e-7).
     #[schemars(range(min = 0.0))]
     pub eps: f64,
 }

@@ -7,8 +7,9 @@ use crate::{Error, Result, schedule::Rates};
 
 /// An optimizer whose moments and arithmetic are on the device of the parameters, in f32.
 ///
-/// All parameters are one flat vector while a step runs, so the number of kernels does not grow with the number of tensors. Results
-/// differ from those of [`Optimizer`](super::Optimizer), which computes in f64, by rounding.
+/// All parameters are one flat vector while a step runs, so the number of kernels does not grow
+/// with the number of tensors. Results differ from those of [`Optimizer`](super::Optimizer), which
+/// computes in f64, by rounding.
 #[derive(Debug)]
 pub struct DeviceOptimizer {
     config: OptimizerConfig,
@@ -122,7 +123,8 @@ impl DeviceOptimizer {
         Ok(state)
     }
 
-    /// One step on every parameter, with the gradient scaled down to the norm `clip` if that is given.
+    /// One step on every parameter, with the gradient scaled down to the norm `clip` if that is
+    /// given.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Defects of candle 0.11.1 on the CPU that this crate steps around.
 //!
-//! Each test asserts that the defect IS there. When one fails after an upgrade of candle, the ban on that operation may be
-//! lifted; until then `clippy.toml` disallows it.
+//! Each test asserts that the defect IS there. When one fails after an upgrade of candle, the ban
+//! on that operation may be lifted; until then `clippy.toml` disallows it.
 #![expect(clippy::disallowed_methods, reason = "the defects are what is tested")]
 
 use candle_core::{DType, Device, Tensor, Var};

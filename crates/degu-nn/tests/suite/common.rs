@@ -6,7 +6,8 @@ use candle_core::{Device, Tensor, Var};
 use degu_core::{Ctx, Mode, Result, Seed};
 use degu_nn::gradcheck::{gradient_errors, irregular};
 
-/// Right operations are at 1e-12 to 1e-10 with extrapolated differences in f64; wrong ones at 0.1 and more.
+/// Right operations are at 1e-12 to 1e-10 with extrapolated differences in f64; wrong ones at 0.1
+/// and more.
 pub(crate) const LIMIT: f64 = 1e-8;
 
 pub(crate) fn check(name: &str, f: impl Fn(&[Var]) -> Result<Tensor>, inputs: &[Tensor]) {
@@ -41,7 +42,8 @@ pub(crate) fn values(name: &str, shape: &[usize]) -> Tensor {
         .unwrap()
 }
 
-/// Irregular order, values at least 0.03 apart and 0.015 from zero: far from ties and kinks for the steps of the differences.
+/// Irregular order, values at least 0.03 apart and 0.015 from zero: far from ties and kinks for the
+/// steps of the differences.
 pub(crate) fn spaced(name: &str, shape: &[usize]) -> Tensor {
     let raw = values(name, shape)
         .flatten_all()
@@ -89,8 +91,8 @@ pub(crate) fn train(step: u64) -> Ctx<'static> {
     })
 }
 
-/// Multipliers of the examples and what they should explain, for `f` on a batch `[x; r]`: the gradient of `sum(f(x) w)` with
-/// irregular weights `w`, and per row `f(x) w - f(r) w` summed.
+/// Multipliers of the examples and what they should explain, for `f` on a batch `[x; r]`: the
+/// gradient of `sum(f(x) w)` with irregular weights `w`, and per row `f(x) w - f(r) w` summed.
 pub(crate) fn multipliers(
     f: impl Fn(&Tensor, &mut Ctx<'_>) -> Result<Tensor>,
     x: &Tensor,

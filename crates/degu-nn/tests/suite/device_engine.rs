@@ -1,4 +1,5 @@
-//! The fused engine on a GPU against that of the CPU, at full size. (On a device made of the CPU, smaller: the engine's own tests.)
+//! The fused engine on a GPU against that of the CPU, at full size. (On a device made of the CPU,
+//! smaller: the engine's own tests.)
 
 use degu_nn::engine::device::{Device, DeviceEngine};
 use degu_nn::engine::{AdamStep, DropoutSeed, Engine};
@@ -41,7 +42,8 @@ fn codes(n: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Three steps from small random weights: the engine's own comparison, losses of both, and the same bits again.
+/// Three steps from small random weights: the engine's own comparison, losses of both, and the same
+/// bits again.
 fn compare(name: &str, n: usize) {
     let net = nets::find(name).unwrap();
     let (graph, length) = (&(net.graph)(), net.length);

@@ -1,4 +1,5 @@
-//! The fused engine and the interpreter of graphs are one network: same outputs, gradients, statistics and dropout masks.
+//! The fused engine and the interpreter of graphs are one network: same outputs, gradients,
+//! statistics and dropout masks.
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
@@ -120,7 +121,8 @@ fn engine_and_interpreter_agree_on_strides_and_a_transformer_block() {
     agree(&graph.flatten().dense("head", 3));
 }
 
-/// Prediction, training outputs, gradients and statistics of the engine against those of the interpreter in f64.
+/// Prediction, training outputs, gradients and statistics of the engine against those of the
+/// interpreter in f64.
 fn agree(graph: &Graph) {
     let graph = || graph.clone();
     let single =
@@ -172,7 +174,8 @@ fn agree(graph: &Graph) {
     for spec in engine.parameters().iter().filter(|s| s.trained) {
         let got = &engine.gradients()[spec.range.clone()];
         let e = &expected[&spec.name];
-        // A bias before a batch norm has the gradient 0: measured against the gradients of its layer's kind.
+        // A bias before a batch norm has the gradient 0: measured against the gradients of its
+        // layer's kind.
         if largest(e) > 1e-5 {
             close(
                 &spec.name,
@@ -194,8 +197,8 @@ fn agree(graph: &Graph) {
     }
 }
 
-/// Statistics computed anew are those of the network without dropout: the interpreter in f64 says which. Of a single batch, they
-/// make the evaluation what the pass over the batch was.
+/// Statistics computed anew are those of the network without dropout: the interpreter in f64 says
+/// which. Of a single batch, they make the evaluation what the pass over the batch was.
 #[test]
 fn recalibrated_statistics_are_those_of_the_network_without_dropout() {
     let graph = || {

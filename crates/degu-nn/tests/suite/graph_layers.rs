@@ -1,4 +1,5 @@
-//! Layers of graphs: finite differences by the autograd path, and PyTorch's values for autograd and the fused engine.
+//! Layers of graphs: finite differences by the autograd path, and PyTorch's values for autograd and
+//! the fused engine.
 
 use candle_core::{DType, Tensor, Var};
 use degu_core::{

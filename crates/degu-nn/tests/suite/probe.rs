@@ -1,4 +1,5 @@
-//! The fused engine's answers about inputs against candle's autograd in f64, and against its own predictions.
+//! The fused engine's answers about inputs against candle's autograd in f64, and against its own
+//! predictions.
 
 use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{
@@ -260,8 +261,8 @@ fn worst(name: &str, got: &[f32], expected: &[f64], limit: f64) {
     assert!(off <= limit * size, "{name}: off by {off:e} of {size:e}");
 }
 
-/// ReLU networks agree to rounding; secants of smooth functions lose digits where the two inputs are near each other (the
-/// documented tolerance of single precision is 3e-3).
+/// ReLU networks agree to rounding; secants of smooth functions lose digits where the two inputs
+/// are near each other (the documented tolerance of single precision is 3e-3).
 fn limit(case: &Case) -> f64 {
     if case.name.starts_with("convolutions") {
         1e-5

@@ -1,4 +1,5 @@
-//! Each rescale rule alone, against `tests/data/rules.json` (two independent implementations in f64).
+//! Each rescale rule alone, against `tests/data/rules.json` (two independent implementations in
+//! f64).
 
 use candle_core::{Tensor, Var};
 use degu_core::{Ctx, Mode, Result, graph::Pool};

@@ -68,7 +68,8 @@ fn moments_of_the_initial_values() {
         (mean, v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n)
     };
     let n = 40_000;
-    // Three standard errors: of the mean sd / sqrt(n), of the variance sd^2 sqrt(kurtosis - 1) / sqrt(n), at most sqrt(2).
+    // Three standard errors: of the mean sd / sqrt(n), of the variance sd^2 sqrt(kurtosis - 1) /
+    // sqrt(n), at most sqrt(2).
     for (init, variance) in [
         (Init::Uniform { bound: 0.6 }, 0.12),
         (Init::Normal { std: 0.5 }, 0.25),

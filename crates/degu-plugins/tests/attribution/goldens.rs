@@ -1,4 +1,5 @@
-//! Every method on three networks whose maps are known, in f64, in f32 and through the fused engine.
+//! Every method on three networks whose maps are known, in f64, in f32 and through the fused
+//! engine.
 
 use candle_core::{DType, Tensor};
 use degu_core::{Form, Predictor, Sequences, Wanted};
@@ -12,7 +13,8 @@ use crate::{
 
 const NETWORKS: [&str; 3] = ["deepstarr_small", "residual_silu", "channel_softmax"];
 
-/// Documented tolerance of multipliers and maps: f64, f32 (the channel softmax is ill-conditioned in single precision).
+/// Documented tolerance of multipliers and maps: f64, f32 (the channel softmax is ill-conditioned
+/// in single precision).
 fn tolerance(network: &str, kind: &str) -> Option<f64> {
     Some(match (network, kind) {
         ("channel_softmax", "f64") => 1e-7,

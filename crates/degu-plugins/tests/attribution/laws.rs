@@ -1,4 +1,5 @@
-//! What holds for every network: independence of batches, order and threads; completeness; one call for many maps.
+//! What holds for every network: independence of batches, order and threads; completeness; one call
+//! for many maps.
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
@@ -154,7 +155,8 @@ fn every_part_of_a_student_is_complete() {
     }
 }
 
-/// A network of every registered architecture with irregular statistics, its last layer scaled to changes of about 1.
+/// A network of every registered architecture with irregular statistics, its last layer scaled to
+/// changes of about 1.
 fn built(architecture: &dyn Architecture, length: usize, seed: u64) -> Option<Autograd> {
     let io = ModelIo {
         length,
@@ -191,7 +193,8 @@ fn built(architecture: &dyn Architecture, length: usize, seed: u64) -> Option<Au
     Some(model)
 }
 
-/// In single precision, as a command runs it; architectures with a channel softmax are ill-conditioned there.
+/// In single precision, as a command runs it; architectures with a channel softmax are
+/// ill-conditioned there.
 #[test]
 fn every_architecture_is_complete() {
     for entry in degu_core::Slot::Architecture.entries().unwrap() {
@@ -222,7 +225,8 @@ fn every_architecture_is_complete() {
     }
 }
 
-/// Sequences of one base, of N, and equal to their reference: finite, and the plain gradient where nothing differs.
+/// Sequences of one base, of N, and equal to their reference: finite, and the plain gradient where
+/// nothing differs.
 #[test]
 fn degenerate_sequences() {
     for network in ["deepstarr_small", "residual_silu", "channel_softmax"] {
@@ -308,7 +312,8 @@ fn a_planted_motif_is_found() {
     let mut weights = model.weights().unwrap();
     for (name, (_, values)) in &mut weights {
         match name.as_str() {
-            // +1 for the base of the motif, -1 for others: 8 with the whole motif, 6 with one mismatch.
+            // +1 for the base of the motif, -1 for others: 8 with the whole motif, 6 with one
+            // mismatch.
             "motif.weight" => {
                 for (i, v) in values.iter_mut().enumerate() {
                     *v = if i % 4 == usize::from(MOTIF[i / 4]) {
@@ -336,7 +341,8 @@ fn a_planted_motif_is_found() {
     }
     let x = Tensor::from_vec(rows, (n, length), &Device::Cpu).unwrap();
     for (name, _) in methods() {
-        // With few references a base that they share with the motif would count for nothing: as many as by default.
+        // With few references a base that they share with the motif would count for nothing: as
+        // many as by default.
         let method = method(name, &json!({}));
         let wanted = Wanted {
             target: target(0),
@@ -356,7 +362,8 @@ fn a_planted_motif_is_found() {
         let least = match name {
             // Windows are wider than the motif, so their shares reach beyond it.
             "window-shuffle" => 0.6,
-            // Along a path from a reference the largest position of the network moves, and those it passes through get a share.
+            // Along a path from a reference the largest position of the network moves, and those it
+            // passes through get a share.
             "integrated-gradients" | "expected-gradients" => 0.8,
             _ => 0.95,
         };

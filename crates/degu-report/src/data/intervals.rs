@@ -21,7 +21,8 @@ pub struct CalibrationRow {
     pub alpha: f64,
     /// Rows that calibrated.
     pub n: usize,
-    /// Rank of the quantile, counted from 1; above `n` the intervals are infinite. 0 when no rank is involved.
+    /// Rank of the quantile, counted from 1; above `n` the intervals are infinite. 0 when no rank
+    /// is involved.
     #[serde(default)]
     pub k: usize,
     /// Observed share of measured values inside their intervals.

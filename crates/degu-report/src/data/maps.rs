@@ -34,7 +34,8 @@ pub struct LogoSpan {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Logo {
-    /// Identifier of the sequence; maps of one sequence, task, part and method share a figure and its scale.
+    /// Identifier of the sequence; maps of one sequence, task, part and method share a figure and
+    /// its scale.
     pub sequence: String,
     /// Name of the map within its figure, such as `ensemble`.
     pub title: String,
@@ -68,8 +69,9 @@ pub struct Logo {
 }
 
 impl Logo {
-    /// The information logo of a motif, given its probabilities `[W, 4]` in the order A C G T, against uniform bases: each
-    /// position is `2 - entropy` bits high, and each letter its share of it.
+    /// The information logo of a motif, given its probabilities `[W, 4]` in the order A C G T,
+    /// against uniform bases: each position is `2 - entropy` bits high, and each letter its share
+    /// of it.
     pub fn information(name: impl Into<String>, probabilities: &[[f64; 4]]) -> Self {
         let name = name.into();
         let heights = probabilities
@@ -92,7 +94,8 @@ impl Logo {
         }
     }
 
-    /// The same map read along the other strand: positions turned around, A with T and C with G exchanged.
+    /// The same map read along the other strand: positions turned around, A with T and C with G
+    /// exchanged.
     pub fn reverse_complement(&self) -> Self {
         let length = self.heights.len();
         let heights = self.heights.iter().rev();

@@ -103,7 +103,8 @@ pub struct Transfer {
     /// Pearson correlation of both.
     #[serde(default)]
     pub correlation: Option<f64>,
-    /// The correlation that a perfect student could reach, as the teacher's own spread over few members is noisy.
+    /// The correlation that a perfect student could reach, as the teacher's own spread over few
+    /// members is noisy.
     #[serde(default)]
     pub ceiling: Option<f64>,
 }

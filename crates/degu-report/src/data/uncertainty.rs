@@ -13,7 +13,8 @@ pub struct UncertaintySource {
     pub kind: ModelKind,
     /// Its name.
     pub model: String,
-    /// Calibrator, as in [`CalibrationRow`](super::CalibrationRow); empty for the prediction as it is.
+    /// Calibrator, as in [`CalibrationRow`](super::CalibrationRow); empty for the prediction as it
+    /// is.
     #[serde(default)]
     pub calibrator: String,
     /// `epistemic`, `aleatoric` or `total`; empty for intervals, which have no spread.

@@ -1,4 +1,5 @@
-//! A metric by kind of model: members and students as dots, ensemble and means with their intervals.
+//! A metric by kind of model: members and students as dots, ensemble and means with their
+//! intervals.
 
 use super::{Caption, Figure, distinct, name};
 use crate::axis::Axis;

@@ -1,4 +1,5 @@
-//! The arms of an ablation side by side: what intervals catch for their size, and accuracy against coverage.
+//! The arms of an ablation side by side: what intervals catch for their size, and accuracy against
+//! coverage.
 
 use super::{Caption, Figure, name};
 use crate::axis::Axis;

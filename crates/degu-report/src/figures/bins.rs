@@ -53,7 +53,8 @@ pub(super) fn bins(pairs: &[(f64, f64)]) -> Vec<Bin> {
         .collect()
 }
 
-/// Root mean square error of the first share of the sequences in the order given, for shares from 10 % to 100 %.
+/// Root mean square error of the first share of the sequences in the order given, for shares from
+/// 10 % to 100 %.
 pub(super) fn risk(errors: &[f64]) -> Vec<(f64, f64)> {
     if errors.is_empty() {
         return Vec::new();

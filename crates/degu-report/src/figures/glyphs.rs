@@ -1,4 +1,5 @@
-//! Outlines of the letters A, C, G, T in a square of 100 × 100, top left origin: logos need no font.
+//! Outlines of the letters A, C, G, T in a square of 100 × 100, top left origin: logos need no
+//! font.
 
 /// Path data in the order A C G T.
 pub(super) const GLYPHS: [&str; 4] = [

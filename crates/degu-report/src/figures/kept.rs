@@ -1,4 +1,5 @@
-//! Selective prediction: the error that is left when only the surest predictions are kept, by part of the uncertainty.
+//! Selective prediction: the error that is left when only the surest predictions are kept, by part
+//! of the uncertainty.
 
 use super::trust::{color, main_model, words};
 use super::{Caption, Figure, distinct, name};

@@ -1,4 +1,5 @@
-//! Attribution maps as sequence logos: the whole sequence, and below its strongest stretch enlarged.
+//! Attribution maps as sequence logos: the whole sequence, and below its strongest stretch
+//! enlarged.
 
 use std::ops::Range;
 
@@ -15,7 +16,8 @@ use crate::text::{labelled, number};
 /// Sequences up to this length are drawn once, at full size.
 const SHORT: usize = 80;
 
-/// One figure per sequence, method, task and part; maps of different models below each other on one scale.
+/// One figure per sequence, method, task and part; maps of different models below each other on one
+/// scale.
 pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     let shown: Vec<&Logo> = data
         .logos
@@ -173,7 +175,8 @@ fn position_axis(range: &Range<usize>) -> Axis {
     )
 }
 
-/// Round positions only; a letter spans from its position to the next, so its middle is half further.
+/// Round positions only; a letter spans from its position to the next, so its middle is half
+/// further.
 fn thin_ticks(panel: &mut Panel) {
     let ticks: Vec<f64> = panel
         .x
@@ -255,7 +258,8 @@ fn letters(svg: &mut Svg, panel: &Panel, map: &Logo, range: Range<usize>, clip: 
     svg.close();
 }
 
-/// Letters of one position: positive ones upwards with the largest on top, negative ones downwards with the largest at the bottom.
+/// Letters of one position: positive ones upwards with the largest on top, negative ones downwards
+/// with the largest at the bottom.
 fn stack(
     svg: &mut Svg,
     panel: &Panel,
@@ -317,7 +321,8 @@ fn stack(
             .path(GLYPHS[base])
             .fill(color)
             .a("transform", &transform);
-        // Tooltips on the enlarged stretch only: thousands of them would weigh more than the picture.
+        // Tooltips on the enlarged stretch only: thousands of them would weigh more than the
+        // picture.
         if step >= 7.0 {
             glyph.tip(&tip);
         } else {

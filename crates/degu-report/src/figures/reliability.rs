@@ -1,4 +1,5 @@
-//! Observed against promised interval coverage over levels, and where measured values fall within predicted distributions.
+//! Observed against promised interval coverage over levels, and where measured values fall within
+//! predicted distributions.
 
 use super::trust::{calibrators, color, main_model, words};
 use super::{Caption, Figure, distinct, name};

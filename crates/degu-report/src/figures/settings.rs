@@ -34,7 +34,8 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     all
 }
 
-/// The lines of a metric with at least two points along a setting, named by what differs between them.
+/// The lines of a metric with at least two points along a setting, named by what differs between
+/// them.
 fn lines(settings: &Settings, axis: usize, metric: usize) -> Vec<Line> {
     let mut found: Vec<(&[Setting], Vec<CurvePoint>)> = Vec::new();
     for row in &settings.rows {

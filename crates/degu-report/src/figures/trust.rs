@@ -1,4 +1,5 @@
-//! Interval coverage against the size of the intervals, and accuracy against interval coverage, for each part of the uncertainty.
+//! Interval coverage against the size of the intervals, and accuracy against interval coverage, for
+//! each part of the uncertainty.
 
 use super::{Caption, Figure, distinct, name};
 use crate::axis::Axis;
@@ -33,7 +34,8 @@ pub(super) fn words(source: &UncertaintySource) -> String {
     }
 }
 
-/// The model that a reader would take: the first student, else the ensemble, else the first there is.
+/// The model that a reader would take: the first student, else the ensemble, else the first there
+/// is.
 pub(super) fn main_model<'a>(
     mut sources: impl Iterator<Item = &'a UncertaintySource> + Clone,
 ) -> Option<&'a str> {

@@ -19,13 +19,15 @@ const LIMIT: usize = 5 * 1024 * 1024;
 
 /// The report as one HTML document that loads nothing.
 ///
-/// Tables, text and figures are readable without JavaScript; the script adds tooltips, switches, sorting and an
-/// interactive scatter plot. Equal input gives equal text. A page that would be larger than 5 MB leaves out attribution maps and points
-/// of the scatter plots, evenly, and says so; files of [`figures`](crate::figures) and [`tables`](crate::tables) have them all.
+/// Tables, text and figures are readable without JavaScript; the script adds tooltips, switches,
+/// sorting and an interactive scatter plot. Equal input gives equal text. A page that would be
+/// larger than 5 MB leaves out attribution maps and points of the scatter plots, evenly, and says
+/// so; files of [`figures`](crate::figures) and [`tables`](crate::tables) have them all.
 ///
 /// # Errors
 ///
-/// [`Error::TooLarge`] if it is above 5 MB nevertheless, [`Error::Json`] when the points cannot be encoded.
+/// [`Error::TooLarge`] if it is above 5 MB nevertheless, [`Error::Json`] when the points cannot be
+/// encoded.
 pub fn html(data: &ReportData) -> Result<String> {
     let whole = page(data, "")?;
     if whole.len() <= LIMIT {

@@ -9,7 +9,8 @@ const FIGURES: usize = 2;
 /// Points of a scatter plot that a page keeps in any case.
 const POINTS: usize = 500;
 
-/// Leaves out every other attribution figure, or else every other point; `false` when there is nothing left to leave out.
+/// Leaves out every other attribution figure, or else every other point; `false` when there is
+/// nothing left to leave out.
 pub(super) fn further(data: &mut ReportData) -> bool {
     let before = data.logos.len();
     halve_logos(&mut data.logos);

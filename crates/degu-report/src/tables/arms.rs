@@ -140,7 +140,8 @@ fn cell(score: Option<&ArmScore>) -> Cell {
     })
 }
 
-/// Accuracy, and the scores of every spread as predicted and repaired; shifts say how well spreads notice changed sequences.
+/// Accuracy, and the scores of every spread as predicted and repaired; shifts say how well spreads
+/// notice changed sequences.
 pub(crate) fn spreads(data: &ReportData, split: &str, task: &str) -> Table {
     let arms = &data.arms;
     let mut shifts: Vec<&str> = Vec::new();
@@ -227,7 +228,8 @@ fn alphas(arms: &Arms) -> Vec<String> {
     all.iter().map(f64::to_string).collect()
 }
 
-/// Coverage, width and score of all intervals: of spreads as predicted, read as normal distributions, and of each calibration.
+/// Coverage, width and score of all intervals: of spreads as predicted, read as normal
+/// distributions, and of each calibration.
 pub(crate) fn intervals(data: &ReportData, split: &str, task: &str) -> Table {
     let arms = &data.arms;
     let alphas = alphas(arms);

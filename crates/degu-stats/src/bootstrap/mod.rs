@@ -1,7 +1,9 @@
-//! Bootstrap intervals over groups of test rows, in parallel and identical for any number of threads.
+//! Bootstrap intervals over groups of test rows, in parallel and identical for any number of
+//! threads.
 //!
-//! Resample *units* (sequences, clusters, chromosomes), never rows that share one. For a handful of retrained replicates
-//! use [`t_interval`](crate::compare::t_interval) instead: bootstrap intervals of few values are too short.
+//! Resample *units* (sequences, clusters, chromosomes), never rows that share one. For a handful of
+//! retrained replicates use [`t_interval`](crate::compare::t_interval) instead: bootstrap intervals
+//! of few values are too short.
 //!
 //! | module | what |
 //! |---|---|
@@ -9,8 +11,8 @@
 //! | [`paired`] | one set of resamples for many predictions: ranks, means over models, shares of a gap |
 //! | [`sums`] | fast paths for statistics of sums: mean, RMSE, Pearson, and their paired differences |
 //!
-//! Resample r draws from stream r of one ChaCha8 key, so two methods bootstrapped with the same seed and units see the
-//! same resamples: that is what makes a difference paired.
+//! Resample r draws from stream r of one ChaCha8 key, so two methods bootstrapped with the same
+//! seed and units see the same resamples: that is what makes a difference paired.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -36,7 +38,8 @@ pub enum BootstrapMethod {
     /// Quantiles of the resampled statistics.
     #[default]
     Percentile,
-    /// Bias-corrected and accelerated (Efron 1987); the acceleration comes from the jackknife over units.
+    /// Bias-corrected and accelerated (Efron 1987); the acceleration comes from the jackknife over
+    /// units.
     Bca,
 }
 
@@ -92,14 +95,15 @@ impl Bootstrap {
 
     /// Bootstraps any statistic of rows.
     ///
-    /// `statistic` gets the rows of a resample (a row as often as its unit was drawn) and returns `None` where it is
-    /// undefined. It must not depend on the order of rows. `Bca` evaluates it once more for each unit.
+    /// `statistic` gets the rows of a resample (a row as often as its unit was drawn) and returns
+    /// `None` where it is undefined. It must not depend on the order of rows. `Bca` evaluates it
+    /// once more for each unit.
     ///
     /// # Errors
     ///
-    /// [`StatsError::Undefined`] if the statistic is undefined on the data or in more than half of the resamples,
-    /// [`StatsError::OneSided`] for a BCa interval whose estimate lies outside all resamples, others for fewer than two
-    /// units, no resamples, or a level outside (0, 1).
+    /// [`StatsError::Undefined`] if the statistic is undefined on the data or in more than half of
+    /// the resamples, [`StatsError::OneSided`] for a BCa interval whose estimate lies outside all
+    /// resamples, others for fewer than two units, no resamples, or a level outside (0, 1).
     ///
     /// # Examples
     ///
@@ -338,7 +342,8 @@ mod tests {
             method: BootstrapMethod::Bca,
             ..settings
         };
-        // The maximum of row indices never exceeds the estimate but often equals it: still two-sided by halves.
+        // The maximum of row indices never exceeds the estimate but often equals it: still
+        // two-sided by halves.
         assert!(
             one_sided
                 .rows(&units, |rows| rows.iter().max().map(|m| *m as f64))

@@ -24,14 +24,16 @@ pub enum Agreement {
 }
 
 impl Bootstrap {
-    /// The statistic of each prediction in each resample, `[predictions][resamples]`; NaN where it is undefined. All predictions
-    /// see the same resamples, which are those of the other methods for the same seed and units.
+    /// The statistic of each prediction in each resample, `[predictions][resamples]`; NaN where it
+    /// is undefined. All predictions see the same resamples, which are those of the other methods
+    /// for the same seed and units.
     ///
     /// Rows are weighted by how often they were drawn, so ranks cost one sort in all.
     ///
     /// # Errors
     ///
-    /// Columns of different lengths, numbers that are not finite, fewer than two units or resamples.
+    /// Columns of different lengths, numbers that are not finite, fewer than two units or
+    /// resamples.
     pub fn resampled(
         &self,
         units: &Units,
@@ -89,7 +91,8 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// [`StatsError::Undefined`](crate::StatsError::Undefined) if the estimate or more than half of the resamples is.
+    /// [`StatsError::Undefined`](crate::StatsError::Undefined) if the estimate or more than half of
+    /// the resamples is.
     pub fn percentile(
         &self,
         units: &Units,
@@ -169,7 +172,8 @@ impl Order {
         Self { rows, ends }
     }
 
-    /// Mean ranks of the rows, each as often as it was drawn; rows that were not drawn get a number that nothing reads.
+    /// Mean ranks of the rows, each as often as it was drawn; rows that were not drawn get a number
+    /// that nothing reads.
     fn ranks(&self, drawn: &[f64], ranks: &mut [f64]) {
         let (mut start, mut below) = (0usize, 0.0);
         for end in &self.ends {

@@ -1,7 +1,7 @@
 //! Statistics of sums: each unit contributes a few numbers, and a resample is their sum.
 //!
-//! A resample then costs one short addition a unit instead of a pass over rows: 10,000 resamples of the Pearson
-//! correlation of 20,000 rows take seconds.
+//! A resample then costs one short addition a unit instead of a pass over rows: 10,000 resamples of
+//! the Pearson correlation of 20,000 rows take seconds.
 
 use rayon::prelude::*;
 
@@ -81,7 +81,8 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// As [`mean`](Self::mean); [`StatsError::Undefined`](crate::StatsError::Undefined) if a column is constant.
+    /// As [`mean`](Self::mean); [`StatsError::Undefined`](crate::StatsError::Undefined) if a column
+    /// is constant.
     ///
     /// # Examples
     ///
@@ -117,7 +118,8 @@ impl Bootstrap {
         })
     }
 
-    /// Pearson correlation of `first` less that of `second` with the same measurements, on the same resamples.
+    /// Pearson correlation of `first` less that of `second` with the same measurements, on the same
+    /// resamples.
     ///
     /// # Errors
     ///
@@ -141,7 +143,8 @@ impl Bootstrap {
         })
     }
 
-    /// Mean of `first − second`, row by row, on the same resamples: a paired difference of errors or scores.
+    /// Mean of `first − second`, row by row, on the same resamples: a paired difference of errors
+    /// or scores.
     ///
     /// # Errors
     ///
@@ -205,7 +208,8 @@ fn gather<const K: usize>(units: &Units, of_row: impl Fn(usize) -> [f64; K]) -> 
         .collect()
 }
 
-/// Centred and scaled by its spread, so that sums of squares keep their digits; a constant column becomes zeros.
+/// Centred and scaled by its spread, so that sums of squares keep their digits; a constant column
+/// becomes zeros.
 fn standardized(name: &'static str, values: &[f64], units: &Units) -> Result<Vec<f64>> {
     check::column(name, values, units.row_count())?;
     check::at_least(name, 1, values.len())?;

@@ -11,12 +11,14 @@ use crate::scoring::gaussian::check_rows;
 use crate::special::normal_quantile;
 use crate::sum::{mean, mean_by};
 
-/// Spread–error calibration over bins; both are 0 for a perfect model with infinitely many rows, never at finite n.
+/// Spread–error calibration over bins; both are 0 for a perfect model with infinitely many rows,
+/// never at finite n.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SpreadError {
     /// Expected normalized calibration error: mean over non-empty bins of |RMV − RMSE|/RMV.
     pub ence: f64,
-    /// Uncertainty calibration error: Σ n_b/n·|mean variance − mean squared error|, in squared units.
+    /// Uncertainty calibration error: Σ n_b/n·|mean variance − mean squared error|, in squared
+    /// units.
     pub uce: f64,
     /// Bins that hold rows.
     pub bins: usize,
@@ -26,8 +28,8 @@ pub struct SpreadError {
 ///
 /// # Errors
 ///
-/// [`StatsError`](crate::StatsError) for no rows or bins, different lengths, values that are not finite, or an sd that is
-/// not positive.
+/// [`StatsError`](crate::StatsError) for no rows or bins, different lengths, values that are not
+/// finite, or an sd that is not positive.
 ///
 /// # Examples
 ///
@@ -67,13 +69,15 @@ pub fn spread_error(
     })
 }
 
-/// ENCE of `draws` simulated data sets in which every sd is right, ascending: what finite n alone produces.
+/// ENCE of `draws` simulated data sets in which every sd is right, ascending: what finite n alone
+/// produces.
 ///
 /// Print the observed [`SpreadError::ence`] beside the median and the 95 % quantile of these.
 ///
 /// # Errors
 ///
-/// [`StatsError`](crate::StatsError) for no rows, bins or draws, or an sd that is not positive and finite.
+/// [`StatsError`](crate::StatsError) for no rows, bins or draws, or an sd that is not positive and
+/// finite.
 ///
 /// # Determinism
 ///

@@ -32,7 +32,8 @@ pub struct CovGap {
     pub mean: f64,
     /// The same weighted by rows.
     pub weighted: f64,
-    /// Each group with at least one row; compare with its beta-binomial band before reading anything into a gap.
+    /// Each group with at least one row; compare with its beta-binomial band before reading
+    /// anything into a gap.
     pub groups: Vec<GroupCoverage>,
 }
 
@@ -76,7 +77,8 @@ pub fn cov_gap(inside: &[bool], group: &[u32], alpha: Alpha) -> Result<CovGap> {
     })
 }
 
-/// Interval coverage of rows sorted by width and cut into `parts` of equal count (size-stratified coverage).
+/// Interval coverage of rows sorted by width and cut into `parts` of equal count (size-stratified
+/// coverage).
 ///
 /// Report the smallest.
 ///
@@ -99,11 +101,13 @@ pub fn size_stratified_coverage(
     Ok(equal_parts(measured.len(), parts).map(share).collect())
 }
 
-/// Dependence of width and coverage, √trace/(n − 1) with kernels exp(−d²); O(n²), so sample at most 2,000 rows.
+/// Dependence of width and coverage, √trace/(n − 1) with kernels exp(−d²); O(n²), so sample at most
+/// 2,000 rows.
 ///
 /// # Errors
 ///
-/// [`StatsError`] for fewer than two rows, another length, or infinite intervals (widths must be finite).
+/// [`StatsError`] for fewer than two rows, another length, or infinite intervals (widths must be
+/// finite).
 pub fn width_coverage_hsic(intervals: &Intervals, measured: &[f64]) -> Result<f64> {
     let n = measured.len();
     check::at_least("measured", 2, n)?;
@@ -140,10 +144,11 @@ pub struct WorstSlab {
     pub bounds: (f64, f64),
 }
 
-/// Searches random directions for the slab {low ≤ v·x ≤ high} of at least `share` of the rows with the worst coverage.
+/// Searches random directions for the slab {low ≤ v·x ≤ high} of at least `share` of the rows with
+/// the worst coverage.
 ///
-/// The minimum is optimistic for the worst case and biased low by the search: find the slab on one half of the rows and
-/// evaluate it on the other with [`WorstSlab::coverage_of`].
+/// The minimum is optimistic for the worst case and biased low by the search: find the slab on one
+/// half of the rows and evaluate it on the other with [`WorstSlab::coverage_of`].
 ///
 /// # Shapes
 ///
@@ -235,8 +240,9 @@ fn open_uniform(rng: &mut ChaCha8Rng) -> f64 {
     ((rng.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
 }
 
-/// Window of at least `smallest` rows with the smallest mean, by Dinkelbach's iteration: subtract the mean found so far,
-/// look for the window of smallest sum, repeat until it no longer falls. Windows never cut rows of equal projection.
+/// Window of at least `smallest` rows with the smallest mean, by Dinkelbach's iteration: subtract
+/// the mean found so far, look for the window of smallest sum, repeat until it no longer falls.
+/// Windows never cut rows of equal projection.
 fn worst_window(
     projection: &[f64],
     order: &[usize],

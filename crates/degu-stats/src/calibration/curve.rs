@@ -7,7 +7,8 @@ use crate::scoring::gaussian::check_rows;
 use crate::special::{normal_cdf, normal_quantile};
 use crate::sum::{mean, mean_by};
 
-/// Summaries of the curve of observed against nominal interval coverage; all are shares, lower is better.
+/// Summaries of the curve of observed against nominal interval coverage; all are shares, lower is
+/// better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CurveErrors {
     /// Mean |observed − nominal| over the 100 central levels linspace(0, 1, 100).
@@ -36,8 +37,8 @@ fn linspace(from: f64, to: f64, count: usize) -> Vec<f64> {
 ///
 /// # Errors
 ///
-/// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not finite, or an sd that is not
-/// positive.
+/// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not finite, or
+/// an sd that is not positive.
 pub fn gaussian_coverage_curve(
     measured: &[f64],
     mean: &[f64],

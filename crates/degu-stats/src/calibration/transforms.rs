@@ -1,4 +1,5 @@
-//! Histogram of probability integral transforms: where, within its predicted distribution, a measured value falls.
+//! Histogram of probability integral transforms: where, within its predicted distribution, a
+//! measured value falls.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +7,11 @@ use crate::check;
 use crate::error::{Result, StatsError};
 use crate::special::{beta_quantile, normal_cdf};
 
-/// Counts of transforms in bins of equal width, with the band in which a bin of a calibrated model falls.
+/// Counts of transforms in bins of equal width, with the band in which a bin of a calibrated model
+/// falls.
 ///
-/// Flat is calibrated; a hump says that the predicted spread is too large, a bowl that it is too small, a slope that the mean is off.
+/// Flat is calibrated; a hump says that the predicted spread is too large, a bowl that it is too
+/// small, a slope that the mean is off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransformHistogram {
     /// Rows in each bin.
@@ -20,7 +23,8 @@ pub struct TransformHistogram {
 }
 
 impl TransformHistogram {
-    /// Bins whose count lies outside the band; of `bins` of them, `bins * (1 - level)` are expected by chance.
+    /// Bins whose count lies outside the band; of `bins` of them, `bins * (1 - level)` are expected
+    /// by chance.
     pub fn outside(&self) -> usize {
         self.counts
             .iter()
@@ -29,7 +33,8 @@ impl TransformHistogram {
     }
 }
 
-/// Histogram of `transforms` in `bins` bins; the band holds a binomial count with probability `level` for each bin alone.
+/// Histogram of `transforms` in `bins` bins; the band holds a binomial count with probability
+/// `level` for each bin alone.
 ///
 /// # Errors
 ///
@@ -78,7 +83,8 @@ pub fn transform_histogram(
 ///
 /// # Errors
 ///
-/// As [`transform_histogram`], and for different lengths, values that are not finite, or an sd that is not positive.
+/// As [`transform_histogram`], and for different lengths, values that are not finite, or an sd that
+/// is not positive.
 pub fn gaussian_transform_histogram(
     measured: &[f64],
     mean: &[f64],
@@ -93,7 +99,8 @@ pub fn gaussian_transform_histogram(
     transform_histogram(&transforms, bins, level)
 }
 
-/// Smallest c with P(X ≤ c) ≥ p for X binomial(n, share): P(X ≤ c) is the chance that Beta(c + 1, n − c) exceeds `share`.
+/// Smallest c with P(X ≤ c) ≥ p for X binomial(n, share): P(X ≤ c) is the chance that Beta(c + 1, n
+/// − c) exceeds `share`.
 fn binomial_quantile(n: usize, share: f64, p: f64) -> Result<usize> {
     if share >= 1.0 {
         return Ok(n);

@@ -6,8 +6,8 @@ use crate::error::{Result, StatsError};
 
 /// The error rate to use at each step of a stream, αₜ₊₁ = αₜ + rate·(α − missₜ).
 ///
-/// αₜ is *not* clipped: the bound on the long-run average needs it. At or below 0 the interval is infinite, at or above 1
-/// it is empty.
+/// αₜ is *not* clipped: the bound on the long-run average needs it. At or below 0 the interval is
+/// infinite, at or above 1 it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AdaptiveAlpha {
     target: f64,

@@ -1,7 +1,8 @@
-//! Bands for base-resolution profiles: per bin, simultaneous, or with a controlled share of missed bins.
+//! Bands for base-resolution profiles: per bin, simultaneous, or with a controlled share of missed
+//! bins.
 //!
-//! One sequence is one exchangeable unit. Scores z = |y − m|/σ are `[sequences, cells]` row-major, a cell being one bin
-//! of one track; every band is m ∓ λσ.
+//! One sequence is one exchangeable unit. Scores z = |y − m|/σ are `[sequences, cells]` row-major,
+//! a cell being one bin of one track; every band is m ∓ λσ.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,8 @@ pub fn per_bin(z: &[f64], cells: usize, alpha: Alpha) -> Result<Vec<f64>> {
         .collect()
 }
 
-/// Largest score of each sequence; its conformal quantile holds whole profiles with at least 1 − alpha.
+/// Largest score of each sequence; its conformal quantile holds whole profiles with at least 1 −
+/// alpha.
 ///
 /// # Errors
 ///
@@ -46,16 +48,18 @@ pub fn simultaneous(z: &[f64], cells: usize) -> Result<SortedScores> {
 /// The smallest λ for which the expected share of missed cells is at most alpha.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RiskBand {
-    /// Missed cells that the bound lets pass over all calibration sequences; negative means none can be promised.
+    /// Missed cells that the bound lets pass over all calibration sequences; negative means none
+    /// can be promised.
     pub allowed: i64,
     /// Half width in units of σ; +∞ with fewer than ceil(1/alpha) − 1 sequences.
     pub lambda: f64,
 }
 
-/// Conformal risk control of the share of missed cells, all sequences having the same number of cells.
+/// Conformal risk control of the share of missed cells, all sequences having the same number of
+/// cells.
 ///
-/// λ = inf{λ ≥ 0 : n/(n+1)·mean share of cells with z > λ + 1/(n+1) ≤ alpha}, an order statistic of all scores found in
-/// exact arithmetic.
+/// λ = inf{λ ≥ 0 : n/(n+1)·mean share of cells with z > λ + 1/(n+1) ≤ alpha}, an order statistic of
+/// all scores found in exact arithmetic.
 ///
 /// # Errors
 ///
@@ -99,7 +103,8 @@ fn allowed_cells(n: usize, cells: usize, alpha: Alpha) -> i64 {
 ///
 /// # Errors
 ///
-/// As [`per_bin`], and [`StatsError::TooFew`] if a sequence keeps no cell. Scores of masked cells are not looked at.
+/// As [`per_bin`], and [`StatsError::TooFew`] if a sequence keeps no cell. Scores of masked cells
+/// are not looked at.
 pub fn risk_control_masked(z: &[f64], keep: &[bool], cells: usize, alpha: Alpha) -> Result<f64> {
     check::at_least("cells", 1, cells)?;
     let n = z.len() / cells;
@@ -154,7 +159,8 @@ pub fn missed_share(z: &[f64], cells: usize, lambda: f64) -> Result<Vec<f64>> {
         .collect())
 }
 
-/// Scores of profile totals on the log scale, |ln(1 + Σy) − ln(1 + Σm)|, negative values counted as 0.
+/// Scores of profile totals on the log scale, |ln(1 + Σy) − ln(1 + Σm)|, negative values counted
+/// as 0.
 ///
 /// # Errors
 ///

@@ -32,15 +32,15 @@ impl CoverageBand {
 
 /// The central band of probability `level` for the number of covered rows out of `n_test`.
 ///
-/// With continuous scores the coverage given a calibration set of `n_cal` rows follows Beta(k, n + 1 − k), where `k` is
-/// [`Alpha::rank`](crate::Alpha::rank), so the count follows the beta-binomial law. `level` 0.9 gives the 5–95 % band:
-/// the ends are the smallest counts c with P(X ≤ c) ≥ 0.05 and ≥ 0.95. A rank above `n_cal` stands for infinite
-/// intervals, which cover every row.
+/// With continuous scores the coverage given a calibration set of `n_cal` rows follows Beta(k, n +
+/// 1 − k), where `k` is [`Alpha::rank`](crate::Alpha::rank), so the count follows the beta-binomial
+/// law. `level` 0.9 gives the 5–95 % band: the ends are the smallest counts c with P(X ≤ c) ≥ 0.05
+/// and ≥ 0.95. A rank above `n_cal` stands for infinite intervals, which cover every row.
 ///
 /// # Errors
 ///
-/// [`StatsError::TooFew`] without test rows, [`StatsError::Parameter`] unless `1 <= k <= n_cal + 1` and `level` is in
-/// (0, 1).
+/// [`StatsError::TooFew`] without test rows, [`StatsError::Parameter`] unless `1 <= k <= n_cal + 1`
+/// and `level` is in (0, 1).
 ///
 /// # Examples
 ///
@@ -135,8 +135,8 @@ pub fn beta_band(n_cal: usize, k: usize, level: f64) -> Result<(f64, f64)> {
     Ok((beta_quantile(tail, a, b)?, beta_quantile(1.0 - tail, a, b)?))
 }
 
-/// Probabilities of 0..=trials: the ratio of neighbours followed from the mode both ways, then normalized, which needs
-/// no lnΓ differences and so loses no digits for large counts.
+/// Probabilities of 0..=trials: the ratio of neighbours followed from the mode both ways, then
+/// normalized, which needs no lnΓ differences and so loses no digits for large counts.
 fn beta_binomial_mass(trials: usize, a: f64, b: f64) -> Vec<f64> {
     let m = trials as f64;
     let ratio = |c: usize| {

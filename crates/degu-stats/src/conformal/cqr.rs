@@ -37,7 +37,8 @@ pub struct QuantileBand<'a> {
     pub median: Option<&'a [f64]>,
 }
 
-/// A calibrated band. A negative quantile shrinks it; ends that cross collapse to their midpoint and are counted.
+/// A calibrated band. A negative quantile shrinks it; ends that cross collapse to their midpoint
+/// and are counted.
 ///
 /// # Examples
 ///
@@ -61,12 +62,14 @@ pub struct Cqr {
 }
 
 impl Cqr {
-    /// Scores the calibration rows. `epsilon` is added to the widths that `Relative` and `Median` divide by.
+    /// Scores the calibration rows. `epsilon` is added to the widths that `Relative` and `Median`
+    /// divide by.
     ///
     /// # Errors
     ///
-    /// [`StatsError`] for no rows, different lengths, a value that is not finite, a band whose ends have crossed (sort
-    /// the outputs of the network first), a width of zero where one is divided by, or a missing median.
+    /// [`StatsError`] for no rows, different lengths, a value that is not finite, a band whose ends
+    /// have crossed (sort the outputs of the network first), a width of zero where one is divided
+    /// by, or a missing median.
     pub fn fit(
         score: CqrScore,
         epsilon: f64,
@@ -179,7 +182,8 @@ fn widths(score: CqrScore, epsilon: f64, band: QuantileBand<'_>) -> Result<Vec<(
     }
 }
 
-/// Sorts predicted quantiles of each row in place (`[rows, levels]`, row-major) and counts rows that had crossed.
+/// Sorts predicted quantiles of each row in place (`[rows, levels]`, row-major) and counts rows
+/// that had crossed.
 ///
 /// # Errors
 ///

@@ -1,6 +1,8 @@
-//! Cross-fitted intervals: CV+, min-max, and jackknife+-after-bootstrap. No calibration split is needed.
+//! Cross-fitted intervals: CV+, min-max, and jackknife+-after-bootstrap. No calibration split is
+//! needed.
 //!
-//! They apply to the teacher. A student distilled from all members has seen every row and is calibrated by a split.
+//! They apply to the teacher. A student distilled from all members has seen every row and is
+//! calibrated by a split.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +17,12 @@ use crate::sum::mean_by;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CrossVariant {
-    /// The prediction of the model that did not see the row (CV+, jackknife+): at least 1 − 2α, less √(2/n) for folds.
+    /// The prediction of the model that did not see the row (CV+, jackknife+): at least 1 − 2α,
+    /// less √(2/n) for folds.
     #[default]
     Plus,
-    /// The smallest and the largest prediction over the folds: wider, at least 1 − α for the jackknife.
+    /// The smallest and the largest prediction over the folds: wider, at least 1 − α for the
+    /// jackknife.
     MinMax,
 }
 
@@ -50,8 +54,8 @@ pub struct ByFold<'a> {
 ///
 /// # Errors
 ///
-/// [`StatsError`] for different lengths, values that are not finite, a scale that is not positive or given on one side
-/// only, or a fold index beyond the number of folds.
+/// [`StatsError`] for different lengths, values that are not finite, a scale that is not positive
+/// or given on one side only, or a fold index beyond the number of folds.
 pub fn cross_intervals(
     training: OutOfFold<'_>,
     new: ByFold<'_>,
@@ -150,13 +154,16 @@ pub struct OutOfBagIntervals {
     pub excluded: usize,
 }
 
-/// Jackknife+-after-bootstrap: the leave-one-out model of a row is the mean of the members that did not draw it.
+/// Jackknife+-after-bootstrap: the leave-one-out model of a row is the mean of the members that did
+/// not draw it.
 ///
-/// Guarantee: at least 1 − 2α with a random number of members. Intervals are infinite if too few rows remain.
+/// Guarantee: at least 1 − 2α with a random number of members. Intervals are infinite if too few
+/// rows remain.
 ///
 /// # Errors
 ///
-/// [`StatsError`] for different lengths, values that are not finite, or no row that any member left out.
+/// [`StatsError`] for different lengths, values that are not finite, or no row that any member left
+/// out.
 pub fn jackknife_after_bootstrap(bag: OutOfBag<'_>, alpha: Alpha) -> Result<OutOfBagIntervals> {
     let n = bag.measured.len();
     check::at_least("members", 1, bag.members)?;

@@ -13,7 +13,8 @@ use crate::special::{sigmoid, softplus};
 /// How the ratio is estimated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RatioOptions {
-    /// Folds of the cross-fit; row i belongs to fold i mod `folds`, so shuffle rows that come in groups.
+    /// Folds of the cross-fit; row i belongs to fold i mod `folds`, so shuffle rows that come in
+    /// groups.
     pub folds: usize,
     /// Ridge penalty on the standardized coefficients, per training row.
     pub ridge: f64,
@@ -45,17 +46,19 @@ pub struct DensityRatio {
     pub limit: f64,
     /// Calibration rows that were clipped.
     pub clipped: usize,
-    /// Target rows whose weight exceeds the limit. They are *not* clipped: a row beyond the calibration set keeps its
-    /// large weight and so gets a wide or infinite interval.
+    /// Target rows whose weight exceeds the limit. They are *not* clipped: a row beyond the
+    /// calibration set keeps its large weight and so gets a wide or infinite interval.
     pub target_beyond: usize,
-    /// Area under the curve of the cross-fitted classifier: .5 is no shift, near 1 the two sets hardly overlap.
+    /// Area under the curve of the cross-fitted classifier: .5 is no shift, near 1 the two sets
+    /// hardly overlap.
     pub auroc: f64,
 }
 
 /// Estimates w(x) ∝ target density / calibration density from features.
 ///
-/// A logistic classifier tells calibration from target rows; each row is scored by the model that did not train on it,
-/// and w = p/(1 − p) × n_calibration/n_target. Features that do not vary are ignored.
+/// A logistic classifier tells calibration from target rows; each row is scored by the model that
+/// did not train on it, and w = p/(1 − p) × n_calibration/n_target. Features that do not vary are
+/// ignored.
 ///
 /// # Shapes
 ///
@@ -63,7 +66,8 @@ pub struct DensityRatio {
 ///
 /// # Errors
 ///
-/// [`StatsError`] for ragged matrices, values that are not finite, fewer rows than folds, or a fit that does not converge.
+/// [`StatsError`] for ragged matrices, values that are not finite, fewer rows than folds, or a fit
+/// that does not converge.
 pub fn density_ratio(
     calibration: &[f64],
     target: &[f64],
@@ -81,11 +85,13 @@ pub struct RatioModel {
 }
 
 impl RatioModel {
-    /// Weight of each new row: the geometric mean over the classifiers of the folds, in the unit of the calibration weights.
+    /// Weight of each new row: the geometric mean over the classifiers of the folds, in the unit of
+    /// the calibration weights.
     ///
     /// # Errors
     ///
-    /// [`StatsError`] for a ragged matrix, values that are not finite, or other features than were fitted.
+    /// [`StatsError`] for a ragged matrix, values that are not finite, or other features than were
+    /// fitted.
     pub fn weights(&self, rows: &[f64], features: usize) -> Result<Vec<f64>> {
         check::matrix("features", rows, features)?;
         let fitted = self.folds.first().map_or(0, |f| f.centre.len());
@@ -256,7 +262,8 @@ impl Logistic {
                 }
             }
         }
-        // Near separation the last digits of the gradient are rounding; the weights are not sensitive to them.
+        // Near separation the last digits of the gradient are rounding; the weights are not
+        // sensitive to them.
         if largest < 1e-6 {
             Ok(model)
         } else {

@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::linalg::Cholesky;
 use crate::special::ln_gamma;
 
-/// Ellipsoid ‖L⁻¹(y − m)‖ ≤ q with the covariance L Lᵀ of the residuals of part A and q from part B.
+/// Ellipsoid ‖L⁻¹(y − m)‖ ≤ q with the covariance L Lᵀ of the residuals of part A and q from part
+/// B.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ellipsoid {
     tasks: usize,
@@ -20,7 +21,8 @@ pub struct Ellipsoid {
 }
 
 impl Ellipsoid {
-    /// Covariance (about the mean, ddof 1) of the residuals of part A; distances of part B without centring.
+    /// Covariance (about the mean, ddof 1) of the residuals of part A; distances of part B without
+    /// centring.
     ///
     /// # Shapes
     ///
@@ -28,8 +30,8 @@ impl Ellipsoid {
     ///
     /// # Errors
     ///
-    /// [`StatsError::Singular`](crate::StatsError::Singular) names the first task that depends on those before it; others
-    /// for ragged matrices, too few rows or values that are not finite.
+    /// [`StatsError::Singular`](crate::StatsError::Singular) names the first task that depends on
+    /// those before it; others for ragged matrices, too few rows or values that are not finite.
     pub fn fit(part_a: &[f64], part_b: &[f64], tasks: usize) -> Result<Self> {
         let n = check::matrix("residuals of part A", part_a, tasks)?;
         check::matrix("residuals of part B", part_b, tasks)?;

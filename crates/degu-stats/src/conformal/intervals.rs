@@ -7,8 +7,9 @@ use crate::error::Result;
 
 /// Lower and upper ends, one a row; an end may be infinite.
 ///
-/// An infinite interval is an honest answer (too few calibration rows); it counts in interval coverage and is kept out
-/// of the mean width by [`interval_summary`](crate::scoring::interval_summary).
+/// An infinite interval is an honest answer (too few calibration rows); it counts in interval
+/// coverage and is kept out of the mean width by
+/// [`interval_summary`](crate::scoring::interval_summary).
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Intervals {
     /// Lower ends.
@@ -37,7 +38,8 @@ impl Intervals {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for different lengths, a mean that is not finite or a NaN radius.
+    /// [`StatsError`](crate::StatsError) for different lengths, a mean that is not finite or a NaN
+    /// radius.
     pub fn around(mean: &[f64], radius: &[f64]) -> Result<Self> {
         check::finite("mean", mean)?;
         check::length("radius", mean.len(), radius.len())?;

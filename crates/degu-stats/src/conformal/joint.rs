@@ -1,6 +1,7 @@
 //! Boxes that hold all tasks of a row at once: Bonferroni, max-score and copula.
 //!
-//! Scores are `[rows, tasks]` row-major, |y − m|/σ with each task's own scale, and a radius is in units of that σ.
+//! Scores are `[rows, tasks]` row-major, |y − m|/σ with each task's own scale, and a radius is in
+//! units of that σ.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,8 @@ impl Bonferroni {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for a ragged matrix, no rows, or a score that is not finite.
+    /// [`StatsError`](crate::StatsError) for a ragged matrix, no rows, or a score that is not
+    /// finite.
     pub fn fit(scores: &[f64], tasks: usize) -> Result<Self> {
         Ok(Self {
             tasks: columns(scores, tasks)?,
@@ -94,8 +96,9 @@ impl MaxScore {
 
 /// A box whose shape follows each task's own tail (rank copula), in two stages.
 ///
-/// Part A orders the scores of each task. A row of part B counts, for each task, the scores of A below its own; the
-/// largest count is one exchangeable score a row, so the joint guarantee is the ordinary one.
+/// Part A orders the scores of each task. A row of part B counts, for each task, the scores of A
+/// below its own; the largest count is one exchangeable score a row, so the joint guarantee is the
+/// ordinary one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CopulaBox {
     shape: Vec<SortedScores>,
@@ -139,7 +142,8 @@ impl CopulaBox {
         self.shape.iter().map(radius).collect()
     }
 
-    /// Whether a row of scores lies in the region, by counting; the same as lying in the box of [`radii`](Self::radii).
+    /// Whether a row of scores lies in the region, by counting; the same as lying in the box of
+    /// [`radii`](Self::radii).
     pub fn contains(&self, row: &[f64], alpha: Alpha) -> bool {
         count_below(&self.shape, row) as f64 <= self.level(alpha)
     }

@@ -1,8 +1,10 @@
-//! CV+ and jackknife+-after-bootstrap with a state: rows are gathered by the set of members that left them out.
+//! CV+ and jackknife+-after-bootstrap with a state: rows are gathered by the set of members that
+//! left them out.
 //!
-//! The ends of [`cross`](super::cross) select from n shifted residuals for every new row. Rows that the same members left out share
-//! their centre, so their residuals need sorting once; a new row then takes a search over as many sorted lists as there are sets of
-//! members: one per fold, or at most 2^M for bags.
+//! The ends of [`cross`](super::cross) select from n shifted residuals for every new row. Rows that
+//! the same members left out share their centre, so their residuals need sorting once; a new row
+//! then takes a search over as many sorted lists as there are sets of members: one per fold, or at
+//! most 2^M for bags.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +55,8 @@ impl LeftOut {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for different lengths, values that are not finite, or no row that any member left out.
+    /// [`StatsError`](crate::StatsError) for different lengths, values that are not finite, or no
+    /// row that any member left out.
     pub fn fit(bag: OutOfBag<'_>) -> Result<Self> {
         let n = bag.measured.len();
         check::at_least("members", 1, bag.members)?;
@@ -144,7 +147,8 @@ impl LeftOut {
         Ok(Intervals::from_ends(ends))
     }
 
-    /// The k-th smallest of `centre + residual` over all rows, +∞ beyond the last: a search over the ordered bits of the value.
+    /// The k-th smallest of `centre + residual` over all rows, +∞ beyond the last: a search over
+    /// the ordered bits of the value.
     fn kth(&self, centres: &[f64], k: usize) -> f64 {
         if k > self.used() {
             return f64::INFINITY;

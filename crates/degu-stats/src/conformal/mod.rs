@@ -1,7 +1,8 @@
 //! Conformal prediction: intervals, boxes, bands and distributions with a finite-sample guarantee.
 //!
-//! One rule underlies all of it: the conformal quantile of n scores is the k-th smallest with
-//! `k = ceil((n + 1)(1 - alpha))` in exact arithmetic, and +∞ when `k > n`. It is never interpolated and never clamped.
+//! One rule underlies all of it: the conformal quantile of n scores is the k-th smallest with `k =
+//! ceil((n + 1)(1 - alpha))` in exact arithmetic, and +∞ when `k > n`. It is never interpolated and
+//! never clamped.
 //!
 //! | module | what |
 //! |---|---|

@@ -11,8 +11,9 @@ use crate::error::Result;
 
 /// Scores of the calibration rows, apart for each group.
 ///
-/// Groups come from sequence features, predictions or fixed edges ([`bin_of`](crate::bin_of)), never from the labels of
-/// the calibration rows. A group too small for its level, or never seen in calibration, has an infinite quantile.
+/// Groups come from sequence features, predictions or fixed edges ([`bin_of`](crate::bin_of)),
+/// never from the labels of the calibration rows. A group too small for its level, or never seen in
+/// calibration, has an infinite quantile.
 ///
 /// # Examples
 ///
@@ -35,7 +36,8 @@ impl Mondrian {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for no rows, different lengths or a score that is not finite.
+    /// [`StatsError`](crate::StatsError) for no rows, different lengths or a score that is not
+    /// finite.
     pub fn fit(scores: &[f64], group: &[u32]) -> Result<Self> {
         check::at_least("scores", 1, scores.len())?;
         check::finite("scores", scores)?;
@@ -70,7 +72,8 @@ impl Mondrian {
         group.iter().map(|g| self.quantile(*g, alpha)).collect()
     }
 
-    /// Rows whose group was never seen in calibration, for the warning that their intervals are infinite.
+    /// Rows whose group was never seen in calibration, for the warning that their intervals are
+    /// infinite.
     pub fn unknown(&self, group: &[u32]) -> usize {
         group
             .iter()
@@ -79,12 +82,14 @@ impl Mondrian {
     }
 }
 
-/// Joins small neighbouring bins until each has a finite quantile at `alpha`; returns the new bin of each old one.
+/// Joins small neighbouring bins until each has a finite quantile at `alpha`; returns the new bin
+/// of each old one.
 ///
-/// For ordered (numeric) bins only: categories have no neighbours. The decision rests on counts alone, so that the
-/// guarantee holds within each merged bin. The smallest bin is joined with the smaller of its neighbours (the lower one
-/// on ties) until all have at least [`Alpha::smallest_calibration`] rows or one bin is left, which may still be too
-/// small. With several levels, pass the smallest.
+/// For ordered (numeric) bins only: categories have no neighbours. The decision rests on counts
+/// alone, so that the guarantee holds within each merged bin. The smallest bin is joined with the
+/// smaller of its neighbours (the lower one on ties) until all have at least
+/// [`Alpha::smallest_calibration`] rows or one bin is left, which may still be too small. With
+/// several levels, pass the smallest.
 ///
 /// # Examples
 ///

@@ -35,8 +35,8 @@ impl PredictiveSystem {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not finite, or a scale that is
-    /// not positive.
+    /// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not
+    /// finite, or a scale that is not positive.
     pub fn fit(measured: &[f64], mean: &[f64], scale: Option<&[f64]>) -> Result<Self> {
         check::at_least("measured", 1, measured.len())?;
         check::finite("measured", measured)?;
@@ -54,7 +54,8 @@ impl PredictiveSystem {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for a mean that is not finite or a scale that is not positive.
+    /// [`StatsError`](crate::StatsError) for a mean that is not finite or a scale that is not
+    /// positive.
     pub fn row(&self, mean: f64, scale: f64) -> Result<PredictiveRow<'_>> {
         check::finite("mean", &[mean])?;
         check::positive("scale", &[scale])?;
@@ -90,7 +91,8 @@ impl PredictiveRow<'_> {
         (at_most + 1) as f64 / (self.residuals.len() + 1) as f64
     }
 
-    /// (#{C < y} + τ(#{C = y} + 1))/(n + 1) with τ uniform on (0, 1), from the caller's random stream.
+    /// (#{C < y} + τ(#{C = y} + 1))/(n + 1) with τ uniform on (0, 1), from the caller's random
+    /// stream.
     pub fn p_value_smoothed(&self, y: f64, tau: f64) -> f64 {
         let below = self.residuals.partition_point(|r| self.point(*r) < y);
         let at_most = self.residuals.partition_point(|r| self.point(*r) <= y);

@@ -30,7 +30,8 @@ pub fn conformal_quantile(scores: &[f64], alpha: Alpha) -> Result<f64> {
     kth_smallest(scores, alpha.rank(scores.len()))
 }
 
-/// Calibration scores in ascending order: the state of a calibrator, from which any level can be asked later.
+/// Calibration scores in ascending order: the state of a calibrator, from which any level can be
+/// asked later.
 ///
 /// Order statistics are valid under ties as they stand (conservative).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

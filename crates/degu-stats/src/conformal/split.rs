@@ -19,7 +19,8 @@ pub enum Score {
     Absolute,
     /// |y − m|/(σ + epsilon)^power; interval m ∓ q(σ + epsilon)^power.
     Normalized {
-        /// Added to σ, in its units; 1e-3 of the median σ is a good choice. At 0 a scale of 0 is an error.
+        /// Added to σ, in its units; 1e-3 of the median σ is a good choice. At 0 a scale of 0 is an
+        /// error.
         epsilon: f64,
         /// 1 for the usual score; between 0 and 1 for a softer dependence on σ.
         power: f64,
@@ -95,7 +96,8 @@ impl Score {
     }
 }
 
-/// Distances from the mean to the two ends, in units of the score: interval = [m + below·d, m + above·d].
+/// Distances from the mean to the two ends, in units of the score: interval = [m + below·d, m +
+/// above·d].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Offsets {
     /// Signed offset of the lower end.
@@ -106,8 +108,8 @@ pub struct Offsets {
 
 /// A calibrated split conformal predictor: the score and its sorted calibration values.
 ///
-/// Guarantee: interval coverage of at least 1 − alpha on average, if calibration and test rows are exchangeable and the
-/// calibration rows trained, stopped and tuned nothing.
+/// Guarantee: interval coverage of at least 1 − alpha on average, if calibration and test rows are
+/// exchangeable and the calibration rows trained, stopped and tuned nothing.
 ///
 /// # Examples
 ///
@@ -134,12 +136,14 @@ impl SplitConformal {
     ///
     /// # Shapes
     ///
-    /// * `measured`, `mean`, `scale` – one value a row; `scale` in units of the measurement, for `Normalized` only
+    /// * `measured`, `mean`, `scale` – one value a row; `scale` in units of the measurement, for
+    ///   `Normalized` only
     ///
     /// # Errors
     ///
-    /// [`StatsError`] for no rows, different lengths, a value that is not finite, a scale that is not positive (after
-    /// epsilon), a mean that is not positive for `Relative`, or a missing scale.
+    /// [`StatsError`] for no rows, different lengths, a value that is not finite, a scale that is
+    /// not positive (after epsilon), a mean that is not positive for `Relative`, or a missing
+    /// scale.
     pub fn fit(
         score: Score,
         measured: &[f64],
@@ -192,7 +196,8 @@ impl SplitConformal {
         &self.scores
     }
 
-    /// Offsets of the two ends at `alpha`; infinite with too few rows, or on the open side of a one-sided interval.
+    /// Offsets of the two ends at `alpha`; infinite with too few rows, or on the open side of a
+    /// one-sided interval.
     ///
     /// # Errors
     ///

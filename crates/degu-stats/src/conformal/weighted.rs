@@ -49,8 +49,9 @@ pub enum EffectiveSize {
 
 /// Calibration scores with weights, sorted once; each test row is a binary search.
 ///
-/// Guarantee: interval coverage of at least 1 − α under the target distribution if the weights are its exact density
-/// ratio to the calibration distribution; "approximate" when they are estimated or clipped. Repairs covariate shift only.
+/// Guarantee: interval coverage of at least 1 − α under the target distribution if the weights are
+/// its exact density ratio to the calibration distribution; "approximate" when they are estimated
+/// or clipped. Repairs covariate shift only.
 ///
 /// # Examples
 ///
@@ -75,8 +76,8 @@ impl WeightedScores {
     ///
     /// # Errors
     ///
-    /// [`StatsError`] for no rows, different lengths, a score that is not finite, or weights that are negative, not
-    /// finite or all zero.
+    /// [`StatsError`] for no rows, different lengths, a score that is not finite, or weights that
+    /// are negative, not finite or all zero.
     pub fn fit(scores: &[f64], weights: &[f64]) -> Result<Self> {
         check::at_least("scores", 1, scores.len())?;
         check::finite("scores", scores)?;
@@ -99,7 +100,8 @@ impl WeightedScores {
         self.effective_n
     }
 
-    /// Smallest score whose share of the weight reaches 1 − alpha, with `test_weight` at +∞; else +∞.
+    /// Smallest score whose share of the weight reaches 1 − alpha, with `test_weight` at +∞;
+    /// else +∞.
     ///
     /// A `test_weight` that is negative or NaN gives +∞.
     pub fn quantile(&self, test_weight: f64, alpha: Alpha) -> f64 {
@@ -132,8 +134,9 @@ impl WeightedScores {
     ///
     /// # Errors
     ///
-    /// [`StatsError::EffectiveSize`] for too few effective rows unless `size` is [`EffectiveSize::Force`]; others for
-    /// different lengths, values that are not finite, scales that are not positive, or bad test weights.
+    /// [`StatsError::EffectiveSize`] for too few effective rows unless `size` is
+    /// [`EffectiveSize::Force`]; others for different lengths, values that are not finite, scales
+    /// that are not positive, or bad test weights.
     pub fn intervals(
         &self,
         mean: &[f64],

@@ -25,12 +25,13 @@ pub struct Isotonic {
 }
 
 impl Isotonic {
-    /// Weighted least squares under monotonicity; rows of equal `x` are merged to their weighted mean first.
+    /// Weighted least squares under monotonicity; rows of equal `x` are merged to their weighted
+    /// mean first.
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not finite, or weights that are
-    /// not positive.
+    /// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not
+    /// finite, or weights that are not positive.
     pub fn fit(x: &[f64], y: &[f64], weights: Option<&[f64]>) -> Result<Self> {
         check::at_least("x", 1, x.len())?;
         check::finite("x", x)?;

@@ -1,4 +1,5 @@
-//! The scale of an interval as a mixture of both uncertainties: half width = γ(aleatoric + λ·epistemic).
+//! The scale of an interval as a mixture of both uncertainties: half width = γ(aleatoric +
+//! λ·epistemic).
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,8 @@ impl MixRatio {
     ///
     /// # Errors
     ///
-    /// [`StatsError`](crate::StatsError) for different lengths or a scale that is not positive and finite.
+    /// [`StatsError`](crate::StatsError) for different lengths or a scale that is not positive and
+    /// finite.
     pub fn scale(self, epistemic: &[f64], aleatoric: &[f64]) -> Result<Vec<f64>> {
         check::finite("epistemic", epistemic)?;
         check::column("aleatoric", aleatoric, epistemic.len())?;
@@ -47,7 +49,8 @@ impl MixRatio {
     }
 }
 
-/// The ratio chosen on part A; calibrate a normalized score with its [`scale`](MixRatio::scale) on part B.
+/// The ratio chosen on part A; calibrate a normalized score with its [`scale`](MixRatio::scale) on
+/// part B.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MixedScale {
     /// The ratio with the smallest mean Winkler score, first on ties.
@@ -57,13 +60,14 @@ pub struct MixedScale {
 }
 
 impl MixedScale {
-    /// Chooses the ratio on part A: for each, γ is the conformal quantile of |y − m|/scale there, and the mean Winkler
-    /// score of m ∓ γ·scale decides.
+    /// Chooses the ratio on part A: for each, γ is the conformal quantile of |y − m|/scale there,
+    /// and the mean Winkler score of m ∓ γ·scale decides.
     ///
     /// # Errors
     ///
-    /// [`StatsError::TooFew`](crate::StatsError::TooFew) if part A is below [`Alpha::smallest_calibration`] (no ratio is finite) or the grid is
-    /// empty; others for different lengths, values that are not finite, or scales that are not positive.
+    /// [`StatsError::TooFew`](crate::StatsError::TooFew) if part A is below
+    /// [`Alpha::smallest_calibration`] (no ratio is finite) or the grid is empty; others for
+    /// different lengths, values that are not finite, or scales that are not positive.
     pub fn choose(
         measured: &[f64],
         mean: &[f64],

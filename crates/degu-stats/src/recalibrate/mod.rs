@@ -1,4 +1,5 @@
-//! Recalibration of predicted uncertainty, before conformal prediction and on rows of its own (part A).
+//! Recalibration of predicted uncertainty, before conformal prediction and on rows of its own (part
+//! A).
 //!
 //! | module | what |
 //! |---|---|

@@ -77,7 +77,8 @@ impl QuantileMap {
     ///
     /// # Errors
     ///
-    /// [`StatsError::Parameter`] unless `p` is in (0, 1), [`StatsError::Scale`] unless `sd` is positive.
+    /// [`StatsError::Parameter`] unless `p` is in (0, 1), [`StatsError::Scale`] unless `sd` is
+    /// positive.
     pub fn gaussian_quantile(&self, p: f64, mean: f64, sd: f64) -> Result<f64> {
         check::open_unit("p", p)?;
         check::positive("sd", &[sd])?;
@@ -89,7 +90,8 @@ impl QuantileMap {
 ///
 /// # Errors
 ///
-/// [`StatsError`] for no rows, different lengths, values that are not finite, or an sd that is not positive.
+/// [`StatsError`] for no rows, different lengths, values that are not finite, or an sd that is not
+/// positive.
 pub fn gaussian_transforms(measured: &[f64], mean: &[f64], sd: &[f64]) -> Result<Vec<f64>> {
     let n = crate::scoring::gaussian::check_rows(measured, mean, sd)?;
     Ok((0..n)

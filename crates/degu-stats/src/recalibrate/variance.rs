@@ -9,12 +9,14 @@ use crate::error::{Result, StatsError};
 use crate::scoring::gaussian::check_rows;
 use crate::sum::mean_by;
 
-/// The factor s = √(mean(((y − m)/σ)²)) by which σ is multiplied: the Gaussian maximum-likelihood one.
+/// The factor s = √(mean(((y − m)/σ)²)) by which σ is multiplied: the Gaussian maximum-likelihood
+/// one.
 ///
 /// # Errors
 ///
-/// [`StatsError`] for no rows, different lengths, values that are not finite, or an sd that is not positive;
-/// [`StatsError::Constant`] if every prediction is exact, for which no factor is positive.
+/// [`StatsError`] for no rows, different lengths, values that are not finite, or an sd that is not
+/// positive; [`StatsError::Constant`] if every prediction is exact, for which no factor is
+/// positive.
 ///
 /// # Examples
 ///
@@ -36,7 +38,8 @@ pub fn variance_factor(measured: &[f64], mean: &[f64], sd: &[f64]) -> Result<f64
     }
 }
 
-/// Variance a·epistemic² + b·aleatoric² with the factors of smallest Gaussian negative log likelihood.
+/// Variance a·epistemic² + b·aleatoric² with the factors of smallest Gaussian negative log
+/// likelihood.
 ///
 /// a far above 1 says that the ensemble is overconfident.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -49,7 +52,8 @@ pub struct TwoFactor {
     pub nll: f64,
     /// Mean negative log likelihood with a = b = 1, in nats.
     pub nll_unscaled: f64,
-    /// The epistemic factor ran to its bound e⁻¹²: that part carries no information about the errors.
+    /// The epistemic factor ran to its bound e⁻¹²: that part carries no information about the
+    /// errors.
     pub epistemic_uninformative: bool,
     /// The aleatoric factor ran to its bound e⁻¹².
     pub aleatoric_uninformative: bool,
@@ -97,12 +101,14 @@ impl TwoFactor {
     ///
     /// # Shapes
     ///
-    /// * all one value a row; `epistemic` and `aleatoric` are standard deviations, zero or positive, not both zero in a row
+    /// * all one value a row; `epistemic` and `aleatoric` are standard deviations, zero or
+    ///   positive, not both zero in a row
     ///
     /// # Errors
     ///
-    /// [`StatsError::Scale`] for a negative part or a row where both are zero; [`StatsError::NoConvergence`] if the
-    /// gradient does not vanish; others for no rows, different lengths or values that are not finite.
+    /// [`StatsError::Scale`] for a negative part or a row where both are zero;
+    /// [`StatsError::NoConvergence`] if the gradient does not vanish; others for no rows, different
+    /// lengths or values that are not finite.
     pub fn fit(
         measured: &[f64],
         mean: &[f64],
@@ -175,7 +181,8 @@ impl TwoFactor {
                 break;
             }
         }
-        // Backtracking stops when the objective no longer resolves a step; the gradient is then near 1e-8.
+        // Backtracking stops when the objective no longer resolves a step; the gradient is then
+        // near 1e-8.
         if size > 1e-6 {
             return Err(StatsError::NoConvergence {
                 name: "two-factor scale",
@@ -209,7 +216,8 @@ impl TwoFactor {
     }
 }
 
-/// Newton's step where the Hessian is positive definite, else a gradient step; at most 2 in each direction.
+/// Newton's step where the Hessian is positive definite, else a gradient step; at most 2 in each
+/// direction.
 fn newton_step(gradient: [f64; 2], [haa, hab, hbb]: [f64; 3], free: [bool; 2]) -> [f64; 2] {
     let det = haa * hbb - hab * hab;
     let diagonal = [haa, hbb];

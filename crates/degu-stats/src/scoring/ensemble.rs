@@ -27,7 +27,8 @@ pub fn crps_ensemble(members: &[f64], measured: f64) -> Result<f64> {
     Ok(crps_of_sorted(&sorted(members), measured, false))
 }
 
-/// The fair CRPS (spread over M(M − 1) pairs), for comparing ensembles of different size; may be negative.
+/// The fair CRPS (spread over M(M − 1) pairs), for comparing ensembles of different size; may be
+/// negative.
 ///
 /// # Errors
 ///
@@ -39,11 +40,13 @@ pub fn crps_ensemble_fair(members: &[f64], measured: f64) -> Result<f64> {
     Ok(crps_of_sorted(&sorted(members), measured, true))
 }
 
-/// Mean distance to the points less half their mean distance from each other, in O(n) on sorted points.
+/// Mean distance to the points less half their mean distance from each other, in O(n) on sorted
+/// points.
 pub(crate) fn crps_of_sorted(points: &[f64], y: f64, fair: bool) -> f64 {
     let n = points.len() as f64;
     let distance = crate::sum::mean_by(points.len(), |i| (points[i] - y).abs());
-    // Σᵢⱼ|Cᵢ − Cⱼ| = 2 Σᵢ (2i − n + 1) C₍ᵢ₎ for i from 0; the weights sum to 0, so centre at y to keep digits.
+    // Σᵢⱼ|Cᵢ − Cⱼ| = 2 Σᵢ (2i − n + 1) C₍ᵢ₎ for i from 0; the weights sum to 0, so centre at y to
+    // keep digits.
     let spread = crate::sum::sum_by(points.len(), |i| {
         (2.0 * i as f64 - n + 1.0) * (points[i] - y)
     });
@@ -68,7 +71,8 @@ fn mixture(mean: &[f64], sd: &[f64], measured: f64) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`StatsError`] for no members, different lengths, values that are not finite, or an sd that is not positive.
+/// [`StatsError`] for no members, different lengths, values that are not finite, or an sd that is
+/// not positive.
 pub fn crps_mixture(mean: &[f64], sd: &[f64], measured: f64) -> Result<f64> {
     mixture(mean, sd, measured)?;
     let members = mean.len();

@@ -23,8 +23,8 @@ pub(crate) fn check_rows(measured: &[f64], mean: &[f64], sd: &[f64]) -> Result<u
 ///
 /// # Errors
 ///
-/// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not finite, or an sd that is not
-/// positive.
+/// [`StatsError`](crate::StatsError) for no rows, different lengths, values that are not finite, or
+/// an sd that is not positive.
 ///
 /// # Examples
 ///

@@ -17,9 +17,11 @@ pub struct IntervalSummary {
     pub covered: usize,
     /// `covered / rows` (PICP), higher than asked is conservative.
     pub interval_coverage: f64,
-    /// Mean width over rows with a finite interval (MPIW), in units of the measurement; `None` if all are infinite.
+    /// Mean width over rows with a finite interval (MPIW), in units of the measurement; `None` if
+    /// all are infinite.
     pub mean_width: Option<f64>,
-    /// Mean Winkler score over rows with a finite interval, lower is better; `None` if all are infinite.
+    /// Mean Winkler score over rows with a finite interval, lower is better; `None` if all are
+    /// infinite.
     pub winkler: Option<f64>,
     /// Share of rows with an infinite interval.
     pub fraction_infinite: f64,
@@ -85,7 +87,8 @@ pub fn interval_coverage(intervals: &Intervals, measured: &[f64]) -> Result<f64>
     Ok(inside.iter().filter(|i| **i).count() as f64 / inside.len() as f64)
 }
 
-/// Winkler (interval) score of each row, U − L + (2/α)(L − y)₊ + (2/α)(y − U)₊; +∞ for an infinite interval.
+/// Winkler (interval) score of each row, U − L + (2/α)(L − y)₊ + (2/α)(y − U)₊; +∞ for an infinite
+/// interval.
 ///
 /// # Errors
 ///
@@ -112,7 +115,8 @@ pub fn pinball(measured: f64, quantile: f64, tau: f64) -> f64 {
 
 /// Weighted interval score of each row: (½|y − median| + Σ αₖ/2·ISₖ)/(K + ½).
 ///
-/// It equals twice the mean pinball loss of the 2K + 1 quantiles. `intervals` pairs each level with its intervals.
+/// It equals twice the mean pinball loss of the 2K + 1 quantiles. `intervals` pairs each level with
+/// its intervals.
 ///
 /// # Errors
 ///
@@ -139,7 +143,8 @@ pub fn weighted_interval_score(
     Ok(total.into_iter().map(|sum| sum / parts).collect())
 }
 
-/// Coverage width-based criterion of MAPIE, (1 − width/range(y))·exp(−η(coverage − level)²), for comparison only.
+/// Coverage width-based criterion of MAPIE, (1 − width/range(y))·exp(−η(coverage − level)²), for
+/// comparison only.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! Cases of the blocks `multi`, `small`, `cv`, `ensemble`, `scale`, `profile`, `pava`, `aci`, and the tables.
+//! Cases of the blocks `multi`, `small`, `cv`, `ensemble`, `scale`, `profile`, `pava`, `aci`, and
+//! the tables.
 
 use degu_stats::Alpha;
 use degu_stats::conformal::adaptive::AdaptiveAlpha;
@@ -167,7 +168,8 @@ fn energy(f: &Fixture, _: &str) -> Value {
 
 fn ranks(f: &Fixture, case: &str) -> Value {
     let rows = f.value(case).as_array().expect("rows");
-    // The level stands as text in the file and as a number here, as it would be typed in a configuration.
+    // The level stands as text in the file and as a number here, as it would be typed in a
+    // configuration.
     rows.iter()
         .map(|row| {
             let text = row[1].as_str().expect("a level");

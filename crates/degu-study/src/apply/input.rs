@@ -1,4 +1,5 @@
-//! Sequences from FASTA, a table, or intervals of a genome, cut into batches and put between the flanks of a model's card.
+//! Sequences from FASTA, a table, or intervals of a genome, cut into batches and put between the
+//! flanks of a model's card.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +39,8 @@ pub struct InputSpec {
     pub id_column: Option<String>,
     /// Column of the category, for calibrations by category.
     pub category_column: Option<String>,
-    /// Intervals: where the sequences of the same names lie, or, with a genome, the sequences themselves.
+    /// Intervals: where the sequences of the same names lie, or, with a genome, the sequences
+    /// themselves.
     pub bed: Option<PathBuf>,
     /// Genome that the intervals are cut from.
     pub genome: Option<PathBuf>,
@@ -100,7 +102,8 @@ impl SequenceReader {
     ///
     /// # Errors
     ///
-    /// A file that is missing or not in its format, a column that is not there, no source or several.
+    /// A file that is missing or not in its format, a column that is not there, no source or
+    /// several.
     pub fn open(spec: &InputSpec, window: Window) -> Result<Self> {
         let (path, source) = match (&spec.fasta, &spec.table, &spec.bed, &spec.genome) {
             (Some(path), None, _, None) => (path, Source::Fasta(FastaReader::open(path)?)),

@@ -1,7 +1,9 @@
-//! What is done with finished models: maps of new sequences, effects of variants, experiments with motifs.
+//! What is done with finished models: maps of new sequences, effects of variants, experiments with
+//! motifs.
 //!
-//! Everything here takes a model folder, which is enough by itself, or the folder of a run, which stands for all its members
-//! and students. Sequences stream through in batches, so memory does not depend on how many there are.
+//! Everything here takes a model folder, which is enough by itself, or the folder of a run, which
+//! stands for all its members and students. Sequences stream through in batches, so memory does not
+//! depend on how many there are.
 //!
 //! | module | what |
 //! |---|---|

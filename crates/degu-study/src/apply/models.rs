@@ -54,8 +54,9 @@ pub struct ModelSet {
 }
 
 impl ModelSet {
-    /// Reads a model folder (one with `card.json`), or the members and students of a run (`RUN/models/*`). `only` names the
-    /// models of a run that are wanted, `ensemble` meaning all members; all members and students if it is empty.
+    /// Reads a model folder (one with `card.json`), or the members and students of a run
+    /// (`RUN/models/*`). `only` names the models of a run that are wanted, `ensemble` meaning all
+    /// members; all members and students if it is empty.
     ///
     /// # Errors
     ///
@@ -156,7 +157,8 @@ impl ModelSet {
             .collect()
     }
 
-    /// What is reported: the members as one ensemble (if there are two or more), and every other model by itself.
+    /// What is reported: the members as one ensemble (if there are two or more), and every other
+    /// model by itself.
     pub fn groups(&self) -> Vec<Group> {
         let members = self.members();
         let mut groups = Vec::new();
@@ -201,7 +203,8 @@ impl ModelSet {
         }
     }
 
-    /// Whether a group predicts a part: an ensemble has a spread between its members whatever they predict.
+    /// Whether a group predicts a part: an ensemble has a spread between its members whatever they
+    /// predict.
     pub fn predicts(&self, group: &Group, part: Part) -> bool {
         let gives = |i: &usize| {
             let labels = &self.models[*i].saved.card.labels;

@@ -24,7 +24,8 @@ pub struct ModelScores {
 }
 
 impl Scorer {
-    /// Opens all models. `strands` averages the predictions of both strands of an element (flanks stay).
+    /// Opens all models. `strands` averages the predictions of both strands of an element (flanks
+    /// stay).
     ///
     /// # Errors
     ///

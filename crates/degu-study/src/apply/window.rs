@@ -53,8 +53,8 @@ impl Window {
         self.left.len()
     }
 
-    /// Appends an element between the flanks, or a sequence that has the model's length already; returns where the given
-    /// sequence begins in the input.
+    /// Appends an element between the flanks, or a sequence that has the model's length already;
+    /// returns where the given sequence begins in the input.
     ///
     /// # Errors
     ///

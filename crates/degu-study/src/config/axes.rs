@@ -36,7 +36,8 @@ enum Values {
     IntUniform(i64, i64),
 }
 
-/// Expands a sweep as written in `[sweep.NAME]`, whose table has passed the schema. `seed` is that of the study.
+/// Expands a sweep as written in `[sweep.NAME]`, whose table has passed the schema. `seed` is that
+/// of the study.
 pub(crate) fn expand(
     name: &str,
     table: &Table,
@@ -226,7 +227,8 @@ fn zip(axes: &[Axis]) -> Result<Vec<Vec<Node>>, Box<ConfigError>> {
         .collect())
 }
 
-/// Point `i` and axis `a` have a stream of their own: neither more points nor more axes change what is drawn.
+/// Point `i` and axis `a` have a stream of their own: neither more points nor more axes change what
+/// is drawn.
 fn random(
     name: &str,
     axes: &[Axis],

@@ -97,7 +97,8 @@ impl Book {
         self.at(path)?.get("default").cloned()
     }
 
-    /// Where each known key belongs: `dropout` to `[architecture]`. Of plugins, those that the tree names.
+    /// Where each known key belongs: `dropout` to `[architecture]`. Of plugins, those that the tree
+    /// names.
     pub(crate) fn homes(&self, tree: &Table) -> BTreeMap<String, Vec<String>> {
         let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         self.collect(
@@ -170,7 +171,8 @@ impl Book {
         }
     }
 
-    /// The schema of an experiment file for editors: the parameters of a table follow from its `plugin`.
+    /// The schema of an experiment file for editors: the parameters of a table follow from its
+    /// `plugin`.
     pub(crate) fn for_editors(&self) -> Value {
         let mut definitions = Map::new();
         let mut root = self.root.clone();
@@ -287,7 +289,8 @@ impl Book {
 
 /// Follows references, and takes the one branch of an optional value.
 pub(crate) fn variant<'a>(mut schema: &'a Value, root: &'a Value) -> &'a Value {
-    // Definitions do not refer to themselves in circles without a branch in between; the bound is a guard.
+    // Definitions do not refer to themselves in circles without a branch in between; the bound is a
+    // guard.
     for _ in 0..16 {
         if let Some(target) = reference(schema, root) {
             schema = target;

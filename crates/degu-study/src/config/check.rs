@@ -26,8 +26,8 @@ pub(crate) enum Scope {
     Variant,
 }
 
-/// Checks the tree against the schemas, then reads plugins and sections, then applies the rules between keys. What is wrong in
-/// one table does not hide what is wrong in another.
+/// Checks the tree against the schemas, then reads plugins and sections, then applies the rules
+/// between keys. What is wrong in one table does not hide what is wrong in another.
 pub(crate) fn validate(config: &Config, scope: Scope) -> (Option<Sections>, Vec<ConfigError>) {
     let mut tree = config.tree.clone();
     if let Some(error) = newer(&tree) {
@@ -87,8 +87,8 @@ fn newer(tree: &Table) -> Option<ConfigError> {
     }
 }
 
-/// Puts `[distill.training]` over `[training]`. `[distill]` moves to the end, so that what is wrong with an inherited value is
-/// said of `[training]`.
+/// Puts `[distill.training]` over `[training]`. `[distill]` moves to the end, so that what is wrong
+/// with an inherited value is said of `[training]`.
 fn inherit_training(tree: &mut Table) {
     if let Some(distill) = tree.remove("distill") {
         tree.entries.push(distill);

@@ -165,7 +165,8 @@ impl ConfigError {
         self.place.as_ref().map(Place::start)
     }
 
-    /// The error as JSON; lines and columns count from 1, columns in characters, the end is exclusive.
+    /// The error as JSON; lines and columns count from 1, columns in characters, the end is
+    /// exclusive.
     pub fn to_json(&self) -> serde_json::Value {
         let place = self.place.as_ref();
         let (line, column) = place.map(Place::start).unzip();
@@ -242,7 +243,8 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// Sorts by place and drops what is said twice. `layers` are the labels of the sources, lowest first.
+    /// Sorts by place and drops what is said twice. `layers` are the labels of the sources, lowest
+    /// first.
     pub(crate) fn new(errors: Vec<ConfigError>, layers: &[String]) -> Self {
         let rank = |error: &ConfigError| {
             let place = error.place();
@@ -296,7 +298,8 @@ impl ConfigErrors {
         let handler = GraphicalReportHandler::new_themed(theme).with_width(width);
         let mut text = String::new();
         for error in &self.errors {
-            // Writing into a string fails only when a span lies outside of its text; the plain form is always there.
+            // Writing into a string fails only when a span lies outside of its text; the plain form
+            // is always there.
             let start = text.len();
             if handler.render_report(&mut text, error).is_err() {
                 text.truncate(start);

@@ -78,8 +78,9 @@ pub struct Point {
 }
 
 impl Point {
-    /// A setting by the name that `report.compare_by` has for it: the arm, or the value at the path of an axis, whether this point
-    /// varies it or has it from its configuration. Null where there is none.
+    /// A setting by the name that `report.compare_by` has for it: the arm, or the value at the path
+    /// of an axis, whether this point varies it or has it from its configuration. Null where there
+    /// is none.
     pub fn setting(&self, name: &str) -> Json {
         if name == "arm" {
             return self.arm.clone().into();
@@ -93,11 +94,13 @@ impl Point {
 }
 
 impl Study {
-    /// The points that a run is made of. The study itself is the point `base`; with the ablation, its baseline takes that place.
+    /// The points that a run is made of. The study itself is the point `base`; with the ablation,
+    /// its baseline takes that place.
     ///
     /// # Errors
     ///
-    /// Unknown sweeps, and values that a variable or argument sets although a running sweep or arm sets them too.
+    /// Unknown sweeps, and values that a variable or argument sets although a running sweep or arm
+    /// sets them too.
     pub fn points(&self, selection: &Selection) -> Result<Vec<Point>, ConfigErrors> {
         let layers = self.config().layers();
         let mut errors = Vec::new();
@@ -160,8 +163,8 @@ impl Study {
     }
 }
 
-/// Validates every variant of a file. `base` is the study without variants, if it is valid; otherwise only what the variants
-/// themselves say is judged.
+/// Validates every variant of a file. `base` is the study without variants, if it is valid;
+/// otherwise only what the variants themselves say is judged.
 pub(crate) fn check(config: &Config, base: Option<&Sections>) -> Vec<ConfigError> {
     let seed = base.map_or(0, |base| base.identity.seed);
     let (variants, mut errors) = variants(config, &Selection::all(), Seed::root(seed));

@@ -14,8 +14,8 @@ use super::{
     variables,
 };
 
-/// Reads files depth first: what a file extends comes before the file, and a file that is extended twice counts once, where
-/// it came first.
+/// Reads files depth first: what a file extends comes before the file, and a file that is extended
+/// twice counts once, where it came first.
 pub(crate) struct Reader<'a> {
     pub(crate) environment: &'a std::collections::BTreeMap<String, String>,
     pub(crate) folder: &'a Path,

@@ -66,7 +66,8 @@ pub(crate) fn assignment(source: &Arc<Source>) -> Result<Op, Box<ConfigError>> {
     }
 }
 
-/// The operations of a `set` table, `{ "a.b" = VALUE, "~c" = true, "d+" = [..] }`: the choice of a plugin first.
+/// The operations of a `set` table, `{ "a.b" = VALUE, "~c" = true, "d+" = [..] }`: the choice of a
+/// plugin first.
 pub(crate) fn set_table(table: &Table) -> Result<Vec<Op>, Box<ConfigError>> {
     let op = |entry: &Entry| {
         let key = entry.key.as_str();
@@ -90,7 +91,8 @@ pub(crate) fn set_table(table: &Table) -> Result<Vec<Op>, Box<ConfigError>> {
     Ok(ops)
 }
 
-/// Orders the operations of one layer so that a changed `plugin` or `kind` does not drop what the same layer says of it.
+/// Orders the operations of one layer so that a changed `plugin` or `kind` does not drop what the
+/// same layer says of it.
 pub(crate) fn choices_first(ops: &mut [Op]) {
     let choice = |name: &str| name == "plugin" || name == "kind";
     ops.sort_by_key(|op| {
@@ -174,8 +176,8 @@ fn segments(
     }
 }
 
-/// As [`segments`], for a path that is written as a key of a TOML table. The place of a segment is exact where the key has no
-/// escapes; otherwise the whole key stands for it.
+/// As [`segments`], for a path that is written as a key of a TOML table. The place of a segment is
+/// exact where the key has no escapes; otherwise the whole key stands for it.
 pub(crate) fn segments_in_key(
     entry: &Entry,
     key: &str,

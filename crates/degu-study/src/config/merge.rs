@@ -141,8 +141,9 @@ fn merge_nodes(root: &mut Table, upper: Node) -> Result<(), Box<ConfigError>> {
     }
 }
 
-/// Merges `upper` over `lower`: tables key by key, everything else replaced. A table that names another plugin (or another
-/// kind) than the one below first drops the parameters of the old one; the keys of the framework stay.
+/// Merges `upper` over `lower`: tables key by key, everything else replaced. A table that names
+/// another plugin (or another kind) than the one below first drops the parameters of the old one;
+/// the keys of the framework stay.
 pub(crate) fn merge(lower: &mut Table, upper: Table, path: &mut Vec<String>) {
     if let Some((key, keep)) = choice(path)
         && let (Some(old), Some(new)) = (lower.text(key), upper.text(key))

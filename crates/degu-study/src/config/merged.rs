@@ -50,7 +50,8 @@ impl fmt::Display for Listed {
 /// Layers, merged; not yet validated.
 #[derive(Clone)]
 pub struct Config {
-    /// As written: variables are not replaced, so that a variant may still change what they refer to.
+    /// As written: variables are not replaced, so that a variant may still change what they refer
+    /// to.
     pub(crate) raw: Table,
     /// With variables replaced and paths resolved.
     pub(crate) tree: Table,
@@ -81,13 +82,14 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Syntax, missing files, cycles of `extends`, bad assignments and undefined variables, all at once.
+    /// Syntax, missing files, cycles of `extends`, bad assignments and undefined variables, all at
+    /// once.
     pub fn load(file: &Path, options: &LoadOptions) -> Result<Self, ConfigErrors> {
         Self::strict(&Input::File(file), options)
     }
 
-    /// As [`Config::load`], for text that is in no file; `label` stands for the file in messages, and relative paths start at
-    /// the working folder.
+    /// As [`Config::load`], for text that is in no file; `label` stands for the file in messages,
+    /// and relative paths start at the working folder.
     ///
     /// # Errors
     ///
@@ -182,7 +184,8 @@ impl Config {
         Ok((config, errors))
     }
 
-    /// The configuration with further operations on top, and without the sections that make variants.
+    /// The configuration with further operations on top, and without the sections that make
+    /// variants.
     pub(crate) fn variant(&self, ops: Vec<Op>) -> (Self, Vec<ConfigError>) {
         let mut config = self.clone();
         let mut errors = Vec::new();
@@ -215,7 +218,8 @@ impl Config {
         Some(self.tree.at(path)?.place.origin())
     }
 
-    /// The merged configuration as one file, which loads to the same study. Variables are replaced, paths are absolute.
+    /// The merged configuration as one file, which loads to the same study. Variables are replaced,
+    /// paths are absolute.
     pub fn to_toml(&self) -> String {
         write::to_toml(&self.tree)
     }

@@ -1,12 +1,16 @@
-//! Experiment files: layers, the origin of every value, and diagnostics that point at the character that is wrong.
+//! Experiment files: layers, the origin of every value, and diagnostics that point at the character
+//! that is wrong.
 //!
-//! A study is one TOML file and what it `extends`. Layers, low to high: built-in defaults, `extends` from left to right, the
-//! file, environment variables `DEGU_LAB__SECTION__KEY`, `--set a.b=VALUE` in order, an ablation arm or a point of a sweep.
-//! Tables merge key by key, arrays and scalars are replaced; a layer that names another `plugin` (or another `kind` of split,
-//! optimizer or schedule) drops the parameters of the old one. `--set '~path'` removes, `--set 'path+=[..]'` appends.
+//! A study is one TOML file and what it `extends`. Layers, low to high: built-in defaults,
+//! `extends` from left to right, the file, environment variables `DEGU_LAB__SECTION__KEY`, `--set
+//! a.b=VALUE` in order, an ablation arm or a point of a sweep. Tables merge key by key, arrays and
+//! scalars are replaced; a layer that names another `plugin` (or another `kind` of split, optimizer
+//! or schedule) drops the parameters of the old one. `--set '~path'` removes, `--set 'path+=[..]'`
+//! appends.
 //!
-//! Validation reports everything at once: the merged tree is held against the schemas of all sections and plugins, then
-//! plugins check their parameters, then rules between keys, then every variant.
+//! Validation reports everything at once: the merged tree is held against the schemas of all
+//! sections and plugins, then plugins check their parameters, then rules between keys, then every
+//! variant.
 //!
 //! ```no_run
 //! use degu_study::config::{LoadOptions, Selection, Study};

@@ -269,7 +269,8 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Table, Box<ConfigError>> {
     }
 }
 
-/// Reads the value of an assignment, which starts at byte `start` of the text: TOML, or else a bare string.
+/// Reads the value of an assignment, which starts at byte `start` of the text: TOML, or else a bare
+/// string.
 pub(crate) fn parse_value(source: &Arc<Source>, start: usize) -> Node {
     const PREFIX: &str = "v=";
     let written = &source.text()[start..];

@@ -92,7 +92,8 @@ pub(crate) struct BadPath {
     pub(crate) span: Range<usize>,
 }
 
-/// Reads a dotted path; `"` and `'` quote segments that contain dots. Blanks around segments are ignored.
+/// Reads a dotted path; `"` and `'` quote segments that contain dots. Blanks around segments are
+/// ignored.
 pub(crate) fn parse(text: &str) -> Result<Vec<Segment>, BadPath> {
     let bytes = text.as_bytes();
     let mut segments = Vec::new();

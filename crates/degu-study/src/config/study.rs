@@ -110,7 +110,8 @@ pub(crate) trait SectionReader {
     fn refuse(&mut self, key: &str, wrong: bool, error: figment::Error);
 }
 
-/// Reads one section. A missing one has its defaults, where it has any; otherwise that it is missing has been reported.
+/// Reads one section. A missing one has its defaults, where it has any; otherwise that it is
+/// missing has been reported.
 fn read<T: DeserializeOwned>(reader: &mut dyn SectionReader, key: &str) -> Option<T> {
     let (value, wrong) = match reader.section(key) {
         Given::Good(value) => (value, false),
@@ -148,7 +149,8 @@ impl Deref for Study {
 }
 
 impl Study {
-    /// Reads and validates an experiment file, with all its variants. Opens no file but experiment files.
+    /// Reads and validates an experiment file, with all its variants. Opens no file but experiment
+    /// files.
     ///
     /// # Errors
     ///
@@ -201,7 +203,8 @@ impl Study {
         serde_json::to_value(&self.sections).unwrap_or_default()
     }
 
-    /// The study with every default filled in, as one file that loads to the same study: what a run keeps.
+    /// The study with every default filled in, as one file that loads to the same study: what a run
+    /// keeps.
     pub fn locked_toml(&self) -> String {
         let mut json = self.to_json();
         self.keep_inheritance(&mut json);
@@ -212,8 +215,8 @@ impl Study {
             .unwrap_or_default()
     }
 
-    /// Leaves out what `[distill.training]` has from `[training]`: a sweep or an arm that changes `[training]` reaches students
-    /// of a locked study as it did those of the file.
+    /// Leaves out what `[distill.training]` has from `[training]`: a sweep or an arm that changes
+    /// `[training]` reaches students of a locked study as it did those of the file.
     fn keep_inheritance(&self, json: &mut serde_json::Value) {
         let own = self.config.tree.get("distill").and_then(Node::as_table);
         let own = own.and_then(|distill| distill.get("training")?.as_table());

@@ -15,7 +15,8 @@ use super::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expanded {
     pub(crate) text: String,
-    /// Whether it begins with the value of an environment variable: such a path is the caller's, not the file's.
+    /// Whether it begins with the value of an environment variable: such a path is the caller's,
+    /// not the file's.
     pub(crate) starts_with_environment: bool,
 }
 
@@ -119,10 +120,11 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// Replaces the variables of all strings below, and makes the paths of `{ path = .. }` tables absolute.
+/// Replaces the variables of all strings below, and makes the paths of `{ path = .. }` tables
+/// absolute.
 ///
-/// A relative path starts at the folder of the file that contains it; one that begins with an environment variable, or comes
-/// from an argument, at the working folder.
+/// A relative path starts at the folder of the file that contains it; one that begins with an
+/// environment variable, or comes from an argument, at the working folder.
 pub(crate) fn resolve(
     table: &mut Table,
     environment: &BTreeMap<String, String>,

@@ -201,7 +201,8 @@ fn mark(ops: Vec<Op>, via: &Arc<Via>) -> Vec<Op> {
     ops.into_iter().map(mark).collect()
 }
 
-/// "train_fraction=0.1,members=5": the last key of each path where that is enough to tell them apart.
+/// "train_fraction=0.1,members=5": the last key of each path where that is enough to tell them
+/// apart.
 fn label(settings: &[Setting]) -> String {
     let last = |setting: &Setting| {
         setting

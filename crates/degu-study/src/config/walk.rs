@@ -1,4 +1,5 @@
-//! Pass one of the validation: the merged tree against the schemas. Reports everything, each with its place.
+//! Pass one of the validation: the merged tree against the schemas. Reports everything, each with
+//! its place.
 
 mod choice;
 mod plugin;

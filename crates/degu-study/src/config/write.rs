@@ -28,7 +28,8 @@ pub(crate) const SECTIONS: [&str; 18] = [
     "executor",
 ];
 
-/// Writes a tree so that reading it gives the same tree: dollars are escaped, tables with a name of their own get a header.
+/// Writes a tree so that reading it gives the same tree: dollars are escaped, tables with a name of
+/// their own get a header.
 pub(crate) fn to_toml(tree: &Table) -> String {
     let mut entries: Vec<&Entry> = tree.entries.iter().collect();
     let rank = |key: &str| {

@@ -1,8 +1,9 @@
 //! Downloads: resumed where they were cut, checked, and in place only when complete.
 //!
-//! A download is written to `NAME.part`, beside which `NAME.part.etag` says which version of the remote file it is a part of. A cut
-//! connection is resumed, at once up to [`Client::attempts`] times, and by the next run. Only a complete file with the right
-//! checksum is renamed to `NAME`; `NAME.sha256` then records its checksum in the format of `sha256sum`.
+//! A download is written to `NAME.part`, beside which `NAME.part.etag` says which version of the
+//! remote file it is a part of. A cut connection is resumed, at once up to [`Client::attempts`]
+//! times, and by the next run. Only a complete file with the right checksum is renamed to `NAME`;
+//! `NAME.sha256` then records its checksum in the format of `sha256sum`.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -115,7 +116,8 @@ impl Default for Client {
 }
 
 impl Client {
-    /// A client; `proxy` says whether the usual environment variables (`HTTPS_PROXY`, ...) are obeyed.
+    /// A client; `proxy` says whether the usual environment variables (`HTTPS_PROXY`, ...) are
+    /// obeyed.
     pub fn new(proxy: bool) -> Self {
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -261,7 +263,8 @@ impl Client {
     }
 }
 
-/// Bytes of the part that a download can go on from: none if nothing says that they belong to the same file.
+/// Bytes of the part that a download can go on from: none if nothing says that they belong to the
+/// same file.
 fn resumable(file: &RemoteFile, part: &Path, etag: &Path) -> Result<u64, FetchError> {
     let Ok(data) = fs::metadata(part) else {
         return Ok(0);

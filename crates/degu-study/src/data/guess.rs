@@ -241,7 +241,8 @@ fn roles(path: &Path) -> Result<Roles> {
     })
 }
 
-/// A name without the number of the replicate, if it is the name of one: `tobacco_rep2` gives `tobacco_rep`.
+/// A name without the number of the replicate, if it is the name of one: `tobacco_rep2` gives
+/// `tobacco_rep`.
 fn replicate_stem(name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
     let at = ["replicate", "rep", "log2."]

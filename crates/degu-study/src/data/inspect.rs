@@ -74,8 +74,8 @@ pub struct TargetInspection {
     pub with_replicates: usize,
     /// Mean of these standard deviations.
     pub replicate_std: Option<f64>,
-    /// Correlation between two replicates that mean and spread imply, `(v - s^2/R) / (v - s^2/R + s^2)`, with the number R of
-    /// replicates that the data set states; `None` without replicates.
+    /// Correlation between two replicates that mean and spread imply, `(v - s^2/R) / (v - s^2/R +
+    /// s^2)`, with the number R of replicates that the data set states; `None` without replicates.
     pub replicate_correlation: Option<f64>,
 }
 
@@ -126,7 +126,8 @@ pub(super) struct Material {
 ///
 /// # Errors
 ///
-/// Whatever [`Dataset::read`] says; [`Error::Unsupported`] for profiles, whose targets are no single numbers.
+/// Whatever [`Dataset::read`] says; [`Error::Unsupported`] for profiles, whose targets are no
+/// single numbers.
 pub fn inspect(dataset: &dyn Dataset) -> Result<Inspection> {
     let info = dataset.info();
     if info.output != OutputKind::Scalar {
@@ -187,13 +188,15 @@ pub fn inspect(dataset: &dyn Dataset) -> Result<Inspection> {
 
 /// Inspects a bare file, whose format and columns are guessed from its content.
 ///
-/// FASTA: sequences alone. Table: the column with the longest sequences of bases is the sequence; columns of numbers with
-/// fractions are targets; columns named after replicates are compared; a column of parts and a column with few different texts
-/// are taken for split and category. HDF5: one-hot datasets are the sequences; datasets of numbers beside them the targets.
+/// FASTA: sequences alone. Table: the column with the longest sequences of bases is the sequence;
+/// columns of numbers with fractions are targets; columns named after replicates are compared; a
+/// column of parts and a column with few different texts are taken for split and category. HDF5:
+/// one-hot datasets are the sequences; datasets of numbers beside them the targets.
 ///
 /// # Errors
 ///
-/// [`Error::Data`] if nothing in the file looks like sequences, naming what was found; reading errors with their place.
+/// [`Error::Data`] if nothing in the file looks like sequences, naming what was found; reading
+/// errors with their place.
 pub fn inspect_file(path: &Path) -> Result<Inspection> {
     super::guess::material(path).map(|(material, replicates)| {
         let mut inspection = summarize(&material);

@@ -10,7 +10,8 @@ pub(super) const SHORTEST: usize = 8;
 /// Most different texts of a category.
 const MOST_CATEGORIES: usize = 50;
 
-/// What is known of a column. A few cells that do not fit leave it what it is, so that they are found and named when it is read.
+/// What is known of a column. A few cells that do not fit leave it what it is, so that they are
+/// found and named when it is read.
 #[derive(Default)]
 pub(super) struct Judged {
     pub(super) bases: usize,

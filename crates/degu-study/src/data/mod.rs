@@ -1,4 +1,5 @@
-//! Data sets by hand: what a file is made of ([`inspect`](mod@inspect)), and where public ones are ([`fetch`](mod@fetch)).
+//! Data sets by hand: what a file is made of ([`inspect`](mod@inspect)), and where public ones are
+//! ([`fetch`](mod@fetch)).
 
 pub mod fetch;
 mod guess;

@@ -28,7 +28,8 @@ pub struct RemoteFile {
     pub url: &'static str,
     /// Size in bytes, where it is known.
     pub bytes: Option<u64>,
-    /// SHA-256 in hex, where it is known; otherwise the one of the first download is recorded beside the file.
+    /// SHA-256 in hex, where it is known; otherwise the one of the first download is recorded
+    /// beside the file.
     pub sha256: Option<&'static str>,
 }
 

@@ -31,7 +31,8 @@ pub struct TaskContext<'a> {
 }
 
 impl<'a> TaskContext<'a> {
-    /// The results it reads, in the order of [`Task::inputs`]; every byte was compared with its digest.
+    /// The results it reads, in the order of [`Task::inputs`]; every byte was compared with its
+    /// digest.
     pub fn inputs(&self) -> &[Artifact<'a>] {
         &self.inputs
     }
@@ -76,7 +77,8 @@ impl<'a> TaskContext<'a> {
         self.threads
     }
 
-    /// True once the task should save a checkpoint and return [`TaskError::Interrupted`]. Cheap: ask between batches.
+    /// True once the task should save a checkpoint and return [`TaskError::Interrupted`]. Cheap:
+    /// ask between batches.
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
@@ -94,7 +96,8 @@ impl<'a> TaskContext<'a> {
         }
     }
 
-    /// Tells how far the task has come. Plans and other processes see it too once there is a checkpoint.
+    /// Tells how far the task has come. Plans and other processes see it too once there is a
+    /// checkpoint.
     pub fn progress(&self, progress: Progress) {
         if self.partial.exists() {
             // Only shown; a full disk will be reported by what matters.

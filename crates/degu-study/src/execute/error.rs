@@ -17,7 +17,8 @@ pub enum TaskError {
     /// The stage failed; exit 5.
     #[error("{0}")]
     Stage(#[source] Cause),
-    /// The stage failed for a reason that may pass, such as I/O or a lost worker; exit 5, tried again if retries are left.
+    /// The stage failed for a reason that may pass, such as I/O or a lost worker; exit 5, tried
+    /// again if retries are left.
     #[error("{0}")]
     Transient(#[source] Cause),
     /// A loss or a weight is not finite; exit 6. Never tried again: the numbers would be the same.

@@ -1,4 +1,5 @@
-//! What follows from the outcome of a task: dependents come closer, are blocked, or wait for a repair.
+//! What follows from the outcome of a task: dependents come closer, are blocked, or wait for a
+//! repair.
 
 use super::{
     Failure, TaskError,

@@ -24,8 +24,8 @@ use crate::{
 const STACK: usize = 16 << 20;
 /// How often the interrupt is looked at.
 const POLL: Duration = Duration::from_millis(100);
-/// Bytes of cached results whose digests are compared before a run; of what lies beyond, sizes are compared now and digests when a
-/// task reads it.
+/// Bytes of cached results whose digests are compared before a run; of what lies beyond, sizes are
+/// compared now and digests when a task reads it.
 const COMPARED: u64 = 256 << 20;
 /// How often leases of other processes are looked at.
 const LOOK_ELSEWHERE: Duration = Duration::from_millis(500);
@@ -133,7 +133,8 @@ impl<'a> Scheduler<'a> {
             match found {
                 Ok(Some(_)) => {
                     self.states[place] = State::Cached;
-                    // Left by a process that was killed right after it published; what cannot be removed now is an orphan for `gc`.
+                    // Left by a process that was killed right after it published; what cannot be
+                    // removed now is an orphan for `gc`.
                     if partials.contains(&node.key.short()) {
                         let _ = self.store.partial(&node.key).remove();
                     }

@@ -37,7 +37,8 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Exit code of the run: the most severe failure, or 130 if it was interrupted before everything was done, or 0.
+    /// Exit code of the run: the most severe failure, or 130 if it was interrupted before
+    /// everything was done, or 0.
     pub fn exit_code(&self) -> u8 {
         let failed = self.failed.iter().map(|failure| failure.error.exit_code());
         let open = !self.interrupted.is_empty() || !self.not_started.is_empty();

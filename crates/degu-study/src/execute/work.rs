@@ -39,7 +39,8 @@ impl<'a> Work<'a> {
     /// Runs and publishes; holds the lease meanwhile. Never panics.
     pub(super) fn run(self, inputs: &[&'a Node], lease: Lease) -> Outcome {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.attempt(inputs)));
-        // Released before anybody hears of the outcome, so that whoever starts next finds no lease of ours.
+        // Released before anybody hears of the outcome, so that whoever starts next finds no lease
+        // of ours.
         drop(lease);
         match outcome {
             Ok(Ok(outcome)) => outcome,
@@ -105,7 +106,8 @@ impl<'a> Work<'a> {
             });
         }
         let bytes = published.artifact.manifest().bytes();
-        // The result is safe; checkpoints that cannot be removed now go with the next run or with `gc`.
+        // The result is safe; checkpoints that cannot be removed now go with the next run or with
+        // `gc`.
         let _ = context.partial.remove();
         Ok(if published.ours {
             Outcome::Finished { seconds, bytes }

@@ -1,7 +1,8 @@
 //! Weights of Keras in HDF5.
 //!
-//! Layers are mapped by order and shape, never by name: Keras numbers names by session (`conv1d_7`). Kernels lie as ours do
-//! (`[K, C_in, C_out]`, `[in, out]`, channels-last), so nothing is transposed unless the file says otherwise ([`Layout`]).
+//! Layers are mapped by order and shape, never by name: Keras numbers names by session
+//! (`conv1d_7`). Kernels lie as ours do (`[K, C_in, C_out]`, `[in, out]`, channels-last), so
+//! nothing is transposed unless the file says otherwise ([`Layout`]).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -48,7 +49,8 @@ pub struct Options {
 pub struct Layout {
     /// Order of the bases in its one-hot input.
     pub alphabet: String,
-    /// Whether its flattening puts all positions of a channel together (as after a transposition), and not all channels of a position.
+    /// Whether its flattening puts all positions of a channel together (as after a transposition),
+    /// and not all channels of a position.
     pub channels_first: bool,
 }
 

@@ -34,8 +34,9 @@ impl KerasLayer {
 
 /// Reads all layers with weights, in the order of the model.
 ///
-/// Keras 2 writes that order into the attribute `layer_names`. Keras 3 does not; there the order is that of the numbers in the names
-/// (`conv1d`, `conv1d_1`, ..) within each kind, which is the order of construction.
+/// Keras 2 writes that order into the attribute `layer_names`. Keras 3 does not; there the order is
+/// that of the numbers in the names (`conv1d`, `conv1d_1`, ..) within each kind, which is the order
+/// of construction.
 pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>, ImportError> {
     let file = Hdf5File::open(path)?;
     let root = [
@@ -102,7 +103,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>, ImportError> {
     Ok(layers)
 }
 
-/// Keras 3 numbers the tensors of a layer instead of naming them: kernel and bias, or gamma, beta, mean and variance.
+/// Keras 3 numbers the tensors of a layer instead of naming them: kernel and bias, or gamma, beta,
+/// mean and variance.
 fn named(tensors: BTreeMap<String, Array>) -> BTreeMap<String, Array> {
     let numbered = tensors.keys().all(|key| key.parse::<usize>().is_ok());
     if !numbered {
@@ -136,7 +138,8 @@ fn order(file: &Hdf5File, root: &str, by_layer: &BTreeMap<String, Vec<String>>) 
             }
             _ => (name.as_str(), 0),
         };
-        // Dense layers come last in every sequential network of the field; the queue of weighted layers needs that.
+        // Dense layers come last in every sequential network of the field; the queue of weighted
+        // layers needs that.
         (stem.contains("dense"), stem.to_owned(), number)
     });
     names

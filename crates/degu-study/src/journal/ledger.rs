@@ -31,7 +31,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// The event with the present time: for consumers that write events elsewhere, such as `--progress json`.
+    /// The event with the present time: for consumers that write events elsewhere, such as
+    /// `--progress json`.
     pub fn now(event: StudyEvent) -> Self {
         Self {
             at: clock::unix_seconds(),
@@ -163,7 +164,8 @@ fn whole_lines(path: &Path, bytes: &[u8]) -> Result<usize, JournalError> {
 ///
 /// # Errors
 ///
-/// [`JournalError::Header`] for a file that is something else, [`JournalError::Line`] for a complete line that is not an event.
+/// [`JournalError::Header`] for a file that is something else, [`JournalError::Line`] for a
+/// complete line that is not an event.
 pub fn read_events(path: &Path) -> Result<Vec<Record>, JournalError> {
     let Some(bytes) = files::read_optional(path)? else {
         return Ok(Vec::new());

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::JournalError;
 use crate::store::{Attempt, Holder, Lease, LeaseTimes, lease};
 
-/// The lock of a study: `runs/<study>/lock`. Released when dropped; one of a dead process is taken over.
+/// The lock of a study: `runs/<study>/lock`. Released when dropped; one of a dead process is taken
+/// over.
 #[derive(Debug)]
 pub struct StudyLock {
     lease: Lease,

@@ -115,7 +115,8 @@ impl StudyStatus {
         self.tasks.values().filter(|task| task.kind == kind).count()
     }
 
-    /// Tasks that failed, with their messages, as [`Plan::survey`](crate::plan::Plan::survey) takes them.
+    /// Tasks that failed, with their messages, as [`Plan::survey`](crate::plan::Plan::survey) takes
+    /// them.
     pub fn failures(&self) -> BTreeMap<String, String> {
         let failed = self
             .tasks

@@ -48,8 +48,9 @@ impl ser::Error for KeyError {
 
 /// Writes a JSON value in its canonical form.
 ///
-/// Object keys are sorted by bytes; floats have their shortest round-trip digits; a float that is an integer below 2^53 is written as
-/// the integer, so that `1` and `1.0` are one value; -0.0 is `0`; there is no white space.
+/// Object keys are sorted by bytes; floats have their shortest round-trip digits; a float that is
+/// an integer below 2^53 is written as the integer, so that `1` and `1.0` are one value; -0.0 is
+/// `0`; there is no white space.
 pub fn canonical_json(value: &Value) -> String {
     let mut text = String::new();
     write_value(value, &mut text);
@@ -123,12 +124,13 @@ pub(super) fn write_string(string: &str, text: &mut String) {
 
 /// Turns a typed value into JSON for a key.
 ///
-/// Unlike `serde_json::to_value` it refuses NaN and infinities, which that function turns into `null` without a word, and keeps the
-/// shortest digits of an `f32` (0.1, not 0.10000000149).
+/// Unlike `serde_json::to_value` it refuses NaN and infinities, which that function turns into
+/// `null` without a word, and keeps the shortest digits of an `f32` (0.1, not 0.10000000149).
 ///
 /// # Errors
 ///
-/// [`KeyError::NotFinite`], [`KeyError::TooLarge`], [`KeyError::MapKey`], or the type's own refusal.
+/// [`KeyError::NotFinite`], [`KeyError::TooLarge`], [`KeyError::MapKey`], or the type's own
+/// refusal.
 ///
 /// # Examples
 ///

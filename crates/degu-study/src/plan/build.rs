@@ -15,7 +15,8 @@ pub enum PlanError {
     /// Tasks wait for each other.
     #[error("tasks wait for each other: {}", chain.join(" -> "))]
     Cycle {
-        /// The names around the cycle; the first one again at the end. An arrow points to what is needed.
+        /// The names around the cycle; the first one again at the end. An arrow points to what is
+        /// needed.
         chain: Vec<String>,
     },
     /// An input that no task makes.

@@ -52,7 +52,8 @@ impl History {
         }
     }
 
-    /// Median of the same stage and architecture, of the same stage if there is none, or no guess at all.
+    /// Median of the same stage and architecture, of the same stage if there is none, or no guess
+    /// at all.
     pub fn estimate(&self, fields: &KeyFields) -> Option<Estimate> {
         let key = (fields.stage.clone(), architecture(fields));
         let same = self.medians.get(&key);

@@ -118,7 +118,8 @@ pub struct Survey<'a> {
 impl Plan {
     /// Looks up every task in the store. Reads only.
     ///
-    /// `failed` are tasks that failed in the last run, with their messages, as a ledger tells; they and what waits for them are shown so.
+    /// `failed` are tasks that failed in the last run, with their messages, as a ledger tells; they
+    /// and what waits for them are shown so.
     ///
     /// # Errors
     ///
@@ -215,7 +216,8 @@ impl Plan {
 }
 
 impl Survey<'_> {
-    /// Work that is left, in seconds on one worker, with the number of tasks that the sum covers and leaves out.
+    /// Work that is left, in seconds on one worker, with the number of tasks that the sum covers
+    /// and leaves out.
     pub fn work(&self) -> (f64, usize, usize) {
         let (mut seconds, mut known, mut unknown) = (0.0, 0, 0);
         for (state, estimate) in self.states.iter().zip(&self.estimates) {

@@ -1,4 +1,5 @@
-//! The arms of an ablation side by side: accuracy, uncertainty, intervals and cost of the model that each of them ends with.
+//! The arms of an ablation side by side: accuracy, uncertainty, intervals and cost of the model
+//! that each of them ends with.
 
 use std::collections::BTreeMap;
 

@@ -202,7 +202,8 @@ fn compute(
             help: "see `sequences.split` and `sequences.top_n`",
         });
     }
-    // A function of the study's seed and the bases: every model and method sees the same references for a sequence.
+    // A function of the study's seed and the bases: every model and method sees the same references
+    // for a sequence.
     let root = network::replicate(study, assigned.replicate).child("references");
     let seeds = rows
         .iter()
@@ -282,7 +283,8 @@ fn compute(
                     keep(model.kind, &model.name, target, found);
                 }
             }
-            // The mean map of an ensemble is the mean of its members' maps; its spread is explained through all of them at once.
+            // The mean map of an ensemble is the mean of its members' maps; its spread is explained
+            // through all of them at once.
             let teacher = block.keys.models.contains(&AttributeModels::Teacher)
                 && members.len() > 1
                 && (target.part == Part::Epistemic

@@ -20,7 +20,8 @@ struct Group<'a> {
     keys: BTreeSet<&'a [String]>,
 }
 
-/// Metrics of the final models by setting: by what `report.compare_by` names, or by the axes of sweeps that have several.
+/// Metrics of the final models by setting: by what `report.compare_by` names, or by the axes of
+/// sweeps that have several.
 pub(super) fn by_setting(study: &Study, produced: &[Produced<'_>]) -> Settings {
     let mut names = study.report.compare_by.clone();
     if names.is_empty() {
@@ -73,7 +74,8 @@ fn setting(value: Json) -> Setting {
     }
 }
 
-/// Sorts groups by their settings from left to right: numbers ascend, names stand in the order of the points.
+/// Sorts groups by their settings from left to right: numbers ascend, names stand in the order of
+/// the points.
 fn order(groups: &mut [Group<'_>], columns: usize) {
     let mut known: Vec<Vec<Setting>> = vec![Vec::new(); columns];
     for group in &*groups {

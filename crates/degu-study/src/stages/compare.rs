@@ -105,7 +105,8 @@ pub(super) fn comparisons(study: &Study, produced: &[Produced<'_>]) -> Vec<Compa
     all
 }
 
-/// Metrics along every sweep with one axis of numbers, means over replicates; those with more are compared by setting.
+/// Metrics along every sweep with one axis of numbers, means over replicates; those with more are
+/// compared by setting.
 pub(super) fn sweeps(study: &Study, produced: &[Produced<'_>]) -> Vec<Sweep> {
     let mut all = Vec::new();
     for name in study.sweep.keys() {

@@ -30,8 +30,8 @@ pub(super) struct HeldOut {
 impl HoldOutSpec {
     /// Takes rows of other kinds out of the parts, and gathers the sets.
     ///
-    /// A row of a set is used if no row of its `group` is left in a part: near-duplicates of training rows would flatter a model, and
-    /// those of calibration rows its intervals.
+    /// A row of a set is used if no row of its `group` is left in a part: near-duplicates of
+    /// training rows would flatter a model, and those of calibration rows its intervals.
     pub(super) fn apply(
         &self,
         kinds: &[String],

@@ -1,4 +1,5 @@
-//! What the report shows of attribution maps: agreement, completeness, and logos of the sequences that models agree on most and least.
+//! What the report shows of attribution maps: agreement, completeness, and logos of the sequences
+//! that models agree on most and least.
 
 use degu_core::Form;
 use degu_genome::{MemeFile, Scanner, Strand, UNIFORM};
@@ -8,10 +9,12 @@ use degu_train::backend::Weights;
 use super::{AttributionSummary, PreparedData, Result, attribute};
 use crate::config::Study;
 
-/// Sequences drawn of each kind: those chosen first, and those that members agree on most and least.
+/// Sequences drawn of each kind: those chosen first, and those that members agree on most and
+/// least.
 const DRAWN: usize = 2;
 
-/// Hits above this p-value in uniform random bases are not named; with 841 motifs and 230 bp a tenth of a hit is by chance.
+/// Hits above this p-value in uniform random bases are not named; with 841 motifs and 230 bp a
+/// tenth of a hit is by chance.
 const HIT: f64 = 1e-5;
 
 /// Motif names on one logo.
@@ -65,7 +68,8 @@ fn named_motifs(logos: &[Logo]) -> Vec<String> {
     names
 }
 
-/// Places of the sequences that are drawn, with what is said of them; those that were asked for by name last.
+/// Places of the sequences that are drawn, with what is said of them; those that were asked for by
+/// name last.
 fn drawn(summary: &AttributionSummary, named: &[String]) -> Vec<(usize, &'static str)> {
     let mut all: Vec<(usize, &'static str)> = (0..summary.rows.len().min(DRAWN))
         .map(|i| (i, ""))
@@ -170,7 +174,8 @@ fn logos(
     logos
 }
 
-/// The mean map of the observed bases, and its standard deviation (ddof 1) over models per position.
+/// The mean map of the observed bases, and its standard deviation (ddof 1) over models per
+/// position.
 fn observed(form: Option<Form>, maps: &[&[f32]], codes: &[u8]) -> (Vec<[f64; 4]>, Vec<f64>) {
     let mut heights = vec![[0.0; 4]; codes.len()];
     let mut sd = vec![0.0; codes.len()];
@@ -226,7 +231,8 @@ impl Namer {
         }
     }
 
-    /// Hits that matter to the model: by the map's sum under the hit, largest first, without overlap.
+    /// Hits that matter to the model: by the map's sum under the hit, largest first, without
+    /// overlap.
     fn name(&self, codes: &[u8], heights: &[[f64; 4]]) -> Vec<LogoSpan> {
         let total: f64 = heights.iter().flatten().map(|h| h.abs()).sum();
         let mut hits: Vec<(f64, usize, usize, String)> = self

@@ -1,9 +1,11 @@
 //! The stages of a study, and the plan that a study is.
 //!
-//! `prepare -> train member x M -> predict (teacher) -> distill x S -> evaluate -> calibrate -> attribute -> shift`
+//! `prepare -> train member x M -> predict (teacher) -> distill x S -> evaluate -> calibrate ->
+//! attribute -> shift`
 //!
-//! [`plan`] turns a validated study into tasks with keys; [`StageRunner`] does the work of a task; [`summary`] collects what a study
-//! has produced for the report. What a stage may read decides its key: a member does not see `[distill]`, nothing sees `[report]`.
+//! [`plan`] turns a validated study into tasks with keys; [`StageRunner`] does the work of a task;
+//! [`summary`] collects what a study has produced for the report. What a stage may read decides its
+//! key: a member does not see `[distill]`, nothing sees `[report]`.
 
 mod arms;
 mod attribute;

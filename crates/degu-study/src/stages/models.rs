@@ -65,7 +65,8 @@ pub(crate) struct TaskRows {
 }
 
 impl TaskRows {
-    /// Column `task` of `forecast` and of the measurements `y` (layout of the forecast), where measured.
+    /// Column `task` of `forecast` and of the measurements `y` (layout of the forecast), where
+    /// measured.
     pub(crate) fn new(
         forecast: &HostForecast,
         y: &[f32],

@@ -77,7 +77,8 @@ pub(crate) fn member(
     job.run(None, context)
 }
 
-/// The rows that member `k` of a replicate trains on; a row that was drawn twice stands there twice.
+/// The rows that member `k` of a replicate trains on; a row that was drawn twice stands there
+/// twice.
 pub(crate) fn training_rows(
     study: &Study,
     root: &Seed,
@@ -133,7 +134,8 @@ pub(crate) fn student(
     let member_head = study.ensemble.head.plugin.build().map_err(core)?;
     let mut measured = data.measured.clone();
     if by_likelihood(member_head.as_ref()) {
-        // The spread around the mean of a likelihood and the spread between replicates are two scales.
+        // The spread around the mean of a likelihood and the spread between replicates are two
+        // scales.
         measured.aleatoric = None;
     }
     let rule = StudentLabels {

@@ -76,7 +76,8 @@ pub(crate) fn prefix(point: &Point) -> String {
 ///
 /// # Errors
 ///
-/// A source file that is missing or has another digest than the one pinned, labels that the dataset does not have.
+/// A source file that is missing or has another digest than the one pinned, labels that the dataset
+/// does not have.
 pub fn plan(points: Vec<Point>, store: Option<&Store>) -> Result<StudyPlan> {
     let mut tasks = Vec::new();
     let mut work = BTreeMap::new();

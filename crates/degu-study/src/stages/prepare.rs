@@ -23,7 +23,8 @@ const EXAMPLES: usize = 3;
 ///
 /// # Errors
 ///
-/// A dataset that cannot be read, a split that does not fit it, a part without rows, leakage that is not allowed.
+/// A dataset that cannot be read, a split that does not fit it, a part without rows, leakage that
+/// is not allowed.
 pub(crate) fn prepare(
     dataset: &dyn Dataset,
     spec: &SplitSpec,
@@ -131,12 +132,13 @@ fn measured_everywhere(tasks: &[String], y: &[f32], part: &[Option<Split>]) -> R
     Ok(())
 }
 
-/// Refuses prepared data in the store that leak where these studies do not allow it: what is allowed changes no row, so a run
-/// that allowed more has the same.
+/// Refuses prepared data in the store that leak where these studies do not allow it: what is
+/// allowed changes no row, so a run that allowed more has the same.
 ///
 /// # Errors
 ///
-/// [`StageError::Leakage`]. Data that cannot be read are no matter of leakage: they are computed again.
+/// [`StageError::Leakage`]. Data that cannot be read are no matter of leakage: they are computed
+/// again.
 pub(crate) fn refuse_stored_leakage(planned: &StudyPlan, store: &Store) -> Result<()> {
     for (id, assigned) in &planned.work {
         if !matches!(assigned.work, Work::Prepare) {

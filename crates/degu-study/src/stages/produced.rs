@@ -26,7 +26,8 @@ pub(super) struct Produced<'a> {
     pub(super) fits: Vec<FitReport>,
     /// Labels of the networks that the point ends with.
     pub(super) labels: Option<LabelInfo>,
-    /// Keys of the evaluation and of the calibrations: equal where two points are the same computation.
+    /// Keys of the evaluation and of the calibrations: equal where two points are the same
+    /// computation.
     pub(super) keys: Vec<String>,
 }
 
@@ -98,7 +99,8 @@ impl<'a> Produced<'a> {
         }
     }
 
-    /// A metric of one kind of model, mean over models and tasks; of intervals, those of the study's main calibration.
+    /// A metric of one kind of model, mean over models and tasks; of intervals, those of the
+    /// study's main calibration.
     pub(super) fn value(&self, metric: &TestMetric, kind: ModelKind) -> Option<f64> {
         let test = Split::Test.name();
         let values: Vec<f64> = match &metric.of {

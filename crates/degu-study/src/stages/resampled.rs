@@ -1,5 +1,5 @@
-//! Intervals of metrics: one set of resamples of the test rows for all models of a task, so that means over models and shares of
-//! a gap have intervals as well.
+//! Intervals of metrics: one set of resamples of the test rows for all models of a task, so that
+//! means over models and shares of a gap have intervals as well.
 
 use degu_core::metric::Resampling;
 use degu_report::ModelKind;
@@ -16,7 +16,8 @@ pub(super) struct Resampled {
 }
 
 impl Resampled {
-    /// Resamples the models that predict the same rows as the first; without a bootstrap, or a rule for the metric, none.
+    /// Resamples the models that predict the same rows as the first; without a bootstrap, or a rule
+    /// for the metric, none.
     pub(super) fn new(
         bootstrap: Option<&(Bootstrap, Units)>,
         resampling: Resampling,
@@ -108,7 +109,8 @@ impl Resampled {
     }
 }
 
-/// `(student - member) / (ensemble - member)`; NaN where the ensemble is no better than a member, and there is no gap.
+/// `(student - member) / (ensemble - member)`; NaN where the ensemble is no better than a member,
+/// and there is no gap.
 pub(super) fn gap_closed(higher_is_better: bool, member: f64, ensemble: f64, student: f64) -> f64 {
     let gap = ensemble - member;
     let gained = if higher_is_better { gap } else { -gap };

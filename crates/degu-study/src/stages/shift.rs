@@ -23,7 +23,8 @@ pub(crate) const REVISION: u32 = 2;
 pub(crate) struct ShiftResult {
     /// Curves by severity.
     pub(crate) curves: Vec<ShiftCurve>,
-    /// How well spreads tell changed sequences from unchanged ones, and how far intervals hold the ensemble's mean.
+    /// How well spreads tell changed sequences from unchanged ones, and how far intervals hold the
+    /// ensemble's mean.
     #[serde(default)]
     pub(crate) uncertainty: Uncertainty,
 }

@@ -1,7 +1,7 @@
 //! Whether spreads notice changed sequences, and whether intervals still hold.
 //!
-//! Nothing was measured on changed sequences. An interval is held against the ensemble's mean there: what a student promises of the
-//! model that it stands for.
+//! Nothing was measured on changed sequences. An interval is held against the ensemble's mean
+//! there: what a student promises of the model that it stands for.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,8 @@ pub(super) struct ShiftWatch<'a> {
 }
 
 impl<'a> ShiftWatch<'a> {
-    /// Restores the calibrators among the inputs; those that weigh by a target or need members have no say on other sequences.
+    /// Restores the calibrators among the inputs; those that weigh by a target or need members have
+    /// no say on other sequences.
     pub(super) fn new(
         study: &Study,
         name: &'a str,

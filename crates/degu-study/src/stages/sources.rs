@@ -19,15 +19,18 @@ struct Labels {
     barcodes: bool,
 }
 
-/// Whether a head predicts an aleatoric part that it learns from the activity alone, as the spread around its mean.
+/// Whether a head predicts an aleatoric part that it learns from the activity alone, as the spread
+/// around its mean.
 ///
-/// That is not the spread between replicates where targets are means over several, and the two are never mixed.
+/// That is not the spread between replicates where targets are means over several, and the two are
+/// never mixed.
 pub(crate) fn by_likelihood(head: &dyn UncertaintyHead) -> bool {
     head.gives(LabelNeeds::default()).aleatoric
 }
 
 impl Sources {
-    /// Refuses a study whose heads or students need what the dataset lacks. Reads the dataset only if something is needed.
+    /// Refuses a study whose heads or students need what the dataset lacks. Reads the dataset only
+    /// if something is needed.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! Rows to train, validation, calibration and test; groups straddle two parts only where the file allows it by name.
+//! Rows to train, validation, calibration and test; groups straddle two parts only where the file
+//! allows it by name.
 
 use std::collections::BTreeMap;
 
@@ -87,7 +88,8 @@ impl SplitSpec {
 /// Parts and groups of all rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assignment {
-    /// Part of each row; `None` for rows that are left out (a fraction of the training rows, chromosomes that no part names).
+    /// Part of each row; `None` for rows that are left out (a fraction of the training rows,
+    /// chromosomes that no part names).
     pub part: Vec<Option<Split>>,
     /// Exchange group of each row.
     pub group: Vec<u64>,

@@ -1,4 +1,5 @@
-//! The predicted spreads of every model, as they are: scores, calibration, selective prediction, detection of held-out sets.
+//! The predicted spreads of every model, as they are: scores, calibration, selective prediction,
+//! detection of held-out sets.
 
 use degu_core::{Seed, Split};
 use degu_report::{ModelKind, Uncertainty, UncertaintySource};

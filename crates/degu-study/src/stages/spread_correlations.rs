@@ -1,4 +1,5 @@
-//! Correlation of predicted spreads with what they should follow, and the largest that noisy labels allow.
+//! Correlation of predicted spreads with what they should follow, and the largest that noisy labels
+//! allow.
 
 use degu_report::{MetricRow, ModelKind};
 use degu_stats::{
@@ -65,7 +66,8 @@ impl OfTask<'_> {
         }
     }
 
-    /// Students' spreads against the teacher's; the ceiling from the spreads of two halves of the members.
+    /// Students' spreads against the teacher's; the ceiling from the spreads of two halves of the
+    /// members.
     fn epistemic(&self, ddof: Ddof, all: &mut Vec<MetricRow>) -> Result<()> {
         let metric = "epistemic_pearson";
         let of_kind = |kind| self.models.iter().filter(move |m| m.kind == kind);
@@ -98,8 +100,9 @@ impl OfTask<'_> {
         Ok(())
     }
 
-    /// Predicted noise against the spread of replicates, against the logarithm of the barcodes behind a value (more barcodes, less
-    /// noise) and against a simulator's noise; the ceiling that so few replicates allow.
+    /// Predicted noise against the spread of replicates, against the logarithm of the barcodes
+    /// behind a value (more barcodes, less noise) and against a simulator's noise; the ceiling that
+    /// so few replicates allow.
     fn aleatoric(&self, all: &mut Vec<MetricRow>) -> Result<()> {
         let replicates = self.data.measured.aleatoric.as_ref();
         let replicates = replicates.map(|values| self.columns(values));
@@ -150,7 +153,8 @@ impl OfTask<'_> {
     }
 }
 
-/// Pearson correlation over rows where both are known; none of constants and of fewer than two rows.
+/// Pearson correlation over rows where both are known; none of constants and of fewer than two
+/// rows.
 fn correlation(a: &[f64], b: &[f64]) -> Result<Option<f64>> {
     let (a, b) = finite_pairs(a, b)?;
     if a.len() < 2 {

@@ -96,7 +96,8 @@ fn stamp(study: &Study, plan: &StudyPlan, run: &RunSummary) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// Removes what an earlier report of the run left: a table of holes of a run that is whole by now, a figure of another model.
+/// Removes what an earlier report of the run left: a table of holes of a run that is whole by now,
+/// a figure of another model.
 fn forget_others(folder: &Path, extension: &str, written: &[PathBuf]) -> Result<(), RunError> {
     for name in files::list(folder)? {
         let path = folder.join(name);

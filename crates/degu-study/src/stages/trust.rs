@@ -1,4 +1,5 @@
-//! What a run has found out about its predicted uncertainty, for the report and for the cards of its models.
+//! What a run has found out about its predicted uncertainty, for the report and for the cards of
+//! its models.
 
 use degu_report::Uncertainty;
 use degu_train::ModelCard;

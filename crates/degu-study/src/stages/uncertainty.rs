@@ -92,8 +92,8 @@ impl Sheet<'_> {
 
 /// Everything on one predicted spread, read as the standard deviation of a normal distribution.
 ///
-/// Spreads that are zero or negative count as a thousandth of the median, and are counted; a spread that is zero in half of the rows
-/// or not finite has no numbers, and the result says why.
+/// Spreads that are zero or negative count as a thousandth of the median, and are counted; a spread
+/// that is zero in half of the rows or not finite has no numbers, and the result says why.
 pub(crate) fn of_spread(
     source: &UncertaintySource,
     rows: Rows<'_>,
@@ -215,7 +215,8 @@ fn levels(sheet: &mut Sheet<'_>, rows: Rows<'_>, sd: &[f64]) -> Result<()> {
     over_levels(sheet, rows, &of)
 }
 
-/// The curve of coverage and width over levels, and the weighted interval score, where all intervals are finite.
+/// The curve of coverage and width over levels, and the weighted interval score, where all
+/// intervals are finite.
 fn over_levels(sheet: &mut Sheet<'_>, rows: Rows<'_>, of: &[(Alpha, Intervals)]) -> Result<()> {
     let mut curve = ReliabilityCurve {
         source: sheet.source.clone(),
@@ -304,7 +305,8 @@ pub(crate) fn of_intervals(
     Ok(sheet.all)
 }
 
-/// Area between a curve over levels and the diagonal, from (0, 0) to (1, 1); trapezoids of |observed − nominal|.
+/// Area between a curve over levels and the diagonal, from (0, 0) to (1, 1); trapezoids
+/// of |observed − nominal|.
 fn area(curve: &ReliabilityCurve) -> f64 {
     let mut x = vec![0.0];
     let mut gap = vec![0.0];

@@ -59,7 +59,8 @@ impl<'a> Artifact<'a> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoSuchFile`], or [`StoreError::Corrupt`] naming file, expected and found digest.
+    /// [`StoreError::NoSuchFile`], or [`StoreError::Corrupt`] naming file, expected and found
+    /// digest.
     pub fn path(&self, name: &str) -> Result<PathBuf> {
         let record = self.record(name)?;
         let path = self.folder.join(name);
@@ -139,7 +140,8 @@ impl<'a> Artifact<'a> {
     }
 }
 
-/// A file must exist with its size; the digest of one that does not have it is found for the message.
+/// A file must exist with its size; the digest of one that does not have it is found for the
+/// message.
 pub(crate) fn check_size(key: &Key, folder: &Path, record: &FileRecord) -> Result<()> {
     let path = folder.join(&record.name);
     match std::fs::metadata(&path) {

@@ -33,8 +33,9 @@ impl Partial {
         Self { folder }
     }
 
-    /// The folder, for files that a task appends to, such as `metrics.jsonl`: record the length in the checkpoint and cut the file to
-    /// it on resuming. Exists after the first [`Partial::save`] or [`Partial::create`].
+    /// The folder, for files that a task appends to, such as `metrics.jsonl`: record the length in
+    /// the checkpoint and cut the file to it on resuming. Exists after the first [`Partial::save`]
+    /// or [`Partial::create`].
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -50,11 +51,13 @@ impl Partial {
         self.folder.is_dir()
     }
 
-    /// Saves a checkpoint: a temporary name, flushed, then renamed. The one before is kept as `<name>.previous` until the next.
+    /// Saves a checkpoint: a temporary name, flushed, then renamed. The one before is kept as
+    /// `<name>.previous` until the next.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Full`](super::StoreError::Full); the checkpoints that were there are untouched then.
+    /// [`StoreError::Full`](super::StoreError::Full); the checkpoints that were there are untouched
+    /// then.
     pub fn save(&self, name: &str, payload: &[u8]) -> Result<()> {
         files::check_name(name)?;
         self.create()?;
@@ -66,7 +69,8 @@ impl Partial {
         bytes.extend_from_slice(payload);
         let temporary = files::sibling(&path);
         files::write_new(&temporary, &bytes)?;
-        // Between the two renames there is only a previous one, which `load` accepts. A damaged one is not worth keeping.
+        // Between the two renames there is only a previous one, which `load` accepts. A damaged one
+        // is not worth keeping.
         if read(&path)?.is_some() {
             let previous = self.previous(name);
             fs::rename(&path, &previous).map_err(io("replace", &previous))?;
@@ -87,7 +91,8 @@ impl Partial {
         }
     }
 
-    /// Notes how far the task has come, for plans and other processes to see. Not flushed: it is only shown.
+    /// Notes how far the task has come, for plans and other processes to see. Not flushed: it is
+    /// only shown.
     pub fn note(&self, position: Position) -> Result<()> {
         self.create()?;
         let path = self.folder.join(PROGRESS);

@@ -28,7 +28,8 @@ pub(crate) fn age(modified: SystemTime) -> Duration {
         .unwrap_or_default()
 }
 
-/// Age of a time by the clock of the file system that holds `folder`, which a server may keep differently from this host.
+/// Age of a time by the clock of the file system that holds `folder`, which a server may keep
+/// differently from this host.
 pub(crate) fn age_on(folder: &Path, modified: SystemTime) -> Duration {
     let probe = super::files::sibling(&folder.join("clock"));
     let now = std::fs::File::create_new(&probe)

@@ -71,7 +71,8 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(named("create", path))
 }
 
-/// Flushes a folder's entries to disk. File systems that cannot do this for folders say so and are believed.
+/// Flushes a folder's entries to disk. File systems that cannot do this for folders say so and are
+/// believed.
 pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     let folder = File::open(path).map_err(named("open", path))?;
     match folder.sync_all() {
@@ -103,7 +104,8 @@ pub(crate) fn list(path: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Files below a folder with their names relative to it, sorted by name; folders in `folders`, children first.
+/// Files below a folder with their names relative to it, sorted by name; folders in `folders`,
+/// children first.
 pub(crate) fn walk(root: &Path) -> Result<(Vec<(String, PathBuf)>, Vec<PathBuf>)> {
     fn visit(
         folder: &Path,
@@ -148,7 +150,8 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
     }
 }
 
-/// Lets the owner change the folders below a path again; what cannot be changed shows up in the next operation.
+/// Lets the owner change the folders below a path again; what cannot be changed shows up in the
+/// next operation.
 pub(crate) fn make_writable(path: &Path) {
     if let Ok((_, folders)) = walk(path) {
         for folder in folders {

@@ -1,4 +1,5 @@
-//! `index.jsonl`: a cache of manifests and of the digests of source files. Never the truth, always replaceable.
+//! `index.jsonl`: a cache of manifests and of the digests of source files. Never the truth, always
+//! replaceable.
 
 use std::{
     collections::BTreeMap,
@@ -134,7 +135,8 @@ impl Index {
         {
             return Err(StoreError::Changed { path });
         }
-        // A file written within the resolution of its time stamp could change again without a trace: not cached yet.
+        // A file written within the resolution of its time stamp could change again without a
+        // trace: not cached yet.
         let settled = after
             .modified()
             .is_ok_and(|modified| clock::age(modified).as_secs() >= 2);
@@ -148,7 +150,8 @@ impl Index {
         Ok(blake3)
     }
 
-    /// Rewrites the file whole. A cache that cannot be written is no failure: the next reader reads the manifests.
+    /// Rewrites the file whole. A cache that cannot be written is no failure: the next reader reads
+    /// the manifests.
     fn save(&self, entries: &mut Entries) {
         // Another process may have added files meanwhile.
         for (path, entry) in load(&self.path).files {

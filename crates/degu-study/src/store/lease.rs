@@ -1,8 +1,9 @@
 //! Leases: who works on something, so that nobody else does the same work.
 //!
-//! A lease saves double work only; correctness is the rename of a publication. It appears whole by a hard link (exclusive also on
-//! NFS), its heartbeat rewrites the same bytes so that the clock of the file server dates it, and taking over an abandoned one is
-//! serialised by an advisory lock, which dies with its process.
+//! A lease saves double work only; correctness is the rename of a publication. It appears whole by
+//! a hard link (exclusive also on NFS), its heartbeat rewrites the same bytes so that the clock of
+//! the file server dates it, and taking over an abandoned one is serialised by an advisory lock,
+//! which dies with its process.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -93,7 +94,8 @@ impl Holder {
         blake3::hash(place.as_bytes()).to_hex()[..8].to_owned()
     }
 
-    /// Whether the writer of a temporary name has ended, if the name tells and it was a process of this host.
+    /// Whether the writer of a temporary name has ended, if the name tells and it was a process of
+    /// this host.
     pub(crate) fn temporary_is_dead(name: &str) -> bool {
         let mut parts = name.rsplit('.');
         let (Some(_), Some(pid), Some(place)) = (parts.next(), parts.next(), parts.next()) else {
@@ -168,7 +170,8 @@ impl Lease {
         &self.holder
     }
 
-    /// True if another process took it over because our heartbeat did not reach the file system in time.
+    /// True if another process took it over because our heartbeat did not reach the file system in
+    /// time.
     pub fn is_lost(&self) -> bool {
         let beat = self.beat.as_ref();
         beat.is_some_and(|beat| beat.lost.load(Ordering::Relaxed))
@@ -254,7 +257,8 @@ fn keep(
         if *stopped {
             return;
         }
-        // The same bytes again: a reader never sees anything else, and the file server sets the time.
+        // The same bytes again: a reader never sees anything else, and the file server sets the
+        // time.
         let _ = file.write_all_at(text, 0);
         if read(path).is_none_or(|found| found.nonce != nonce) {
             lost.store(true, Ordering::Relaxed);
@@ -334,7 +338,8 @@ pub(crate) fn live(path: &Path, times: LeaseTimes) -> Result<Option<(Holder, Dur
     })
 }
 
-/// Removes an abandoned lease; what another process did meanwhile is looked at again under the lock.
+/// Removes an abandoned lease; what another process did meanwhile is looked at again under the
+/// lock.
 pub(crate) fn take_away(path: &Path, times: LeaseTimes) -> Result<()> {
     let guard = files::parent(path)?.join(".takeover");
     let lock = OpenOptions::new()

@@ -75,7 +75,8 @@ impl Manifest {
         }
     }
 
-    /// Digest over names, sizes and digests of the files: equal for equal content, whoever computed it and when.
+    /// Digest over names, sizes and digests of the files: equal for equal content, whoever computed
+    /// it and when.
     pub fn content_digest(&self) -> Digest {
         let mut text = String::new();
         for file in &self.files {

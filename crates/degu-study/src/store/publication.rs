@@ -31,7 +31,8 @@ pub struct Published<'a> {
     pub artifact: Artifact<'a>,
     /// True if ours is the one that is kept.
     pub ours: bool,
-    /// True if the kept object has the same bytes as ours. False means that the computation is not reproducible.
+    /// True if the kept object has the same bytes as ours. False means that the computation is not
+    /// reproducible.
     pub same_content: bool,
 }
 
@@ -112,7 +113,8 @@ impl<'a> Publication<'a> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Value`] for NaN and infinities, which JSON cannot hold: write them as `null` on purpose, with an `Option`.
+    /// [`StoreError::Value`] for NaN and infinities, which JSON cannot hold: write them as `null`
+    /// on purpose, with an `Option`.
     pub fn write_json<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
         let path = self.folder.join(name);
         let value = to_value(value).map_err(|source| StoreError::Value {
@@ -125,13 +127,16 @@ impl<'a> Publication<'a> {
         self.write_bytes(name, &bytes)
     }
 
-    /// Publishes: flushes the files, writes the manifest, renames the folder to its place, flushes the parent.
+    /// Publishes: flushes the files, writes the manifest, renames the folder to its place, flushes
+    /// the parent.
     ///
-    /// Losing the rename means that somebody else published the same key; ours is discarded and theirs returned.
+    /// Losing the rename means that somebody else published the same key; ours is discarded and
+    /// theirs returned.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Full`], [`StoreError::Io`]; nothing is published then and the folder is removed.
+    /// [`StoreError::Full`], [`StoreError::Io`]; nothing is published then and the folder is
+    /// removed.
     pub fn publish(mut self, fields: &KeyFields, provenance: Provenance) -> Result<Published<'a>> {
         let records = self.flush_files()?;
         let manifest = Manifest::new(fields.clone(), records, provenance);
@@ -217,7 +222,8 @@ impl<'a> Publication<'a> {
         self.published = true;
         self.store.forget(&self.key);
         files::sync_folder(shard)?;
-        // Renaming a folder needs permission to write into it, so this comes last; a crash before it does no harm.
+        // Renaming a folder needs permission to write into it, so this comes last; a crash before
+        // it does no harm.
         let (_, folders) = files::walk(&place)?;
         for folder in folders {
             files::set_mode(&folder, 0o555)?;

@@ -1,6 +1,7 @@
 //! From a field of a key to the value of the experiment file behind it.
 
-/// Key paths of an experiment file that a field of the key of a task may come from, the likeliest first.
+/// Key paths of an experiment file that a field of the key of a task may come from, the likeliest
+/// first.
 ///
 /// ```
 /// use degu_study::why::settings;

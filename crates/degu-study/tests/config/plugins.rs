@@ -1,4 +1,5 @@
-//! Small plugins of this test binary: parameters as real ones have them, objects that refuse to be built.
+//! Small plugins of this test binary: parameters as real ones have them, objects that refuse to be
+//! built.
 
 use degu_core::{
     Architecture, Attributor, Augmentation, Build, Calibrator, Dataset, Error, FileRef, Head,

@@ -72,7 +72,8 @@ fn a_kill_in_the_middle_of_publications() {
     assert!(publish(&store, &fields("after", 0), b"works").ours);
 }
 
-/// Training of 12 epochs with a checkpoint each; the state is a hash chain, so that a lost or repeated epoch shows.
+/// Training of 12 epochs with a checkpoint each; the state is a hash chain, so that a lost or
+/// repeated epoch shows.
 fn train(task: &Task, context: &TaskContext<'_>, runs: &Path) -> Result<(), TaskError> {
     let mut log = OpenOptions::new()
         .create(true)

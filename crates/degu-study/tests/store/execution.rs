@@ -37,7 +37,8 @@ fn run(
     (summary, events)
 }
 
-/// prepare = 1; member 0 = 1·31 + 1 = 32; member 1 = 2·31 + 1 = 63; teacher = (1·31 + 32)·31 + 63 = 2016.
+/// prepare = 1; member 0 = 1·31 + 1 = 32; member 1 = 2·31 + 1 = 63; teacher = (1·31 + 32)·31 + 63
+/// = 2016.
 const TEACHER: u64 = 2016;
 
 #[test]

@@ -34,7 +34,8 @@ pub(crate) fn toy_tasks() -> Vec<Task> {
     ]
 }
 
-/// Writes a number made from the setting and the inputs' numbers: a stand-in for training whose result is easy to check.
+/// Writes a number made from the setting and the inputs' numbers: a stand-in for training whose
+/// result is easy to check.
 pub(crate) fn toy_work(task: &Task, context: &TaskContext<'_>) -> Result<(), TaskError> {
     let mut sum = task.fields.settings["setting"].as_u64().unwrap_or(0) + 1;
     for input in context.inputs() {

@@ -53,7 +53,8 @@ fn the_canonical_form_is_what_the_page_says() {
     );
 }
 
-/// A key of the first release. If this fails, every store in the world is out of date: raise the context string on purpose or not at all.
+/// A key of the first release. If this fails, every store in the world is out of date: raise the
+/// context string on purpose or not at all.
 #[test]
 fn a_key_stays_what_it_was() {
     let mut input = fields("prepare", 0);

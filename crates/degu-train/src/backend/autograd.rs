@@ -33,8 +33,8 @@ pub struct Autograd {
     length: usize,
     device: Device,
     rounding: Rounding,
-    /// The network as the fused engine explains it, made of the weights of the moment when it is first asked; `None` where it does
-    /// not cover the network.
+    /// The network as the fused engine explains it, made of the weights of the moment when it is
+    /// first asked; `None` where it does not cover the network.
     explainer: OnceLock<Option<Explainer>>,
 }
 

@@ -12,7 +12,8 @@ const PROBES: u64 = 16;
 ///
 /// # Errors
 ///
-/// [`BackendKind::Fused`] with a network that the engine does not cover, or whatever the plugins fail with.
+/// [`BackendKind::Fused`] with a network that the engine does not cover, or whatever the plugins
+/// fail with.
 pub fn open(
     recipe: &Recipe<'_>,
     kind: BackendKind,
@@ -153,7 +154,8 @@ fn fuse(
     Ok(Box::new(fused.map_err(Obstacle::error)?))
 }
 
-/// A network that a GPU computes otherwise than the CPU stops a training; without a kernel, or a compiler of kernels, autograd goes on.
+/// A network that a GPU computes otherwise than the CPU stops a training; without a kernel, or a
+/// compiler of kernels, autograd goes on.
 #[cfg(feature = "cuda")]
 fn fuse_on_gpu(
     recipe: &Recipe<'_>,
@@ -204,7 +206,8 @@ fn fuse_on_gpu(
 
 /// Refuses a network whose samples are all alike.
 fn require_dropout(network: &mut Autograd, length: usize) -> Result<()> {
-    // Dropout is looked for where it acts, in the outputs, so that networks without a description are covered as well.
+    // Dropout is looked for where it acts, in the outputs, so that networks without a description
+    // are covered as well.
     let codes: Vec<u8> = (0..4 * length)
         .map(|i| ((i * i / 3 + i) % 4) as u8)
         .collect();

@@ -46,7 +46,8 @@ impl From<Device> for String {
 }
 
 impl Device {
-    /// Opens the device, on CUDA with a stream of its own: networks trained side by side do not wait for each other.
+    /// Opens the device, on CUDA with a stream of its own: networks trained side by side do not
+    /// wait for each other.
     ///
     /// # Errors
     ///
@@ -73,18 +74,20 @@ impl Device {
     }
 }
 
-/// Arithmetic of matrix products while training; parameters and activations have 32 bits, sums are taken in 32 bits, and
-/// predictions, calibration and attribution are not rounded.
+/// Arithmetic of matrix products while training; parameters and activations have 32 bits, sums are
+/// taken in 32 bits, and predictions, calibration and attribution are not rounded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32 bits.
     #[default]
     F32,
-    /// CUDA only: products round their factors to 10 bits of mantissa (a relative error of about 5e-4 each) and are faster for it.
-    /// With autograd it is a setting of the process: predictions of its networks on the same device round as well.
+    /// CUDA only: products round their factors to 10 bits of mantissa (a relative error of about
+    /// 5e-4 each) and are faster for it. With autograd it is a setting of the process: predictions
+    /// of its networks on the same device round as well.
     Tf32,
-    /// CUDA only: products round their factors and results to 8 bits of mantissa (a relative error of about 4e-3 each).
+    /// CUDA only: products round their factors and results to 8 bits of mantissa (a relative error
+    /// of about 4e-3 each).
     Bf16,
 }
 

@@ -1,4 +1,5 @@
-//! Training with the fused engine of a GPU: weights, activations, gradients and the optimizer stay there, and the loss as well.
+//! Training with the fused engine of a GPU: weights, activations, gradients and the optimizer stay
+//! there, and the loss as well.
 
 use std::collections::BTreeMap;
 
@@ -23,13 +24,13 @@ pub(super) struct OnDevice {
 }
 
 impl OnDevice {
-    /// Compiles a network whose last layer is the head's for `gpu`, and compares its numbers with the CPU's; `place` is the same device for
-    /// tensors.
+    /// Compiles a network whose last layer is the head's for `gpu`, and compares its numbers with
+    /// the CPU's; `place` is the same device for tensors.
     ///
     /// # Errors
     ///
-    /// A layer that the engine does not cover, a tensor that `weights` lacks, a device that fails or that computes something else than the
-    /// CPU.
+    /// A layer that the engine does not cover, a tensor that `weights` lacks, a device that fails
+    /// or that computes something else than the CPU.
     pub(super) fn new(
         graph: &Graph,
         io: &ModelIo,

@@ -11,7 +11,8 @@ use super::{
     small::shrink,
 };
 
-/// Lengths at which a family is tried first, in bp: common assays, and what downsampling networks need.
+/// Lengths at which a family is tried first, in bp: common assays, and what downsampling networks
+/// need.
 const LENGTHS: [usize; 12] = [16, 32, 64, 128, 200, 230, 249, 256, 512, 1024, 2048, 2114];
 
 /// A network that can be built.
@@ -62,7 +63,8 @@ pub(super) fn checks(
     }
 }
 
-/// The smallest length at which the family builds, found from [`LENGTHS`] by bisection, and the kind of its output.
+/// The smallest length at which the family builds, found from [`LENGTHS`] by bisection, and the
+/// kind of its output.
 fn fit(architecture: &dyn Architecture) -> Option<Fit> {
     for length in LENGTHS {
         let profiles = [1, 2, 4, 8, 16, 32, 64, 128].map(|step| OutputKind::Profile {

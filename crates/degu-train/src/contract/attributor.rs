@@ -81,7 +81,8 @@ pub(super) fn checks(
             for (i, row) in all.chunks(LENGTH).enumerate() {
                 let alone = values(&attribute(method, &model, row, i)?.values)?;
                 let part = &together[i * LENGTH * 4..(i + 1) * LENGTH * 4];
-                // Sums may be grouped otherwise; a drawn reference or noise would differ in the first digit.
+                // Sums may be grouped otherwise; a drawn reference or noise would differ in the
+                // first digit.
                 ensure(apart(&alone, part) < 1e-5, || {
                     format!("row {i} differs alone and in a batch of {ROWS}")
                 })?;

@@ -121,7 +121,8 @@ pub(super) fn checks(
     );
 }
 
-/// Heteroscedastic normal measurements of one task, with a prediction that knows their spread, quantiles, bins and features.
+/// Heteroscedastic normal measurements of one task, with a prediction that knows their spread,
+/// quantiles, bins and features.
 struct Simulation {
     y: Vec<f64>,
     mean: Vec<f64>,
@@ -308,7 +309,8 @@ fn widen(method: &dyn Calibrator) -> Checked {
     Ok(())
 }
 
-/// The share of covered rows over many calibration sets, against the beta-binomial law of exchangeable rows.
+/// The share of covered rows over many calibration sets, against the beta-binomial law of
+/// exchangeable rows.
 fn covers(method: &dyn Calibrator) -> Checked {
     let alpha = Alpha::new(1, 10)?;
     let mut covered = 0usize;
@@ -327,7 +329,8 @@ fn covers(method: &dyn Calibrator) -> Checked {
         return Err(Verdict::Skip("promises nothing".to_owned()));
     }
     let coverage = covered as f64 / (SETS * ROWS) as f64;
-    // One set's coverage has the variance of a beta law (calibration) plus a binomial one (target); 3.3 sd are 99.9 %.
+    // One set's coverage has the variance of a beta law (calibration) plus a binomial one
+    // (target); 3.3 sd are 99.9 %.
     let level = 0.9;
     let variance = level * (1.0 - level) * (1.0 / (ROWS as f64 + 2.0) + 1.0 / ROWS as f64);
     let slack = 3.3 * (variance / SETS as f64).sqrt();

@@ -110,7 +110,8 @@ fn identity<T: ?Sized + SlotTrait>(plugin: &Plugin<T>) -> Checked {
             "expected one line of at most 100 letters without a final period, found `{summary}`"
         )
     })?;
-    // The first word may be a name or an abbreviation (DeepLIFT, GC), but not an ordinary word with a capital.
+    // The first word may be a name or an abbreviation (DeepLIFT, GC), but not an ordinary word with
+    // a capital.
     let first = summary.split_whitespace().next().unwrap_or_default();
     let mut letters = first.chars();
     let capital = letters.next().is_some_and(char::is_uppercase);
@@ -266,7 +267,8 @@ fn alive<T: ?Sized + SlotTrait>(
             .into_iter()
             .filter_map(|value| plugin.resolve_json(&with(base, &p.path, value)).ok())
             .collect();
-        // A parameter that takes no other value on its own (a file, a list bound by another one) cannot be probed.
+        // A parameter that takes no other value on its own (a file, a list bound by another one)
+        // cannot be probed.
         let dead = !accepted.is_empty() && accepted.iter().all(|r| r.params == defaults.params);
         ensure(!dead, || {
             format!(

@@ -125,7 +125,8 @@ fn direction(metric: &dyn Metric) -> Checked {
     let (Some(good), Some(bad)) = (good.value(metric, true)?, bad.value(metric, true)?) else {
         return Err(Verdict::Skip("no value".to_owned()));
     };
-    // Scores of calibration alone do not see the size of the errors: equal is allowed, worse is not.
+    // Scores of calibration alone do not see the size of the errors: equal is allowed, worse is
+    // not.
     let tolerance = 0.05 * (good.abs() + bad.abs());
     let worse = if higher {
         good < bad - tolerance

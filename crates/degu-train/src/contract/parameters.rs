@@ -1,4 +1,5 @@
-//! The parameters of a plugin, read from its JSON schema: what help pages print and what the contract probes.
+//! The parameters of a plugin, read from its JSON schema: what help pages print and what the
+//! contract probes.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -110,7 +111,8 @@ impl Kind {
     }
 }
 
-/// All parameters of a schema, nested tables by dotted paths, in the order of the struct's fields as far as JSON keeps it (by name).
+/// All parameters of a schema, nested tables by dotted paths, in the order of the struct's fields
+/// as far as JSON keeps it (by name).
 pub fn of_schema(schema: &schemars::Schema) -> Vec<Parameter> {
     let root = schema.as_value();
     let mut all = Vec::new();

@@ -88,7 +88,8 @@ pub(super) fn values(t: &Tensor) -> Result<Vec<f64>> {
         .to_vec1()?)
 }
 
-/// Largest difference relative to the largest value (at least 1e-300); infinite if a value is not finite or the sizes differ.
+/// Largest difference relative to the largest value (at least 1e-300); infinite if a value is not
+/// finite or the sizes differ.
 pub(super) fn difference(a: &Tensor, b: &Tensor) -> Result<f64> {
     Ok(apart(&values(a)?, &values(b)?))
 }

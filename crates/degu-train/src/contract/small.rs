@@ -1,4 +1,5 @@
-//! A plugin's own parameters, made small: the same layers with few channels, so that checks take seconds.
+//! A plugin's own parameters, made small: the same layers with few channels, so that checks take
+//! seconds.
 
 use degu_core::{Plugin, Resolved, SlotTrait};
 use serde_json::{Value, json};
@@ -8,9 +9,11 @@ use super::parameters::{Kind, at, of_schema, with};
 /// Channels of a shrunk layer.
 const CHANNELS: i64 = 6;
 
-/// Sets every whole number above [`CHANNELS`] to it, one parameter at a time, as long as `usable` agrees.
+/// Sets every whole number above [`CHANNELS`] to it, one parameter at a time, as long as `usable`
+/// agrees.
 ///
-/// Widths of kernels and numbers of layers are whole numbers too: `usable` (does the network still build?) decides.
+/// Widths of kernels and numbers of layers are whole numbers too: `usable` (does the network still
+/// build?) decides.
 pub(super) fn shrink<T: ?Sized + SlotTrait>(
     plugin: &Plugin<T>,
     resolved: &Resolved<T>,

@@ -17,7 +17,8 @@ pub struct DynamicLabels<'a> {
 }
 
 impl DynamicLabels<'_> {
-    /// The sequences of a step and their labels, for the rows `index` with base codes `codes`, `changed` by an augmentation.
+    /// The sequences of a step and their labels, for the rows `index` with base codes `codes`,
+    /// `changed` by an augmentation.
     pub(super) fn label(
         &self,
         data: &FitData<'_>,

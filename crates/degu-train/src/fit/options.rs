@@ -22,8 +22,9 @@ pub struct FitOptions {
     pub early_stopping: StoppingOptions,
     /// Largest norm of the gradient over all parameters; 0 does not clip.
     pub gradient_clip: f64,
-    /// Training rows, drawn anew after each epoch, that running statistics of batch norms are computed from before the network is
-    /// evaluated, with dropout off; 0 keeps the running averages of the training steps.
+    /// Training rows, drawn anew after each epoch, that running statistics of batch norms are
+    /// computed from before the network is evaluated, with dropout off; 0 keeps the running
+    /// averages of the training steps.
     pub recalibrate: usize,
     /// A checkpoint after so many steps, besides the one after each epoch; 0 for none.
     pub checkpoint_steps: u64,

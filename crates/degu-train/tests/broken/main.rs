@@ -1,4 +1,5 @@
-//! The contract suite under test: plugins that break one rule each must fail exactly its check, and built-in ones none.
+//! The contract suite under test: plugins that break one rule each must fail exactly its check, and
+//! built-in ones none.
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "helpers of tests")]
 
 mod architectures;

@@ -79,7 +79,8 @@ fn predictions_are_in_units_of_the_target_whatever_the_scale() {
     }
 }
 
-/// Means and both spreads, as standard deviations and as logarithms, with weights and masks that are not all alike.
+/// Means and both spreads, as standard deviations and as logarithms, with weights and masks that
+/// are not all alike.
 #[test]
 fn every_target_has_its_gradient() {
     use candle_core::Var;

@@ -1,6 +1,7 @@
 //! `degu-lab plugins docs`: reference pages and schemas from what plugins say of themselves.
 //!
-//! Runs in a checkout: the module documentation, which no binary holds, is read from the source files that registered the plugins.
+//! Runs in a checkout: the module documentation, which no binary holds, is read from the source
+//! files that registered the plugins.
 
 use std::{
     collections::BTreeMap,
@@ -92,7 +93,8 @@ fn generate(root: &Path) -> Result<BTreeMap<PathBuf, String>> {
     Ok(files)
 }
 
-/// The `//!` lines of the crate that registered a plugin: the registering file if they are complete there, otherwise `lib.rs`.
+/// The `//!` lines of the crate that registered a plugin: the registering file if they are complete
+/// there, otherwise `lib.rs`.
 fn module_docs(root: &Path, page: &Page) -> Result<String> {
     let file = root.join(page.file);
     let library = file.with_file_name("lib.rs");

@@ -17,7 +17,8 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// The calibrator that `--calibration` names, or the default of the card; `None` without `--interval`.
+    /// The calibrator that `--calibration` names, or the default of the card; `None` without
+    /// `--interval`.
     pub(super) fn of(card: &ModelCard, args: &PredictArgs) -> Result<Option<Self>> {
         let Some(level) = args.interval else {
             return Ok(None);

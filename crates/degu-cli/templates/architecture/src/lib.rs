@@ -2,8 +2,8 @@
 //!
 //! # Model
 //!
-//! `conv FILTERS x 11, pool 4 - conv FILTERS x 5 - global mean - dense UNITS - head`, each convolution with batch normalisation and
-//! ReLU.
+//! `conv FILTERS x 11, pool 4 - conv FILTERS x 5 - global mean - dense UNITS - head`, each
+//! convolution with batch normalisation and ReLU.
 //!
 //! # Parameters
 //!

@@ -1,4 +1,5 @@
-//! What every architecture must fulfil: shapes, gradients, independence of rows, saving, learning, threads.
+//! What every architecture must fulfil: shapes, gradients, independence of rows, saving, learning,
+//! threads.
 
 use degu_arch_example as _;
 

@@ -13,8 +13,9 @@ use crate::tail::by_channels;
 ///
 /// # Panics
 ///
-/// If `x`, `y` or the bias are shorter than the shapes say, a row stride is below the channels, there are fewer than three taps, or the
-/// window has a stride, or a dilation with more than three taps.
+/// If `x`, `y` or the bias are shorter than the shapes say, a row stride is below the channels,
+/// there are fewer than three taps, or the window has a stride, or a dilation with more than three
+/// taps.
 pub(crate) fn winograd_forward<T: Element>(
     weights: &Winograd<T>,
     x: &[T],
@@ -107,7 +108,8 @@ impl<T: Element> Kernel<T> for Outputs<T> {
             let row = self.pairs.row(self.first + i);
             let both = row + self.pairs.dilation < self.pairs.rows;
             by_channels!(S, self.channels, |c, PART, part| {
-                // SAFETY: the products of pair i and the rows below `rows` of `y` exist, as `winograd_forward` checked.
+                // SAFETY: the products of pair i and the rows below `rows` of `y` exist, as
+                // `winograd_forward` checked.
                 unsafe {
                     let product = |number: usize| {
                         let at = number * self.part + i * self.channels + c;

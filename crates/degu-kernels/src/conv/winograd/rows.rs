@@ -73,7 +73,8 @@ impl<T: Element> Kernel<T> for Combine<T> {
             );
             let out = self.out.wrapping_add(v * self.channels);
             by_channels!(S, self.channels, |c, PART, part| {
-                // SAFETY: a row below `available` has `channels` values, and `out` room for `count` rows, as the callers checked.
+                // SAFETY: a row below `available` has `channels` values, and `out` room for `count`
+                // rows, as the callers checked.
                 unsafe {
                     let load = |row: Option<*const T>| match row {
                         Some(row) => s.load_up_to::<PART>(row.add(c), part),

@@ -9,13 +9,14 @@ use crate::isa::Isa;
 /// Sums of products that stand for three taps of a weight gradient until they are folded.
 const GRADIENT_PARTS: usize = 4;
 
-/// Values of the sums of products that [`winograd_weight_gradient`](crate::winograd_weight_gradient) adds to.
+/// Values of the sums of products that
+/// [`winograd_weight_gradient`](crate::winograd_weight_gradient) adds to.
 pub fn winograd_sums([taps, c_in, c_out]: [usize; 3]) -> usize {
     (taps / 3 * GRADIENT_PARTS + taps % 3) * c_in * c_out
 }
 
-/// Adds the weight gradient of one stretch of rows to `sums`, [`winograd_sums`] values that start as zeros and that
-/// [`winograd_fold`] turns into the gradient; `work` is scratch.
+/// Adds the weight gradient of one stretch of rows to `sums`, [`winograd_sums`] values that start
+/// as zeros and that [`winograd_fold`] turns into the gradient; `work` is scratch.
 ///
 /// # Panics
 ///
@@ -106,7 +107,8 @@ pub(crate) fn winograd_weight_gradient<T: Element>(
     }
 }
 
-/// Turns the sums of [`winograd_weight_gradient`](crate::winograd_weight_gradient) into the weight gradient `[taps, c_in, c_out]`, at the start of `sums`.
+/// Turns the sums of [`winograd_weight_gradient`](crate::winograd_weight_gradient) into the weight
+/// gradient `[taps, c_in, c_out]`, at the start of `sums`.
 ///
 /// # Panics
 ///

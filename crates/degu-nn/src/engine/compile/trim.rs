@@ -1,8 +1,9 @@
 //! Rows that a later crop throws away are not computed.
 //!
-//! A crop moves towards the input as long as a row of every layer on its way depends on a window of rows: a convolution computes fewer
-//! rows and needs fewer zeros of padding, a skip connection skips from the middle of its matrix. What is left of the crop stands
-//! where it got to. The rows that remain have the same bits, unless minimal filtering pairs them otherwise.
+//! A crop moves towards the input as long as a row of every layer on its way depends on a window of
+//! rows: a convolution computes fewer rows and needs fewer zeros of padding, a skip connection
+//! skips from the middle of its matrix. What is left of the crop stands where it got to. The rows
+//! that remain have the same bits, unless minimal filtering pairs them otherwise.
 
 use degu_core::graph::{Conv, Layer, Padding};
 
@@ -14,7 +15,8 @@ pub(super) type Cut = (usize, usize);
 pub(super) enum Step {
     /// A layer as it is.
     Layer(Layer),
-    /// A residual block whose body gives fewer rows than it reads; the skip connection leaves out those of `cut`.
+    /// A residual block whose body gives fewer rows than it reads; the skip connection leaves out
+    /// those of `cut`.
     Residual { body: Vec<Step>, cut: Cut },
 }
 
@@ -26,7 +28,8 @@ pub(super) fn trim(layers: &[Layer]) -> Vec<Step> {
             cut = (cut.0 + c.left, cut.1 + c.right);
             continue;
         }
-        // There is no crop of base codes: the first layer takes what its padding can take, or nothing.
+        // There is no crop of base codes: the first layer takes what its padding can take, or
+        // nothing.
         let passed = before(layer, cut).filter(|(_, rest)| i > 0 || *rest == (0, 0));
         if let Some((step, rest)) = passed {
             steps.push(step);
@@ -48,7 +51,8 @@ fn crop((left, right): Cut) -> Step {
     Step::Layer(Layer::Crop(degu_core::graph::Crop { left, right }))
 }
 
-/// The layer without the rows of `cut`, and the rows of its input that it then does not read; `None` where a crop cannot pass.
+/// The layer without the rows of `cut`, and the rows of its input that it then does not read;
+/// `None` where a crop cannot pass.
 fn before(layer: &Layer, cut: Cut) -> Option<(Step, Cut)> {
     let same = || Step::Layer(layer.clone());
     if cut == (0, 0) {
@@ -68,7 +72,8 @@ fn before(layer: &Layer, cut: Cut) -> Option<(Step, Cut)> {
             let cut = (cut.0 - rest.0, cut.1 - rest.1);
             Some((Step::Residual { body: steps, cut }, rest))
         }
-        // Batch norms see all rows, masks of dropout go by the row, and the others mix rows in ways of their own.
+        // Batch norms see all rows, masks of dropout go by the row, and the others mix rows in ways
+        // of their own.
         _ => None,
     }
 }
@@ -120,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_cone_needs_no_zeros() {
-        // 2 + 4 + 8 rows for the dilated layers, 10 for the stem: the whole input, and nothing beside it.
+        // 2 + 4 + 8 rows for the dilated layers, 10 for the stem: the whole input, and nothing
+        // beside it.
         let graph = dilated().crop(24, 24);
         let expected = [
             "(0, 0)",

@@ -52,7 +52,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// Geometry and tensors of a convolution over `[rows, c_in]`; `geometry` is taps, dilation, stride and zeros on the left.
+    /// Geometry and tensors of a convolution over `[rows, c_in]`; `geometry` is taps, dilation,
+    /// stride and zeros on the left.
     fn weights(
         &self,
         name: &str,

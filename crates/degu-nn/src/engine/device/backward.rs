@@ -12,14 +12,15 @@ use degu_kernels::cuda::{
 use std::ops::Range;
 
 impl DeviceEngine {
-    /// The gradient of every trained tensor from the gradient of the outputs of the last training pass.
+    /// The gradient of every trained tensor from the gradient of the outputs of the last training
+    /// pass.
     ///
     /// The bias of a linear layer directly before a batch norm has gradient zero, exactly.
     ///
     /// # Errors
     ///
-    /// [`EngineError::NoForward`] without a training pass or after it was used, [`EngineError::Length`], [`EngineError::NonFinite`],
-    /// [`EngineError::Device`].
+    /// [`EngineError::NoForward`] without a training pass or after it was used,
+    /// [`EngineError::Length`], [`EngineError::NonFinite`], [`EngineError::Device`].
     pub fn backward(&mut self, d_outputs: &[f32]) -> Result<()> {
         let count = self.undifferentiated()?;
         let expected = count * self.outputs_per_sequence();
@@ -29,14 +30,15 @@ impl DeviceEngine {
         self.backward_on_device()
     }
 
-    /// Where [`backward_on_device`](Self::backward_on_device) expects the gradient of the outputs, `[n, O]` or `[n, B, T]` from the
-    /// first value on.
+    /// Where [`backward_on_device`](Self::backward_on_device) expects the gradient of the outputs,
+    /// `[n, O]` or `[n, B, T]` from the first value on.
     pub fn output_gradient_buffer(&self) -> &Buffer<f32> {
         &self.memory.d_outputs
     }
 
-    /// As [`backward`](Self::backward) with the gradient that lies in [`output_gradient_buffer`](Self::output_gradient_buffer) when the
-    /// work before this call is done; it is not checked for numbers that are not finite.
+    /// As [`backward`](Self::backward) with the gradient that lies in
+    /// [`output_gradient_buffer`](Self::output_gradient_buffer) when the work before this call is
+    /// done; it is not checked for numbers that are not finite.
     ///
     /// # Errors
     ///
@@ -141,7 +143,8 @@ impl DeviceEngine {
         self.input_back(b, count)
     }
 
-    /// Zeroes the rows of a matrix's gradient that `value` leaves out, where it is the first to write there.
+    /// Zeroes the rows of a matrix's gradient that `value` leaves out, where it is the first to
+    /// write there.
     fn clear_rest(&self, count: usize, value: &Value, accumulates: bool) -> Result<()> {
         let root = &self.plan.roots[value.root];
         if accumulates || value.rows >= root.rows || value.pitch != root.cols {
@@ -178,7 +181,8 @@ impl DeviceEngine {
         Ok(())
     }
 
-    /// Gradients of the weights and of a bias that no batch norm cancels, from that of the linear output.
+    /// Gradients of the weights and of a bias that no batch norm cancels, from that of the linear
+    /// output.
     fn tensors_back(&self, b: usize, count: usize) -> Result<()> {
         let block = &self.plan.blocks[b];
         let Some(w) = block.weights() else {

@@ -6,8 +6,9 @@ use degu_core::graph::Graph;
 
 /// Sequences of a comparison at most.
 const SEQUENCES: usize = 8;
-/// Largest distances relative to the norm: of outputs, and of a tensor's gradient. A pre-activation within rounding of a kink may fall on
-/// either side of it, which changes single terms of a gradient; a wrong kernel changes the whole.
+/// Largest distances relative to the norm: of outputs, and of a tensor's gradient. A pre-activation
+/// within rounding of a kink may fall on either side of it, which changes single terms of a
+/// gradient; a wrong kernel changes the whole.
 struct Tolerances {
     outputs: f64,
     gradients: f64,
@@ -26,12 +27,13 @@ const ROUNDED: Tolerances = Tolerances {
 const NOTHING: f64 = 1e-4;
 
 impl DeviceEngine {
-    /// Compares a training pass, its gradients and a prediction on pseudo-random sequences with the CPU's, for the weights of the moment.
-    /// `graph` is the one that this engine was made of. Weights, statistics and optimizer stay as they are; a training pass before it can
-    /// no longer be differentiated.
+    /// Compares a training pass, its gradients and a prediction on pseudo-random sequences with the
+    /// CPU's, for the weights of the moment. `graph` is the one that this engine was made of.
+    /// Weights, statistics and optimizer stay as they are; a training pass before it can no longer
+    /// be differentiated.
     ///
-    /// A first comparison that disagrees is made again on two other batches, which must both agree. An engine that rounds products is compared
-    /// without and then with rounding.
+    /// A first comparison that disagrees is made again on two other batches, which must both agree.
+    /// An engine that rounds products is compared without and then with rounding.
     ///
     /// # Errors
     ///
@@ -114,7 +116,8 @@ fn norm(values: &[f32]) -> f64 {
         .sqrt()
 }
 
-/// Stops where the distance of two vectors exceeds `tolerance` of the second's norm, or of `floor` if that is larger.
+/// Stops where the distance of two vectors exceeds `tolerance` of the second's norm, or of `floor`
+/// if that is larger.
 fn agree(what: &str, found: &[f32], wanted: &[f32], floor: f64, tolerance: f64) -> Result<()> {
     let distance: Vec<f32> = found.iter().zip(wanted).map(|(a, b)| a - b).collect();
     let error = norm(&distance) / norm(wanted).max(floor).max(1e-30);

@@ -10,9 +10,11 @@ use degu_kernels::cuda::{
 };
 
 impl DeviceEngine {
-    /// A training pass: batch statistics and dropout. Its outputs stay on the device ([`outputs`](Self::outputs)).
+    /// A training pass: batch statistics and dropout. Its outputs stay on the device
+    /// ([`outputs`](Self::outputs)).
     ///
-    /// Running statistics change at the update that follows ([`adam`](Self::adam), [`commit_statistics`](Self::commit_statistics)).
+    /// Running statistics change at the update that follows ([`adam`](Self::adam),
+    /// [`commit_statistics`](Self::commit_statistics)).
     ///
     /// # Shapes
     ///
@@ -20,8 +22,8 @@ impl DeviceEngine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Batch`] above `max_batch`, [`EngineError::Empty`] for no sequences, [`EngineError::Length`] for another number of
-    /// codes, [`EngineError::Device`].
+    /// [`EngineError::Batch`] above `max_batch`, [`EngineError::Empty`] for no sequences,
+    /// [`EngineError::Length`] for another number of codes, [`EngineError::Device`].
     pub fn forward_train(&mut self, codes: &[u8], n: usize, dropout: DropoutSeed) -> Result<()> {
         self.check_codes(codes, n, self.capacity)?;
         if n == 0 {
@@ -52,7 +54,8 @@ impl DeviceEngine {
         Ok(outputs)
     }
 
-    /// Where the outputs of a pass lie on the device, `[n, O]` or `[n, B, T]` from the first value on.
+    /// Where the outputs of a pass lie on the device, `[n, O]` or `[n, B, T]` from the first value
+    /// on.
     pub fn output_buffer(&self) -> &Buffer<f32> {
         &self.memory.data[self.plan.output.root]
     }

@@ -8,7 +8,8 @@ use degu_kernels::cuda::{Buffer, Device, DeviceError, Matrix, NormBuffers, Parts
 /// Values that the parts of one weight gradient take at most.
 const MOST_PARTS: usize = 16 << 20;
 
-/// The buffers of a batch; taken once, zeroed once (rows of zeros around matrices are never written).
+/// The buffers of a batch; taken once, zeroed once (rows of zeros around matrices are never
+/// written).
 #[derive(Debug)]
 pub(super) struct DeviceMemory {
     /// Base codes, `[capacity, L]`.
@@ -87,7 +88,8 @@ impl DeviceMemory {
         }
     }
 
-    /// The output of the linear part of block `b`, or its gradient; rows of the block's input where there is no linear part.
+    /// The output of the linear part of block `b`, or its gradient; rows of the block's input where
+    /// there is no linear part.
     pub(super) fn linear(&self, plan: &Plan, b: usize) -> Matrix<'_> {
         let block = &plan.blocks[b];
         match rows_of_input(block) {

@@ -1,12 +1,15 @@
-//! The engine on a GPU: the same compiled network, every pass as a sequence of kernels over the whole batch.
+//! The engine on a GPU: the same compiled network, every pass as a sequence of kernels over the
+//! whole batch.
 //!
-//! *For*: networks of convolutions, dense layers, batch norms, activations, dropout, pools, skip connections, branches and
-//! crops, in f32 or with products of TF32. *Not for*: the
-//! layers that [`Engine`](super::Engine) has beyond these ([`EngineError::Unsupported`] names the first), attribution.
+//! *For*: networks of convolutions, dense layers, batch norms, activations, dropout, pools, skip
+//! connections, branches and crops, in f32 or with products of TF32. *Not for*: the layers that
+//! [`Engine`](super::Engine) has beyond these ([`EngineError::Unsupported`] names the first),
+//! attribution.
 //!
-//! Weights, optimizer state and every intermediate result stay on the device; memory is taken once. Calls return before their work is
-//! done, in order, except those that copy numbers back. Numbers agree with the CPU's within rounding, masks of dropout in every bit;
-//! [`DeviceEngine::check`] compares both before a training relies on it.
+//! Weights, optimizer state and every intermediate result stay on the device; memory is taken once.
+//! Calls return before their work is done, in order, except those that copy numbers back. Numbers
+//! agree with the CPU's within rounding, masks of dropout in every bit; [`DeviceEngine::check`]
+//! compares both before a training relies on it.
 //!
 //! The kernels run through a [`Driver`](degu_kernels::cuda::Driver): a GPU, or the CPU in tests.
 
@@ -69,8 +72,8 @@ impl DeviceEngine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Unsupported`] for a layer without kernel on devices, [`EngineError::Graph`] if the graph does not fit the length,
-    /// [`EngineError::Device`] without enough memory.
+    /// [`EngineError::Unsupported`] for a layer without kernel on devices, [`EngineError::Graph`]
+    /// if the graph does not fit the length, [`EngineError::Device`] without enough memory.
     pub fn new(graph: &Graph, length: usize, max_batch: usize, device: &Device) -> Result<Self> {
         let layout = Layout::new(graph, length)?;
         let plan = compile::compile(graph, length, &layout, Rule::NOWHERE)?;
@@ -144,7 +147,8 @@ impl DeviceEngine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::UnknownTensor`], [`EngineError::Length`], [`EngineError::NonFinite`], [`EngineError::Device`].
+    /// [`EngineError::UnknownTensor`], [`EngineError::Length`], [`EngineError::NonFinite`],
+    /// [`EngineError::Device`].
     pub fn load(&mut self, name: &str, values: &[f32]) -> Result<()> {
         let spec = self.layout.find(name)?;
         EngineError::length("a tensor", spec.range.len(), values.len())?;

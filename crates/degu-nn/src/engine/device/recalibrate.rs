@@ -36,7 +36,8 @@ impl DeviceEngine {
                 let (Some(norm), Some(buffers)) = (&block.norm, buffers) else {
                     continue;
                 };
-                // The batch takes the whole place of the running statistics, in their convention; they are read from there.
+                // The batch takes the whole place of the running statistics, in their convention;
+                // they are read from there.
                 self.device.norm_commit(
                     buffers,
                     &self.buffers,

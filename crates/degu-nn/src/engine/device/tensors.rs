@@ -1,16 +1,18 @@
-//! Outputs and their gradients as candle tensors: on a GPU they are copied there, without passing through the host.
+//! Outputs and their gradients as candle tensors: on a GPU they are copied there, without passing
+//! through the host.
 
 use super::super::{EngineError, Result};
 use super::DeviceEngine;
 use candle_core::Tensor;
 
 impl DeviceEngine {
-    /// The outputs of the last training pass as a tensor of `shape` on `place`: the GPU of this engine, or the CPU.
+    /// The outputs of the last training pass as a tensor of `shape` on `place`: the GPU of this
+    /// engine, or the CPU.
     ///
     /// # Errors
     ///
-    /// [`EngineError::NoForward`] without a training pass, [`EngineError::Length`] if the shape does not fit, [`EngineError::Device`],
-    /// [`EngineError::Tensor`].
+    /// [`EngineError::NoForward`] without a training pass, [`EngineError::Length`] if the shape
+    /// does not fit, [`EngineError::Device`], [`EngineError::Tensor`].
     pub fn outputs_tensor(&self, place: &candle_core::Device, shape: &[usize]) -> Result<Tensor> {
         let pending = self.pending.ok_or(EngineError::NoForward)?;
         let size = pending.count * self.outputs_per_sequence();
@@ -22,7 +24,8 @@ impl DeviceEngine {
         Ok(Tensor::from_vec(self.outputs()?, shape, place)?)
     }
 
-    /// As [`backward`](Self::backward), from a tensor. On the GPU of this engine it is not checked for numbers that are not finite.
+    /// As [`backward`](Self::backward), from a tensor. On the GPU of this engine it is not checked
+    /// for numbers that are not finite.
     ///
     /// # Errors
     ///
@@ -91,7 +94,8 @@ mod on_gpu {
 ///
 /// # Errors
 ///
-/// [`EngineError::Device`] if the kernels cannot be compiled or loaded there, [`EngineError::Tensor`] if `place` is not a GPU.
+/// [`EngineError::Device`] if the kernels cannot be compiled or loaded there,
+/// [`EngineError::Tensor`] if `place` is not a GPU.
 #[cfg(feature = "cuda")]
 pub fn on_cuda(place: &candle_core::Device) -> Result<super::Device> {
     let stream = place.as_cuda_device()?.cuda_stream();

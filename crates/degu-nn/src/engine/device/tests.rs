@@ -51,8 +51,8 @@ const STEP: AdamStep = AdamStep {
     weight_decay: 0.01,
 };
 
-/// Three steps: outputs, every gradient, weights, moments, running statistics and predictions; then the same bits in another order of
-/// threads and blocks.
+/// Three steps: outputs, every gradient, weights, moments, running statistics and predictions; then
+/// the same bits in another order of threads and blocks.
 fn check(graph: &Graph, length: usize, n: usize) {
     let mut bits: Vec<Vec<u32>> = vec![];
     for order in [Order::Forward, Order::Reversed] {

@@ -13,7 +13,8 @@ impl DeviceEngine {
         Ok(self.gradients.to_vec()?)
     }
 
-    /// All trained values, in the order of [`parameters`](Self::parameters), copied from the device.
+    /// All trained values, in the order of [`parameters`](Self::parameters), copied from the
+    /// device.
     ///
     /// # Errors
     ///
@@ -46,8 +47,8 @@ impl DeviceEngine {
         Ok(())
     }
 
-    /// One Adam or AdamW update with the current gradient, scaled so that its norm is at most `clip`; also folds the batch statistics of
-    /// the training pass into the running ones.
+    /// One Adam or AdamW update with the current gradient, scaled so that its norm is at most
+    /// `clip`; also folds the batch statistics of the training pass into the running ones.
     ///
     /// # Errors
     ///

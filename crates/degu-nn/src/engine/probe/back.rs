@@ -14,12 +14,14 @@ use std::mem::take;
 #[derive(Debug)]
 pub(super) struct PairBuffers {
     pub(super) arena: Arena,
-    /// Gradients of the linear outputs: of all pairs for stacked blocks, of one pair for the others, with halo.
+    /// Gradients of the linear outputs: of all pairs for stacked blocks, of one pair for the
+    /// others, with halo.
     dy: Vec<Vec<f32>>,
     /// Linear outputs of look-up layers for the sequence in row `own_row`.
     own: Vec<Vec<f32>>,
     pub(super) own_row: Option<usize>,
-    /// A band of a look-up layer: the reference's outputs, their gradients, and these spread over the taps.
+    /// A band of a look-up layer: the reference's outputs, their gradients, and these spread over
+    /// the taps.
     band: [Vec<f32>; 3],
 }
 
@@ -71,7 +73,8 @@ impl PairBuffers {
 }
 
 impl Pass<'_> {
-    /// From the gradients of the outputs, in the place of the output's gradient, to the multipliers of the one-hot rows.
+    /// From the gradients of the outputs, in the place of the output's gradient, to the multipliers
+    /// of the one-hot rows.
     pub(super) fn pairs_back(
         &self,
         spread: &[Option<Packed<f32>>],
@@ -134,7 +137,8 @@ impl Pass<'_> {
         arena.gradients[slot] = target;
     }
 
-    /// From the gradient of the result of pair `n` to those of the skip connections and of the linear output.
+    /// From the gradient of the result of pair `n` to those of the skip connections and of the
+    /// linear output.
     fn tail_pair(&self, t: &mut PairBuffers, b: usize, n: usize, (own, other): (usize, usize)) {
         let block = &self.plan.blocks[b];
         self.add_pair(&mut t.arena, b, n);

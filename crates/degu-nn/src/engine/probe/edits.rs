@@ -1,8 +1,10 @@
 //! Single substitutions: only what a substitution reaches is computed again.
 //!
-//! The layers before the first dense layer that sees the whole sequence are local: a base reaches a window of each. For every edit these
-//! windows are computed again in a copy of the sequence's activations and put back afterwards; what follows runs on many edits at
-//! once. Both parts do the arithmetic of the plain forward pass in its order, so the outputs have the bits of [`Probe::predict`].
+//! The layers before the first dense layer that sees the whole sequence are local: a base reaches a
+//! window of each. For every edit these windows are computed again in a copy of the sequence's
+//! activations and put back afterwards; what follows runs on many edits at once. Both parts do the
+//! arithmetic of the plain forward pass in its order, so the outputs have the bits of
+//! [`Probe::predict`].
 
 use super::{Probe, Scratch};
 use crate::engine::arena::Arena;
@@ -175,8 +177,8 @@ impl Block {
 }
 
 impl Pass<'_> {
-    /// Runs the local part for a sequence with another base at `position`, keeps what the rest reads as number `n`, and puts the
-    /// matrices back.
+    /// Runs the local part for a sequence with another base at `position`, keeps what the rest
+    /// reads as number `n`, and puts the matrices back.
     fn edit(&self, t: &mut EditBuffers, position: usize, n: usize) {
         t.changed.fill(None);
         for b in 0..t.local {

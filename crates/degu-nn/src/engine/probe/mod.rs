@@ -1,10 +1,13 @@
-//! A frozen network that is asked about its inputs: multipliers of the rescale rule, gradients, single substitutions.
+//! A frozen network that is asked about its inputs: multipliers of the rescale rule, gradients,
+//! single substitutions.
 //!
-//! The rescale rules are symmetric in a sequence and its reference, so a pair costs one forward pass of the reference and one
-//! backward pass of half the width; the sequence itself is passed once for all of its references in a tile.
+//! The rescale rules are symmetric in a sequence and its reference, so a pair costs one forward
+//! pass of the reference and one backward pass of half the width; the sequence itself is passed
+//! once for all of its references in a tile.
 //!
-//! Everything works on the rayon pool that the caller is in. Buffers belong to tiles, not to threads, and every number is one chain of
-//! operations whatever its tile: results have the same bits for any number of threads and any cut of the work.
+//! Everything works on the rayon pool that the caller is in. Buffers belong to tiles, not to
+//! threads, and every number is one chain of operations whatever its tile: results have the same
+//! bits for any number of threads and any cut of the work.
 
 mod back;
 mod edits;
@@ -28,11 +31,13 @@ const BUDGET: usize = 96 << 20;
 /// Rows of a tile of pairs: a sequence and its references.
 const TILE_ROWS: std::ops::RangeInclusive<usize> = 5..=33;
 
-/// What attribution methods ask of a network that the engine covers: values, gradients, multipliers of pairs, substitutions.
+/// What attribution methods ask of a network that the engine covers: values, gradients, multipliers
+/// of pairs, substitutions.
 #[derive(Debug)]
 pub struct Probe {
     engine: Engine,
-    /// Weights of look-up layers as a matrix product from output channels to `taps * 4` input values.
+    /// Weights of look-up layers as a matrix product from output channels to `taps * 4` input
+    /// values.
     spread: Vec<Option<Packed<f32>>>,
     rows: usize,
     free: Mutex<Vec<Scratch>>,
@@ -47,7 +52,8 @@ struct Scratch {
 }
 
 impl Probe {
-    /// Freezes an engine whose tensors are loaded and that has no [special layer](Engine::special_layer): those have no rules here.
+    /// Freezes an engine whose tensors are loaded and that has no [special
+    /// layer](Engine::special_layer): those have no rules here.
     pub fn new(mut engine: Engine) -> Self {
         engine.pack([true, true]);
         engine.refresh_running();
@@ -127,7 +133,8 @@ impl Probe {
         use rayon::prelude::*;
         let one = |job: J| {
             let lock = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
-            // The guard is gone before the work starts: a worker that waits here never waits for another's work.
+            // The guard is gone before the work starts: a worker that waits here never waits for
+            // another's work.
             let taken = lock().pop();
             let mut scratch = taken.unwrap_or_default();
             let done = work(&mut scratch, job);

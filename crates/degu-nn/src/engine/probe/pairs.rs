@@ -47,13 +47,15 @@ struct Part<'a> {
 }
 
 impl Probe {
-    /// Multipliers of `targets` targets for sequences and their references; without references, gradients.
+    /// Multipliers of `targets` targets for sequences and their references; without references,
+    /// gradients.
     ///
     /// # Shapes
     ///
     /// * `codes` - base codes, `[n, L]`
     /// * `references` - base codes and their number per sequence, `[n, k, L]` and `k`
-    /// * `head` - from raw outputs `[P, O]` of sequences and of references to the slopes of each target
+    /// * `head` - from raw outputs `[P, O]` of sequences and of references to the slopes of each
+    ///   target
     ///
     /// # Errors
     ///
@@ -111,7 +113,8 @@ impl Probe {
         Ok(all)
     }
 
-    /// Pairs in order, in tiles of `self.rows` rows. A sequence whose references are cut is in each of their tiles.
+    /// Pairs in order, in tiles of `self.rows` rows. A sequence whose references are cut is in each
+    /// of their tiles.
     fn tiles<'a>(&self, codes: &[u8], references: Option<(&[u8], usize)>) -> Vec<Tile<'a>> {
         let empty = || Tile {
             codes: Vec::new(),

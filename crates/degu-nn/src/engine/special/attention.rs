@@ -1,8 +1,10 @@
-//! Multi-head self-attention, one sequence at a time: queries, keys and values side by side, the heads, the output's affine map.
+//! Multi-head self-attention, one sequence at a time: queries, keys and values side by side, the
+//! heads, the output's affine map.
 //!
-//! Training keeps the projections and the results of the heads; the weights of the heads are computed again. The bias of the keys
-//! adds one number to all scores of a query, which the softmax takes away: its gradient is 0 and is not computed, since an adaptive
-//! optimizer would turn its rounding into steps.
+//! Training keeps the projections and the results of the heads; the weights of the heads are
+//! computed again. The bias of the keys adds one number to all scores of a query, which the softmax
+//! takes away: its gradient is 0 and is not computed, since an adaptive optimizer would turn its
+//! rounding into steps.
 
 use super::super::arena::Arena;
 use super::super::error::EngineError;

@@ -1,4 +1,5 @@
-//! Bidirectional LSTM: the products with the input for many steps at once, the recurrent ones for all sequences of the chunk at once.
+//! Bidirectional LSTM: the products with the input for many steps at once, the recurrent ones for
+//! all sequences of the chunk at once.
 
 use super::super::arena::Arena;
 use super::super::error::EngineError;
@@ -14,8 +15,9 @@ use degu_kernels::{
 use std::mem::take;
 use std::ops::Range;
 
-/// Steps whose gates are computed in prediction before the recurrence runs through them: many enough to use the weights while they are
-/// in the cache, few enough to keep the gates small. Training keeps all gates, and computes them at once.
+/// Steps whose gates are computed in prediction before the recurrence runs through them: many
+/// enough to use the weights while they are in the cache, few enough to keep the gates small.
+/// Training keeps all gates, and computes them at once.
 const STRETCH: usize = 64;
 
 /// Sizes and tensors' places.

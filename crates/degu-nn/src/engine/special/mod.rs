@@ -1,8 +1,10 @@
-//! Layers that are neither convolutions of all channels nor part of a tail: bidirectional LSTM, self-attention, layer norm, channel
-//! softmax, grouped convolution, pools whose windows overlap or leave gaps, crops.
+//! Layers that are neither convolutions of all channels nor part of a tail: bidirectional LSTM,
+//! self-attention, layer norm, channel softmax, grouped convolution, pools whose windows overlap or
+//! leave gaps, crops.
 //!
-//! Each takes the place of a block's linear part: it computes `[rows, channels]` from the block's input, the tail follows, and its
-//! backward pass starts from the gradient that the tail leaves in the same place. What it needs of its own input it reads again.
+//! Each takes the place of a block's linear part: it computes `[rows, channels]` from the block's
+//! input, the tail follows, and its backward pass starts from the gradient that the tail leaves in
+//! the same place. What it needs of its own input it reads again.
 
 mod attention;
 mod groups;
@@ -134,7 +136,8 @@ impl SpecialBuffers {
 }
 
 impl Pass<'_> {
-    /// The layer in place of the linear part of block `b`, for `count` sequences from `n` on; `keep` for a backward pass to follow.
+    /// The layer in place of the linear part of block `b`, for `count` sequences from `n` on;
+    /// `keep` for a backward pass to follow.
     pub(super) fn special(
         &self,
         arena: &mut Arena,

@@ -82,7 +82,8 @@ impl Pass<'_> {
         match special {
             Special::LayerNorm { gamma, epsilon, .. } => {
                 let channels = block.channels;
-                // Outside of training the sums are not wanted: `partial` is cleared at the start of every training pass.
+                // Outside of training the sums are not wanted: `partial` is cleared at the start of
+                // every training pass.
                 let ranges = &self.partials.special[b];
                 let [sums_gamma, sums_beta] = two(&mut partial, &ranges[0], &ranges[1]);
                 debug_assert_eq!(sums_gamma.len(), channels);

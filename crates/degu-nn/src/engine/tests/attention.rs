@@ -8,7 +8,8 @@ fn torch() -> Graph {
     Graph::new(NormStyle::Torch)
 }
 
-/// Attention and a dense layer of twice the width, each behind a layer norm and inside of a skip connection.
+/// Attention and a dense layer of twice the width, each behind a layer norm and inside of a skip
+/// connection.
 fn transformer(graph: Graph, name: &str, heads: usize, channels: usize, drop: f64) -> Graph {
     let of = |part: &str| format!("{name}.{part}");
     graph
@@ -36,7 +37,8 @@ fn two_transformer_blocks() {
 
 #[test]
 fn attention_with_what_may_follow_it() {
-    // No biases, an inner width of its own, batch norm, activation and pool behind it; then rectified, without either.
+    // No biases, an inner width of its own, batch norm, activation and pool behind it; then
+    // rectified, without either.
     let graph = torch()
         .conv("stem", 5, 3)
         .silu()

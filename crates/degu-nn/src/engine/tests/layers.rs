@@ -1,4 +1,5 @@
-//! Layers that are neither convolutions of all channels nor part of a tail, inside of small networks.
+//! Layers that are neither convolutions of all channels nor part of a tail, inside of small
+//! networks.
 
 use super::check;
 use degu_core::graph::{Activation, Graph, Layer, NormStyle, Padding, Pool};
@@ -29,7 +30,8 @@ fn a_small_dream_rnn() {
 
 #[test]
 fn an_lstm_longer_than_a_stretch_and_an_lstm_on_it() {
-    // More sequences than chunks, so that chunks hold several; batch norm and pool behind the recurrence.
+    // More sequences than chunks, so that chunks hold several; batch norm and pool behind the
+    // recurrence.
     let graph = torch()
         .conv("a", 2, 3)
         .bi_lstm("one", 2)
@@ -95,7 +97,8 @@ fn groups_of_every_kind() {
         .batch_norm("norm1")
         .silu();
     let graph = grouped(graph, "pairs", 6, 4, 3).relu().conv("wide", 20, 1);
-    // Two groups of ten: products of their own; then groups that widen, dilated and without padding.
+    // Two groups of ten: products of their own; then groups that widen, dilated and without
+    // padding.
     let graph = grouped(graph, "halves", 20, 3, 2)
         .relu()
         .conv_with("fan", 8, 2, |c| {
@@ -114,7 +117,8 @@ fn groups_of_every_kind() {
 fn pools_that_overlap_or_leave_gaps() {
     let pool = |size, stride| Pool { size, stride };
     let graph = torch()
-        // Wide enough that no two rows of a window are equal: ties would be kinks of the input gradient.
+        // Wide enough that no two rows of a window are equal: ties would be kinks of the input
+        // gradient.
         .conv("a", 5, 9)
         .batch_norm("norm1")
         .relu()

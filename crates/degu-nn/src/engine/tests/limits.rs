@@ -90,7 +90,8 @@ fn wrong_lengths_name_both() {
     }
 }
 
-/// Bytes of the buffers that training on `batch` sequences allocates, without the scratch of minimal filtering.
+/// Bytes of the buffers that training on `batch` sequences allocates, without the scratch of
+/// minimal filtering.
 fn bytes(graph: &Graph, length: usize, batch: usize) -> usize {
     let layout = Layout::new(graph, length).unwrap();
     let plan = compile::compile(graph, length, &layout, Rule::FASTER).unwrap();

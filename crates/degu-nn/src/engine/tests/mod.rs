@@ -1,4 +1,5 @@
-//! The engine against a slow interpreter in f64, against itself on other threads, and on a task it must overfit.
+//! The engine against a slow interpreter in f64, against itself on other threads, and on a task it
+//! must overfit.
 
 mod attention;
 mod layers;
@@ -103,7 +104,8 @@ fn error(got: &[f32], want: &[f64]) -> f64 {
 
 const SEED: u64 = 0x5eed;
 
-/// Forward, prediction and every gradient against the interpreter; running statistics; then other instruction sets and threads.
+/// Forward, prediction and every gradient against the interpreter; running statistics; then other
+/// instruction sets and threads.
 fn check(graph: &Graph, length: usize, n: usize) {
     let all = tensors(graph, length, 11);
     let codes = Noise(5).codes(n * length);
@@ -146,7 +148,8 @@ fn check(graph: &Graph, length: usize, n: usize) {
         for spec in engine.parameters().iter().filter(|s| s.trained) {
             let want = &slopes[&spec.name];
             let got = &gradients[spec.range.clone()];
-            // A bias that a batch norm cancels has no gradient but rounding; its differences are noise of 1e-9.
+            // A bias that a batch norm cancels has no gradient but rounding; its differences are
+            // noise of 1e-9.
             let e = error(got, want);
             assert!(
                 e < 3e-5,
@@ -414,8 +417,8 @@ fn a_small_bpnet() {
     );
 }
 
-/// Seven to nine taps, which minimal filtering takes three at a time, odd and even rows, one row, and a step of the dilation longer than
-/// the rows.
+/// Seven to nine taps, which minimal filtering takes three at a time, odd and even rows, one row,
+/// and a step of the dilation longer than the rows.
 #[test]
 fn taps_three_at_a_time() {
     let graph = Graph::new(NormStyle::Torch)

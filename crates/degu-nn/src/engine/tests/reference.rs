@@ -1,4 +1,5 @@
-//! A slow interpreter of graphs in f64: plain loops over the definitions, no shared code with the engine but the dropout masks.
+//! A slow interpreter of graphs in f64: plain loops over the definitions, no shared code with the
+//! engine but the dropout masks.
 
 use crate::engine::compile::stream;
 use degu_core::graph::{Activation, Attention, BiLstm, Conv, Graph, Layer, Pool};

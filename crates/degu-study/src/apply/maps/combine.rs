@@ -48,7 +48,8 @@ impl MapMoments {
         Some(roots.collect())
     }
 
-    /// Share of the models with the sign of the mean (of those with 0, where the mean is 0); `None` of fewer than two.
+    /// Share of the models with the sign of the mean (of those with 0, where the mean is 0); `None`
+    /// of fewer than two.
     pub fn agreement(&self) -> Option<Vec<f32>> {
         if self.models < 2 {
             return None;

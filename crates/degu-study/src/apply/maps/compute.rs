@@ -52,7 +52,8 @@ pub struct MapJob<'a> {
     pub method: &'a Method,
     /// The explained number.
     pub target: Target,
-    /// Seed of references and noise; the stream of a sequence is a function of it and of the bases alone.
+    /// Seed of references and noise; the stream of a sequence is a function of it and of the bases
+    /// alone.
     pub seed: u64,
     /// Sequences that pass through a network at once; changes no number beyond rounding.
     pub batch: usize,
@@ -94,12 +95,13 @@ pub struct MapRun {
 }
 
 impl MapJob<'_> {
-    /// Explains all sequences of a reader. `folder` keeps shards until [`MapRun::remove`]; `progress` gets the number of
-    /// explained sequences and `stop` is asked between batches.
+    /// Explains all sequences of a reader. `folder` keeps shards until [`MapRun::remove`];
+    /// `progress` gets the number of explained sequences and `stop` is asked between batches.
     ///
     /// # Errors
     ///
-    /// [`ApplyError::Interrupted`] if `stop` says so; a part that a model does not predict; whatever the method fails with.
+    /// [`ApplyError::Interrupted`] if `stop` says so; a part that a model does not predict;
+    /// whatever the method fails with.
     pub fn run(
         &self,
         reader: &mut SequenceReader,

@@ -64,7 +64,8 @@ pub struct Exported {
 ///
 /// # Errors
 ///
-/// [`ApplyError::Argument`] for maps that a format cannot hold (`modisco` reads hypothetical ones), files that cannot be written.
+/// [`ApplyError::Argument`] for maps that a format cannot hold (`modisco` reads hypothetical ones),
+/// files that cannot be written.
 pub fn export(run: &MapRun, output: &Path, format: MapFormat) -> Result<Exported> {
     match format {
         MapFormat::Npz => npz(run, output),
@@ -308,7 +309,8 @@ fn table(run: &MapRun, output: &Path) -> Result<Exported> {
     })
 }
 
-/// One row a sequence, position and model: the value of the base that is there, its spread over members, and all four values.
+/// One row a sequence, position and model: the value of the base that is there, its spread over
+/// members, and all four values.
 fn rows(run: &MapRun, out: &mut impl std::io::Write) -> Result<()> {
     writeln!(
         out,

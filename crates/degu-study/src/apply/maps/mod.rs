@@ -1,8 +1,9 @@
 //! Attribution maps of any number of sequences.
 //!
-//! Sequences are explained in shards of [`SHARD`] that are written as they finish, beside the output; a killed command goes on
-//! at the first shard that is missing, and the files at the end are the same. Maps of an ensemble are the mean over members, with
-//! the standard deviation between them and the share that agrees on the sign, from one pass over members.
+//! Sequences are explained in shards of [`SHARD`] that are written as they finish, beside the
+//! output; a killed command goes on at the first shard that is missing, and the files at the end
+//! are the same. Maps of an ensemble are the mean over members, with the standard deviation between
+//! them and the share that agrees on the sign, from one pass over members.
 
 mod combine;
 mod compute;
@@ -18,5 +19,6 @@ pub use tracks::{TrackReport, Tracks};
 /// Sequences of a shard.
 pub const SHARD: usize = 256;
 
-/// Largest completeness error that is not worth a word, and largest that is not an error, for single precision.
+/// Largest completeness error that is not worth a word, and largest that is not an error, for
+/// single precision.
 pub const COMPLETENESS: (f64, f64) = (1e-3, 1e-2);

@@ -20,7 +20,8 @@ pub struct Tracks {
     pub bedgraph: Option<PathBuf>,
     /// A bigWig file.
     pub bigwig: Option<PathBuf>,
-    /// Lengths of chromosomes: a table of two columns, or an index of FASTA (`.fai`); the ends of the loci without it.
+    /// Lengths of chromosomes: a table of two columns, or an index of FASTA (`.fai`); the ends of
+    /// the loci without it.
     pub chromosome_lengths: Option<PathBuf>,
 }
 
@@ -45,12 +46,13 @@ struct Place {
 }
 
 impl Tracks {
-    /// Writes the tracks of a group, `0` being the first. Maps of the other strand are turned around; positions under several
-    /// sequences get the mean.
+    /// Writes the tracks of a group, `0` being the first. Maps of the other strand are turned
+    /// around; positions under several sequences get the mean.
     ///
     /// # Errors
     ///
-    /// [`ApplyError::Argument`] if no sequence has a locus, loci beyond the given lengths, files that cannot be written.
+    /// [`ApplyError::Argument`] if no sequence has a locus, loci beyond the given lengths, files
+    /// that cannot be written.
     pub fn write(&self, run: &MapRun, group: usize) -> Result<TrackReport> {
         let mut report = TrackReport::default();
         if self.bedgraph.is_none() && self.bigwig.is_none() {

@@ -217,7 +217,8 @@ pub fn ablate(
     Ok(all)
 }
 
-/// Copies of an element with other bases where a hit is; none if the stretch has one arrangement only.
+/// Copies of an element with other bases where a hit is; none if the stretch has one arrangement
+/// only.
 fn replacements(
     element: &[u8],
     hit: &Hit,
@@ -227,7 +228,8 @@ fn replacements(
     let start = hit.start.saturating_sub(options.flank);
     let end = (hit.start + motif.width() + options.flank).min(element.len());
     let stretch = &element[start..end];
-    // A function of the sequence, the motif and the place: not of the batch, the order or the other motifs.
+    // A function of the sequence, the motif and the place: not of the batch, the order or the other
+    // motifs.
     let seed = Seed::root(options.seed)
         .child("ablation")
         .child(&motif.id)

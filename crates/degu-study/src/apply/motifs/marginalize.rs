@@ -68,8 +68,8 @@ pub struct Marginal {
     pub each: Vec<(Vec<f64>, Vec<f64>)>,
 }
 
-/// `count` background elements. Sequences are taken from `reader` in order, again from the start (with another shuffle each) if
-/// there are fewer than backgrounds.
+/// `count` background elements. Sequences are taken from `reader` in order, again from the start
+/// (with another shuffle each) if there are fewer than backgrounds.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Experiments with motifs: put them into backgrounds, take them out of sequences.
 //!
-//! Both say what a motif does *to this model*, all else being equal: marginalization in sequences that have nothing else in
-//! common, ablation in the sequences where it occurs.
+//! Both say what a motif does *to this model*, all else being equal: marginalization in sequences
+//! that have nothing else in common, ablation in the sequences where it occurs.
 
 mod ablate;
 mod marginalize;

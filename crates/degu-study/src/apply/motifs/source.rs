@@ -6,12 +6,14 @@ use degu_genome::{MemeFile, Motif};
 
 use super::super::{ApplyError, Result};
 
-/// Motifs given as letters (`TGASTCA`, with IUPAC letters as N, which keep the background's base) and those of a MEME file; `names`
-/// chooses among the file's by id or name, all of them if it is empty.
+/// Motifs given as letters (`TGASTCA`, with IUPAC letters as N, which keep the background's base)
+/// and those of a MEME file; `names` chooses among the file's by id or name, all of them if it is
+/// empty.
 ///
 /// # Errors
 ///
-/// Letters that are no bases, a file that does not parse, names that are not in it, no motif at all.
+/// Letters that are no bases, a file that does not parse, names that are not in it, no motif at
+/// all.
 pub fn motifs(letters: &[String], meme: Option<&Path>, names: &[String]) -> Result<Vec<Motif>> {
     let mut all = Vec::new();
     for text in letters {

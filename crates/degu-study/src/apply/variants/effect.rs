@@ -23,7 +23,8 @@ pub struct Effect {
     pub effect: f64,
     /// Standard deviation of the members' effects (ddof 1).
     pub member_sd: Option<f64>,
-    /// Lower end: Student t interval of the mean over members, or `effect - z sqrt(epistemic_ref^2 + epistemic_alt^2)`.
+    /// Lower end: Student t interval of the mean over members, or `effect - z
+    /// sqrt(epistemic_ref^2 + epistemic_alt^2)`.
     pub lower: Option<f64>,
     /// Upper end.
     pub upper: Option<f64>,
@@ -36,7 +37,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// What variants are ranked by: the spread between members, or the larger predicted epistemic part.
+    /// What variants are ranked by: the spread between members, or the larger predicted epistemic
+    /// part.
     pub fn uncertainty(&self) -> Option<f64> {
         let larger = self
             .epistemic_reference

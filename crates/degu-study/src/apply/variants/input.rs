@@ -93,9 +93,10 @@ impl VariantSource {
         })
     }
 
-    /// Opens a table of variants, positions counted from 1: with a header that names chromosome, position, reference and
-    /// alternate allele (and, for saturation mutagenesis, element, effect, p-value and barcodes), or a file of the CAGI5 challenge
-    /// (comment lines, then chromosome, position, reference, alternate, effect, confidence without a header). An alternate allele
+    /// Opens a table of variants, positions counted from 1: with a header that names chromosome,
+    /// position, reference and alternate allele (and, for saturation mutagenesis, element, effect,
+    /// p-value and barcodes), or a file of the CAGI5 challenge (comment lines, then chromosome,
+    /// position, reference, alternate, effect, confidence without a header). An alternate allele
     /// `-` is a deletion.
     ///
     /// # Errors
@@ -146,7 +147,8 @@ impl VariantSource {
         &self.path
     }
 
-    /// Rows and alleles passed over so far: rows of a table without position or alleles, symbolic and missing alleles of a VCF.
+    /// Rows and alleles passed over so far: rows of a table without position or alleles, symbolic
+    /// and missing alleles of a VCF.
     pub fn passed_over(&self) -> Vec<(String, u64)> {
         let mut all = Vec::new();
         if self.incomplete > 0 {
@@ -273,7 +275,8 @@ fn variant(path: &Path, texts: [&str; 4], id: String, line: u64) -> Result<Varia
     })
 }
 
-/// Whether the first line that is no comment has a number in its second field: rows without a header.
+/// Whether the first line that is no comment has a number in its second field: rows without a
+/// header.
 fn is_challenge(path: &Path) -> Result<bool> {
     let mut lines = LineReader::open(path)?;
     while lines.advance()? {

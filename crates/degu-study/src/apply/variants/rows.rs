@@ -10,7 +10,8 @@ use crate::apply::{ApplyError, Result, Window};
 /// What to do with reference alleles that the genome does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mismatch {
-    /// Leave them out with a flag up to one in a hundred; an error above, which is the wrong genome or the wrong positions.
+    /// Leave them out with a flag up to one in a hundred; an error above, which is the wrong genome
+    /// or the wrong positions.
     #[default]
     Few,
     /// The first one is an error.
@@ -88,7 +89,8 @@ pub struct Prepared {
     pub alleles: Result<Vec<(Vec<u8>, Vec<u8>)>, Problem>,
 }
 
-/// Counts reference alleles that the genome does not have. Reads the file once more than the scoring.
+/// Counts reference alleles that the genome does not have. Reads the file once more than the
+/// scoring.
 fn mismatches(
     source: &mut VariantSource,
     genome: &dyn Bases,
@@ -120,7 +122,8 @@ fn name(variant: &mut Variant, genome: &dyn Bases, options: &VariantOptions) {
     }
 }
 
-/// How the alleles compare, with the swapped case told apart; beyond the end of a chromosome nothing matches.
+/// How the alleles compare, with the swapped case told apart; beyond the end of a chromosome
+/// nothing matches.
 fn check(
     variant: &Variant,
     genome: &dyn Bases,
@@ -152,11 +155,13 @@ fn check(
     }
 }
 
-/// Checks the reference alleles of a whole file by the policy, then returns what puts variants into windows.
+/// Checks the reference alleles of a whole file by the policy, then returns what puts variants into
+/// windows.
 ///
 /// # Errors
 ///
-/// [`ApplyError::Data`] with the rows of alleles that do not match, if the policy does not allow them.
+/// [`ApplyError::Data`] with the rows of alleles that do not match, if the policy does not allow
+/// them.
 pub fn prepare<'a>(
     source: &mut VariantSource,
     genome: &'a dyn Bases,

@@ -36,7 +36,8 @@ pub struct ElementScore {
     pub precise_pearson: Option<f64>,
     /// Area under the ROC curve of the size of the predicted effect for measured p < 1e-5.
     pub auroc: Option<f64>,
-    /// Share of the variants that is kept, most certain first, with the Pearson correlation over them.
+    /// Share of the variants that is kept, most certain first, with the Pearson correlation over
+    /// them.
     pub retained: Vec<(f64, Option<f64>)>,
 }
 
@@ -51,7 +52,8 @@ pub struct Observation {
     pub uncertainty: Option<f64>,
 }
 
-/// Pearson correlations over the most certain shares of some variants; ties keep the order of the file.
+/// Pearson correlations over the most certain shares of some variants; ties keep the order of the
+/// file.
 ///
 /// # Errors
 ///
@@ -86,7 +88,8 @@ fn correlation(y: &[f64], f: &[f64]) -> Result<Option<f64>> {
     Ok(metrics::pearson(y, f)?)
 }
 
-/// Scores by element, in the order of their names, and of all variants together where there are several.
+/// Scores by element, in the order of their names, and of all variants together where there are
+/// several.
 ///
 /// # Errors
 ///

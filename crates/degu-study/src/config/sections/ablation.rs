@@ -14,7 +14,8 @@ use super::MetricKey;
 pub struct Ablation {
     /// Name of the unchanged study.
     pub baseline: String,
-    /// Repetitions of every arm from other seeds; with fewer than 6 no two-sided p-value can reach 0.05.
+    /// Repetitions of every arm from other seeds; with fewer than 6 no two-sided p-value can
+    /// reach 0.05.
     #[schemars(range(min = 1))]
     pub replicates: usize,
     /// The number that decides, declared before the run; all others are exploratory.
@@ -60,8 +61,9 @@ pub struct Sweep {
     /// How points are made of axes.
     #[serde(default)]
     pub kind: SweepKind,
-    /// Paths and their values: `{ "ensemble.members" = [2, 5, 10] }`; for `kind = "random"` also distributions,
-    /// `{ uniform = [a, b] }`, `{ log_uniform = [a, b] }`, `{ int_uniform = [a, b] }`, `{ choice = [..] }`.
+    /// Paths and their values: `{ "ensemble.members" = [2, 5, 10] }`; for `kind = "random"` also
+    /// distributions, `{ uniform = [a, b] }`, `{ log_uniform = [a, b] }`, `{ int_uniform = [a, b]
+    /// }`, `{ choice = [..] }`.
     pub axes: BTreeMap<String, Value>,
     /// `kind = "grid"`: points that are left out, `{ "ensemble.members" = 2 }`.
     #[serde(default)]

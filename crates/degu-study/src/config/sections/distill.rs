@@ -70,10 +70,12 @@ fn targets() -> Vec<Part> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelMembers {
-    /// All, as published: members have seen the rows that they disagree on, which makes the spread of these rows too small.
+    /// All, as published: members have seen the rows that they disagree on, which makes the spread
+    /// of these rows too small.
     #[default]
     All,
-    /// Those that did not train on the row (`ensemble.vary` with "bootstrap"). A spread needs two of them and is masked without.
+    /// Those that did not train on the row (`ensemble.vary` with "bootstrap"). A spread needs two
+    /// of them and is masked without.
     HeldOut,
 }
 
@@ -115,7 +117,8 @@ pub enum Ddof {
     Zero,
     /// `M - 1`.
     One,
-    /// `M - 1`, and the standard deviation divided by c4(M), which makes it unbiased for normal values.
+    /// `M - 1`, and the standard deviation divided by c4(M), which makes it unbiased for normal
+    /// values.
     C4,
 }
 

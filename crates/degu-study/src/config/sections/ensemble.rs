@@ -42,7 +42,8 @@ pub enum Vary {
     Order,
     /// The training rows themselves, drawn with replacement by group.
     Bootstrap,
-    /// The training rows themselves: member k leaves out fold k of as many folds as there are members, by group.
+    /// The training rows themselves: member k leaves out fold k of as many folds as there are
+    /// members, by group.
     Folds,
 }
 

@@ -169,7 +169,8 @@ impl JsonSchema for MetricSpec {
     }
 }
 
-/// One number of a study: `test/pearson`, `test/interval_width@0.1`, or the long form `{ split, metric, model, task }`.
+/// One number of a study: `test/pearson`, `test/interval_width@0.1`, or the long form `{ split,
+/// metric, model, task }`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricKey {
     /// Part of the data set.
@@ -178,7 +179,8 @@ pub struct MetricKey {
     pub metric: String,
     /// Alpha, for numbers of intervals.
     pub alpha: Option<f64>,
-    /// Model; the study's final one if absent: the mean over students, or the teacher where nothing is distilled.
+    /// Model; the study's final one if absent: the mean over students, or the teacher where nothing
+    /// is distilled.
     pub model: Option<ModelKind>,
     /// Task; the mean over tasks if absent.
     pub task: Option<String>,

@@ -95,7 +95,8 @@ impl Default for Slurm {
     }
 }
 
-/// What a task of one stage asks of a cluster. The local executor goes by `executor.jobs` and `executor.threads`.
+/// What a task of one stage asks of a cluster. The local executor goes by `executor.jobs` and
+/// `executor.threads`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourceRequest {

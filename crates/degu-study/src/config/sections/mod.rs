@@ -1,7 +1,7 @@
 //! The sections of an experiment file, typed.
 //!
-//! Every section has defaults for everything that has a sensible one. Ranges are part of the schema and are enforced by the
-//! validation; rules between keys live in `rules`.
+//! Every section has defaults for everything that has a sensible one. Ranges are part of the schema
+//! and are enforced by the validation; rules between keys live in `rules`.
 
 mod ablation;
 mod blocks;

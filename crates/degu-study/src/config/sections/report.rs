@@ -11,14 +11,15 @@ pub struct Report {
     /// What is written.
     #[schemars(extend("uniqueItems" = true))]
     pub formats: Vec<ReportFormat>,
-    /// Group the finished points by "arm" or by paths of sweep axes, in a table of their test metrics with curves along numbers;
-    /// by the axes of sweeps that have several if empty.
+    /// Group the finished points by "arm" or by paths of sweep axes, in a table of their test
+    /// metrics with curves along numbers; by the axes of sweeps that have several if empty.
     #[schemars(extend("uniqueItems" = true))]
     pub compare_by: Vec<String>,
     /// Motifs in MEME format, to name stretches of the maps by, as in `{ path = "motifs.meme" }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub motifs: Option<FileRef>,
-    /// Identifiers of sequences whose maps are drawn besides those of the most active and of the most and least agreed on.
+    /// Identifiers of sequences whose maps are drawn besides those of the most active and of the
+    /// most and least agreed on.
     #[schemars(extend("uniqueItems" = true))]
     pub show: Vec<String>,
     /// Draw each map along the other strand as well.
@@ -26,8 +27,9 @@ pub struct Report {
     /// Title of the page; the study's if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The calibration whose intervals stand in `predictions.tsv.gz`, and that `degu-lab predict --interval` uses unless it is
-    /// told another; `main` if absent, or else the first by name.
+    /// The calibration whose intervals stand in `predictions.tsv.gz`, and that `degu-lab
+    /// predict --interval` uses unless it is told another; `main` if absent, or else the first by
+    /// name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intervals: Option<String>,
 }

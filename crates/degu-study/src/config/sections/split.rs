@@ -6,7 +6,8 @@ use degu_core::Split;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// `[split]`: which rows train, stop training early, calibrate and test. Rows of one group never straddle two parts.
+/// `[split]`: which rows train, stop training early, calibrate and test. Rows of one group never
+/// straddle two parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SplitConfig {
@@ -20,20 +21,23 @@ pub struct SplitConfig {
     /// `kind = "chromosome"`: chromosomes of validation and test; the rest trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chromosomes: Option<Chromosomes>,
-    /// Share of the training groups that is used, the first ones of one permutation: smaller sets are subsets of larger ones.
+    /// Share of the training groups that is used, the first ones of one permutation: smaller sets
+    /// are subsets of larger ones.
     #[schemars(extend("exclusiveMinimum" = 0.0, "maximum" = 1.0))]
     pub train_fraction: f64,
-    /// Share of the validation groups that calibrates intervals and does nothing else; 0 if the source brings its own
-    /// calibration part.
+    /// Share of the validation groups that calibrates intervals and does nothing else; 0 if the
+    /// source brings its own calibration part.
     #[schemars(extend("minimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub calibration: f64,
-    /// What makes rows a group: "sequence" (a sequence and its reverse complement), "near_duplicates" (found in the sequences),
-    /// "none", or { column = "NAME" } of the source.
+    /// What makes rows a group: "sequence" (a sequence and its reverse complement),
+    /// "near_duplicates" (found in the sequences), "none", or { column = "NAME" } of the source.
     pub group: Group,
-    /// Rows of other kinds that take no part in the split: named sets that models are only evaluated on.
+    /// Rows of other kinds that take no part in the split: named sets that models are only
+    /// evaluated on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_out: Option<HoldOut>,
-    /// Pairs of parts that may have rows of one group, or the same sequence, as in "train/test"; the report counts them.
+    /// Pairs of parts that may have rows of one group, or the same sequence, as in "train/test";
+    /// the report counts them.
     pub allow_leakage: Vec<String>,
 }
 
@@ -68,11 +72,13 @@ impl SplitConfig {
 pub struct HoldOut {
     /// Column of the source that names the kind of a row.
     pub column: String,
-    /// Kinds that the split is made of; all that no set names if left out. Rows of any other kind are not used.
+    /// Kinds that the split is made of; all that no set names if left out. Rows of any other kind
+    /// are not used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub keep: Vec<String>,
-    /// Column of near-duplicates: a row of a set that shares its value with a row of the split is left out. `split.group` if left out.
+    /// Column of near-duplicates: a row of a set that shares its value with a row of the split is
+    /// left out. `split.group` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub related: Option<String>,
     /// Named sets of kinds, as in `{ promoter = ["promoter"] }`.
@@ -128,13 +134,15 @@ pub struct Chromosomes {
     pub test: Vec<String>,
 }
 
-/// What makes rows a group: a word, or a table with the name of a column, so that no column can be mistaken for a word.
+/// What makes rows a group: a word, or a table with the name of a column, so that no column can be
+/// mistaken for a word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// The groups of the data set: a sequence and its reverse complement, as a rule.
     Sequence,
-    /// Sequences that share a quarter or more of their 16-mers, on either strand; found anew in the sequences.
+    /// Sequences that share a quarter or more of their 16-mers, on either strand; found anew in the
+    /// sequences.
     NearDuplicates,
     /// Every row is its own group.
     None,

@@ -29,22 +29,26 @@ pub struct Training {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub gradient_clip: Option<f64>,
-    /// Training rows, drawn anew after each epoch, from which running statistics of batch norms are computed before the network is
-    /// evaluated, with dropout off; if absent, they are the running averages of the training steps, as usual. Running averages
-    /// lag behind where an epoch has few steps, and are of activations under dropout: a network with dropout before a batch norm
-    /// is evaluated with variances that its activations do not have then (Li et al., arXiv 1801.05134).
+    /// Training rows, drawn anew after each epoch, from which running statistics of batch norms are
+    /// computed before the network is evaluated, with dropout off; if absent, they are the running
+    /// averages of the training steps, as usual. Running averages lag behind where an epoch has few
+    /// steps, and are of activations under dropout: a network with dropout before a batch norm is
+    /// evaluated with variances that its activations do not have then (Li et al.,
+    /// arXiv 1801.05134).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2))]
     pub recalibrate: Option<usize>,
     /// When to save the state of training.
     pub checkpoint: Checkpoint,
-    /// Training on unchanged data after training on augmented data; the augmentation's own rule if absent.
+    /// Training on unchanged data after training on augmented data; the augmentation's own rule if
+    /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fine_tune: Option<FineTuneConfig>,
     /// Where to compute.
     pub device: DeviceChoice,
-    /// What computes: "fused" (kernels of our own, CPU, Adam), "autograd" (any network, device and optimizer), or "auto": fused
-    /// wherever it can. The choice and its reason are in the log and in the report.
+    /// What computes: "fused" (kernels of our own, CPU, Adam), "autograd" (any network, device and
+    /// optimizer), or "auto": fused wherever it can. The choice and its reason are in the log and
+    /// in the report.
     pub backend: BackendKind,
     /// Arithmetic of matrix products.
     pub precision: Precision,

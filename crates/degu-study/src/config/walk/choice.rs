@@ -12,7 +12,8 @@ use crate::config::{
 };
 
 impl<'a> Walker<'a> {
-    /// A value that may be one of several: by its constants, by the key that says its kind, or by its type.
+    /// A value that may be one of several: by its constants, by the key that says its kind, or by
+    /// its type.
     pub(super) fn choose(&mut self, node: &Node, branches: &[At<'a>], path: &KeyPath) {
         let constants: Vec<&Json> = branches
             .iter()

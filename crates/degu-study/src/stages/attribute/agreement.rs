@@ -1,9 +1,10 @@
 //! How well the maps of members and of students agree, sequence by sequence, with paired tests.
 //!
-//! As in DEGU: the RMSE of a map to the mean map of the teacher's members, and the spread of the maps of a kind. A member is part of
-//! the mean it is compared with, so each is compared with the mean of the *other* members as well; smoother networks have smaller
-//! maps, so maps are also compared at unit length, by cosine and by Pearson correlation. Maps are hypothetical ones without their
-//! mean over the four bases.
+//! As in DEGU: the RMSE of a map to the mean map of the teacher's members, and the spread of the
+//! maps of a kind. A member is part of the mean it is compared with, so each is compared with the
+//! mean of the *other* members as well; smoother networks have smaller maps, so maps are also
+//! compared at unit length, by cosine and by Pearson correlation. Maps are hypothetical ones
+//! without their mean over the four bases.
 
 use degu_core::Part;
 use degu_report::{ConsistencyRow, MapAgreement, ModelKind};

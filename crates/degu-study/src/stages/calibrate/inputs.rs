@@ -118,7 +118,8 @@ impl Part {
     }
 }
 
-/// Whether each member trained on each of `rows`, `[members, rows]`: drawn again from the seeds of the training.
+/// Whether each member trained on each of `rows`, `[members, rows]`: drawn again from the seeds of
+/// the training.
 pub(super) fn drawn(
     study: &Study,
     root: &Seed,

@@ -1,8 +1,9 @@
-//! Fits a calibrator on rows that neither trained nor stopped a model, and observes its intervals on the test rows and on every
-//! held-out set.
+//! Fits a calibrator on rows that neither trained nor stopped a model, and observes its intervals
+//! on the test rows and on every held-out set.
 //!
-//! Profiles are calibrated bin by bin: each bin of each task has its own scores and its own guarantee. Bins of one sequence are not
-//! independent, so a band is given to outputs of scalars only, and over random cuts to each bin by itself.
+//! Profiles are calibrated bin by bin: each bin of each task has its own scores and its own
+//! guarantee. Bins of one sequence are not independent, so a band is given to outputs of scalars
+//! only, and over random cuts to each bin by itself.
 
 mod conditional;
 mod inputs;
@@ -235,7 +236,8 @@ fn compute(
                 Some(_) if !calibrator.needs().target => None,
                 _ => match fitting(&part) {
                     Ok(own) => Some(own),
-                    // One model's predictions may not fit a method; the others still have intervals.
+                    // One model's predictions may not fit a method; the others still have
+                    // intervals.
                     Err(error) => {
                         let text = format!("not calibrated for the {split} rows: {error}");
                         result.uncertainty.notes.push(note(&model.name, text));

@@ -79,8 +79,8 @@ impl Seen<'_> {
         own.min().copied().unwrap_or(0)
     }
 
-    /// The band of a marginal guarantee on rows that are exchangeable with the calibration rows; none elsewhere, and none over the
-    /// bins of a profile, which are not independent.
+    /// The band of a marginal guarantee on rows that are exchangeable with the calibration rows;
+    /// none elsewhere, and none over the bins of a profile, which are not independent.
     pub(super) fn band(&self, alpha: Alpha, n: usize, rows: usize) -> Option<CoverageBand> {
         let valid = self.data.output() == OutputKind::Scalar
             && self.split == degu_core::Split::Test.name()
@@ -277,14 +277,16 @@ impl Seen<'_> {
             .map(|(_, coverage)| coverage))
     }
 
-    /// Coverage and width over levels, and everything on a recalibrated spread where the calibrator gives one.
+    /// Coverage and width over levels, and everything on a recalibrated spread where the calibrator
+    /// gives one.
     pub(super) fn curves(&self, seed: &Seed) -> Result<Uncertainty> {
         let mut result = Uncertainty::default();
         let forecast = self.part.forecast();
         let mut levels = Vec::new();
         for (num, den) in CURVE {
             let alpha = Alpha::new(num, den)?;
-            // With `too_few = "error"` a level that the study did not ask for is left out; its own levels were answered before.
+            // With `too_few = "error"` a level that the study did not ask for is left out; its own
+            // levels were answered before.
             if let Ok(intervals) = self.fitted.intervals(&forecast, alpha) {
                 levels.push((alpha, intervals));
             }

@@ -23,7 +23,8 @@ pub struct Resplit {
     pub cuts: usize,
     /// Mean coverage over the cuts (and bins of a profile).
     pub mean_coverage: f64,
-    /// Share of the cuts (and bins of a profile) whose coverage lies in the beta-binomial 90 % band; 0.9 is expected.
+    /// Share of the cuts (and bins of a profile) whose coverage lies in the beta-binomial 90 %
+    /// band; 0.9 is expected.
     pub within_band: f64,
     /// Expected mean coverage, k / (n + 1).
     pub expected: f64,

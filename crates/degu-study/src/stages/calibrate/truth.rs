@@ -10,8 +10,9 @@ use crate::stages::Result;
 const LOW: f64 = 0.05;
 
 impl Seen<'_> {
-    /// Coverage of a new measurement given its sequence, `Phi((upper - mu) / s) - Phi((lower - mu) / s)` with the simulator's mean
-    /// `mu` and its standard deviation `s` of a mean over replicates. Nothing for measured data.
+    /// Coverage of a new measurement given its sequence, `Phi((upper - mu) / s) - Phi((lower - mu)
+    /// / s)` with the simulator's mean `mu` and its standard deviation `s` of a mean over
+    /// replicates. Nothing for measured data.
     pub(super) fn true_coverage(&self, alpha: Alpha) -> Result<Vec<UncertaintyRow>> {
         let mut rows = Vec::new();
         let Some(truth) = &self.data.truth else {

@@ -88,7 +88,8 @@ impl Job<'_> {
             seed: self.init,
             precision: self.training.precision,
         };
-        // Labels on the spot may append the changed batch to the clean one; a single row may join the last batch.
+        // Labels on the spot may append the changed batch to the clean one; a single row may join
+        // the last batch.
         let batches = if dynamic.as_ref().is_some_and(|d| d.append) {
             2
         } else {
@@ -206,7 +207,8 @@ impl Job<'_> {
             FitOutcome::Interrupted { .. } => return Err(Failure::Task(TaskError::Interrupted)),
         };
         if phase == 0 && self.fine_tune(options).is_some() {
-            // The best weights of the main phase, so that a run killed while fine-tuning does not train again.
+            // The best weights of the main phase, so that a run killed while fine-tuning does not
+            // train again.
             let mut checkpoint = Checkpoint {
                 state: backend.state()?,
                 progress: degu_train::checkpoint::Progress::new(options),
@@ -273,7 +275,8 @@ impl Job<'_> {
     }
 }
 
-/// Notes the share of spreads that were clamped at 0, which a linear output gives for a negative one.
+/// Notes the share of spreads that were clamped at 0, which a linear output gives for a negative
+/// one.
 fn note_clamped(forecast: &HostForecast, context: &TaskContext<'_>) {
     for (part, values) in [
         ("epistemic", &forecast.epistemic),
@@ -296,7 +299,8 @@ fn note_clamped(forecast: &HostForecast, context: &TaskContext<'_>) {
     }
 }
 
-/// Bases that the dataset added around each element: predictions from a model folder add them as well.
+/// Bases that the dataset added around each element: predictions from a model folder add them as
+/// well.
 fn flanks(params: &serde_json::Value) -> (String, String) {
     let text = |key: &str| {
         params

@@ -17,7 +17,8 @@ use super::{
 use crate::{config::Study, run::RunError, store::files};
 
 impl Results {
-    /// Writes `predictions.tsv.gz`: every row, task by task, with intervals of the first calibrator.
+    /// Writes `predictions.tsv.gz`: every row, task by task, with intervals of the first
+    /// calibrator.
     pub(super) fn predictions(&self, study: &Study, path: &Path) -> Result<(), RunError> {
         let (Some(prepared), Some(model)) = (&self.prepared, self.best()) else {
             return Ok(());
@@ -29,7 +30,8 @@ impl Results {
         let written = table(&beside, prepared, model, &intervals)
             .and_then(|()| Ok(fs_err::rename(&beside, path)?));
         if written.is_err() {
-            // The first error is the one to report; a leftover that cannot be removed changes nothing.
+            // The first error is the one to report; a leftover that cannot be removed changes
+            // nothing.
             let _ = fs_err::remove_file(&beside);
         }
         written
@@ -82,7 +84,8 @@ impl Results {
         Ok(all)
     }
 
-    /// Writes `models/student-0`, `models/member-0` and so on, with their calibration and test metrics.
+    /// Writes `models/student-0`, `models/member-0` and so on, with their calibration and test
+    /// metrics.
     pub(super) fn models(&self, study: &Study, folder: &Path) -> Result<(), RunError> {
         // Members too: the spread of an effect or of a map is theirs.
         let wanted: Vec<&Model> = self
@@ -93,7 +96,8 @@ impl Results {
         for model in wanted {
             let Some(saved) = &model.saved else { continue };
             let mut card = saved.card.clone();
-            // Results are shared between studies, and so is what their cards say; the folder of a run names the study.
+            // Results are shared between studies, and so is what their cards say; the folder of a
+            // run names the study.
             card.name = format!("{} {}", study.identity.name, model.name);
             // An ensemble of one is that member: what calibrates the one calibrates the other.
             let calibrated = if single && model.kind == ModelKind::Member {

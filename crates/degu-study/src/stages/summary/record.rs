@@ -1,4 +1,5 @@
-//! The record of a study: its data, where its numbers come from, what is missing, what its plugins are.
+//! The record of a study: its data, where its numbers come from, what is missing, what its plugins
+//! are.
 
 use std::collections::BTreeSet;
 

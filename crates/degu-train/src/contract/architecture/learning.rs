@@ -22,7 +22,8 @@ use crate::{
 const ROWS: usize = 64;
 /// Optimizer steps.
 const STEPS: u64 = 200;
-/// A motif that no short random sequence has by chance often, and that fits into the shortest inputs.
+/// A motif that no short random sequence has by chance often, and that fits into the shortest
+/// inputs.
 const MOTIF: [u8; 6] = [3, 2, 0, 1, 2, 3];
 
 pub(super) fn checks(
@@ -85,7 +86,8 @@ fn backend(
     open(&recipe, BackendKind::Auto, &Device::Cpu, ROWS, threads)
 }
 
-/// Random sequences, half of which hold the motif, and the activity 1 for these and -1 for the others.
+/// Random sequences, half of which hold the motif, and the activity 1 for these and -1 for the
+/// others.
 fn task(fit: &Fit) -> degu_core::Result<(Vec<u8>, Targets)> {
     let length = fit.length;
     let mut all = codes("a11", ROWS, length, false);

@@ -105,7 +105,8 @@ fn shapes(architecture: &dyn Architecture, fit: &Fit) -> Checked {
             let wanted = io(length, outputs, fit.output);
             let probe = match Probe::new(architecture, &wanted, DType::F32, root()) {
                 Ok(probe) => probe,
-                // Families that halve the length several times need a multiple; that the first length builds is known.
+                // Families that halve the length several times need a multiple; that the first
+                // length builds is known.
                 Err(Error::Layer { .. } | Error::Unsupported { .. } | Error::Shape { .. })
                     if length != fit.length =>
                 {
@@ -207,8 +208,8 @@ fn gradients(probe: &Probe, io: &ModelIo) -> Checked {
     input_gradient(probe, io)
 }
 
-/// Slope at 0 by central differences; `None` at a kink (of a rectifier, or between two candidates of a maximum), where the slopes on
-/// both sides differ and either is a derivative.
+/// Slope at 0 by central differences; `None` at a kink (of a rectifier, or between two candidates
+/// of a maximum), where the slopes on both sides differ and either is a derivative.
 fn slope(at: &dyn Fn(f64) -> degu_core::Result<f64>) -> degu_core::Result<Option<f64>> {
     let step = 1e-6;
     let (before, here, after) = (at(-step)?, at(0.0)?, at(step)?);
@@ -390,7 +391,8 @@ fn x_and_reference(io: &ModelIo) -> degu_core::Result<Sequences> {
     ))
 }
 
-/// Sum over the sequence of multiplier times difference from the reference = difference of the outputs.
+/// Sum over the sequence of multiplier times difference from the reference = difference of the
+/// outputs.
 fn complete(probe: &Probe, io: &ModelIo) -> Checked {
     let Sequences::OneHot(both) = x_and_reference(io)? else {
         return Ok(());
