@@ -2,13 +2,18 @@
 
 use std::{io, path::PathBuf};
 
+use degu_apply::ApplyError;
+use degu_apply::data::fetch::FetchError;
+use degu_apply::import::ImportError;
+use degu_config::ConfigErrors;
 use degu_core::Slot;
 use degu_genome::GenomeError;
-use degu_study::{
-    apply::ApplyError, config::ConfigErrors, data::fetch::FetchError, gc::GcError,
-    import::ImportError, journal::JournalError, run::RunError, store::StoreError, why::WhyError,
-};
+use degu_study::run::RunError;
 use degu_train::TrainError;
+use degu_workflow::gc::GcError;
+use degu_workflow::journal::JournalError;
+use degu_workflow::store::StoreError;
+use degu_workflow::why::WhyError;
 use figment::error::Kind;
 
 /// Result of the command line.

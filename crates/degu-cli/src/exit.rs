@@ -1,12 +1,15 @@
 //! From an error to an exit code: the one place that decides.
 
+use degu_apply::ApplyError;
+use degu_apply::import::ImportError;
 use degu_genome::GenomeError;
-use degu_study::{apply::ApplyError, import::ImportError, journal::JournalError, why::WhyError};
 use degu_train::TrainError;
+use degu_workflow::journal::JournalError;
+use degu_workflow::why::WhyError;
 
 use crate::CliError;
 
-pub use degu_study::exit::ExitCode as Codes;
+pub use degu_workflow::exit::ExitCode as Codes;
 
 /// Success.
 pub const OK: u8 = Codes::OK;

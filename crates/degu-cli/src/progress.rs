@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use degu_study::{
-    journal::{Level, Observer, Progress, StudyEvent},
-    plan::show_seconds,
-};
+use degu_workflow::journal::{Level, Observer, Progress, StudyEvent};
+use degu_workflow::plan::show_seconds;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::{args::ProgressMode, commands::thousands};

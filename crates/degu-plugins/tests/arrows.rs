@@ -12,20 +12,45 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("degu-nn", &["degu-core", "degu-kernels"]),
     ("degu-train", &["degu-core", "degu-nn", "degu-stats"]),
     ("degu-report", &["degu-core", "degu-stats"]),
+    ("degu-workflow", &[]),
+    (
+        "degu-contract",
+        &["degu-core", "degu-nn", "degu-stats", "degu-train"],
+    ),
+    (
+        "degu-config",
+        &["degu-core", "degu-nn", "degu-stats", "degu-train"],
+    ),
+    (
+        "degu-apply",
+        &[
+            "degu-core",
+            "degu-genome",
+            "degu-nn",
+            "degu-stats",
+            "degu-train",
+        ],
+    ),
     (
         "degu-study",
         &[
+            "degu-apply",
+            "degu-config",
             "degu-core",
             "degu-genome",
             "degu-nn",
             "degu-report",
             "degu-stats",
             "degu-train",
+            "degu-workflow",
         ],
     ),
     (
         "degu-cli",
         &[
+            "degu-apply",
+            "degu-config",
+            "degu-contract",
             "degu-core",
             "degu-genome",
             "degu-kernels",
@@ -33,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "degu-stats",
             "degu-study",
             "degu-train",
+            "degu-workflow",
         ],
     ),
     ("degu-lab", &["degu-cli", "degu-plugins"]),

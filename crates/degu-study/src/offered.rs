@@ -1,11 +1,8 @@
 //! What an experiment file may ask for and this version, or this machine, does not have. Nothing is
 //! left out silently.
 
-use crate::{
-    config::{ExecutorKind, Prior, Selection, Study, TrackSink},
-    run::RunError,
-    stages::options,
-};
+use crate::{run::RunError, stages::options};
+use degu_config::{ExecutorKind, Prior, Selection, Study, TrackSink};
 
 /// Refuses a study that asks for more than there is.
 ///

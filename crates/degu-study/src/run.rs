@@ -8,16 +8,14 @@ use std::{
 
 use serde_json::json;
 
-use crate::{
-    config::{ConfigErrors, Selection, Study},
-    execute::{Options, RunSummary, execute},
-    exit::ExitCode,
-    journal::{JournalError, Ledger, Observer, StudyEvent, StudyLock},
-    key::Key,
-    plan::Plan,
-    stages::{StageError, StageRunner, StudyPlan, plan, refuse_stored_leakage, summary},
-    store::{Store, StoreError, files},
-};
+use crate::stages::{StageError, StageRunner, StudyPlan, plan, refuse_stored_leakage, summary};
+use degu_config::{ConfigErrors, Selection, Study};
+use degu_workflow::execute::{Options, RunSummary, execute};
+use degu_workflow::exit::ExitCode;
+use degu_workflow::journal::{JournalError, Ledger, Observer, StudyEvent, StudyLock};
+use degu_workflow::key::Key;
+use degu_workflow::plan::Plan;
+use degu_workflow::store::{Store, StoreError, files};
 
 /// Why a study could not be started, or its results not be written.
 #[derive(Debug, thiserror::Error)]
@@ -293,9 +291,9 @@ pub fn locked(
     folder: &Path,
     env: std::collections::BTreeMap<String, String>,
 ) -> Result<Study, RunError> {
-    let options = crate::config::LoadOptions {
+    let options = degu_config::LoadOptions {
         env,
-        ..crate::config::LoadOptions::default()
+        ..degu_config::LoadOptions::default()
     };
     Ok(Study::load(&folder.join("study.lock.toml"), &options)?)
 }

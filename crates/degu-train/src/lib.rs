@@ -1,8 +1,8 @@
 //! Training: one network, an ensemble of them, a student of the ensemble.
 //!
 //! *For*: fitting a network to labels with checkpoints that resume bit for bit, assembling the
-//! labels of a student, combining members into a teacher, model folders, the contract suite of
-//! plugins. *Not for*: plans, stores and files of a study (`degu-study`), layers (`degu-nn`).
+//! labels of a student, combining members into a teacher, model folders. *Not for*: plans, stores and
+//! files of a study (`degu-study`), layers (`degu-nn`), checks of plugins (`degu-contract`).
 //!
 //! | module | what |
 //! |---|---|
@@ -11,11 +11,9 @@
 //! | [`fit`], [`stopping`], [`checkpoint`] | the training loop, early stopping, state that resumes |
 //! | [`forecast`], [`ensemble`] | predictions on the host, moments of a teacher |
 //! | [`model_file`] | `model.safetensors` + `card.json`: a model that predicts by itself |
-//! | [`mod@contract`] | checks that every plugin passes |
 
 pub mod backend;
 pub mod checkpoint;
-pub mod contract;
 pub mod ensemble;
 pub mod error;
 pub mod examples;

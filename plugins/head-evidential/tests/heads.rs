@@ -9,7 +9,7 @@ use degu_stats::scoring::evidential::NormalInverseGamma;
 use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::{Value, json};
 
-degu_train::contract!(head "evidential");
+degu_contract::contract!(head "evidential");
 
 fn head(params: &Value, std: f64) -> Box<dyn Head> {
     let info = LabelInfo {

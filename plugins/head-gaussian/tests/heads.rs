@@ -9,16 +9,16 @@ use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::{Value, json};
 
 mod gaussian {
-    degu_train::contract!(head "gaussian");
+    degu_contract::contract!(head "gaussian");
 }
 mod gaussian_softplus {
-    degu_train::contract!(head "gaussian", r#"{"output": "softplus", "floor": 0.01}"#);
+    degu_contract::contract!(head "gaussian", r#"{"output": "softplus", "floor": 0.01}"#);
 }
 mod mc_dropout {
-    degu_train::contract!(head "mc-dropout");
+    degu_contract::contract!(head "mc-dropout");
 }
 mod mc_dropout_with_noise {
-    degu_train::contract!(head "mc-dropout", r#"{"samples": 7, "aleatoric": "gaussian"}"#);
+    degu_contract::contract!(head "mc-dropout", r#"{"samples": 7, "aleatoric": "gaussian"}"#);
 }
 
 fn info(tasks: usize, std: f64) -> LabelInfo {

@@ -9,10 +9,10 @@ use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::json;
 
 mod min1 {
-    degu_train::contract!(head "gaussian-logvar-min1");
+    degu_contract::contract!(head "gaussian-logvar-min1");
 }
 mod broadcast {
-    degu_train::contract!(head "heteroscedastic-broadcast");
+    degu_contract::contract!(head "heteroscedastic-broadcast");
 }
 
 fn head(name: &str) -> Box<dyn Head> {

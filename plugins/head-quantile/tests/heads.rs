@@ -11,13 +11,13 @@ use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::{Value, json};
 
 mod steps {
-    degu_train::contract!(head "quantile");
+    degu_contract::contract!(head "quantile");
 }
 mod with_a_spread {
-    degu_train::contract!(head "quantile", r#"{"levels": [0.1, 0.5, 0.9], "aleatoric": "normal"}"#);
+    degu_contract::contract!(head "quantile", r#"{"levels": [0.1, 0.5, 0.9], "aleatoric": "normal"}"#);
 }
 mod sorted {
-    degu_train::contract!(head "quantile", r#"{"levels": [0.05, 0.5, 0.75, 0.95], "crossing": "sorted"}"#);
+    degu_contract::contract!(head "quantile", r#"{"levels": [0.05, 0.5, 0.75, 0.95], "crossing": "sorted"}"#);
 }
 
 fn head(params: &Value, std: f64) -> Box<dyn Head> {

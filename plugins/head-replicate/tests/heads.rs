@@ -12,10 +12,10 @@ use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::{Value, json};
 
 mod squared {
-    degu_train::contract!(head "replicate");
+    degu_contract::contract!(head "replicate");
 }
 mod likelihood {
-    degu_train::contract!(head "replicate", r#"{"loss": "likelihood", "spread_weight": 0.5}"#);
+    degu_contract::contract!(head "replicate", r#"{"loss": "likelihood", "spread_weight": 0.5}"#);
 }
 
 fn info(aleatoric: bool) -> LabelInfo {

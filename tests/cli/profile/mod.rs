@@ -9,7 +9,7 @@ mod dataset;
 mod head;
 mod study;
 
-use degu_train::contract::{Slot, assert_contract};
+use degu_contract::{Slot, assert_contract};
 
 #[test]
 fn the_profile_plugins_keep_the_contract_of_their_slots() {

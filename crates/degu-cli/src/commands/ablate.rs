@@ -1,6 +1,6 @@
 //! `degu-lab ablate`: what motifs add where they occur.
 
-use degu_study::apply::motifs::{Ablation, AblationOptions, Replacement, ablate, motifs};
+use degu_apply::motifs::{Ablation, AblationOptions, Replacement, ablate, motifs};
 use serde::Serialize;
 
 use super::{

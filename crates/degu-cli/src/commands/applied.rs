@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use degu_study::apply::{InputSpec, ModelSet, Scorer, SequenceReader, Window};
+use degu_apply::{InputSpec, ModelSet, Scorer, SequenceReader, Window};
 use degu_train::Device;
 use flate2::{Compression, write::GzEncoder};
 use fs_err::File;

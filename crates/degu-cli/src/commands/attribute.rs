@@ -1,17 +1,14 @@
 //! `degu-lab attribute`: maps of new sequences, their spread between members, and tracks.
 
-use degu_core::Target;
-use degu_study::{
-    apply::{
-        ApplyError, InputSpec, SequenceReader, Window,
-        maps::{
-            COMPLETENESS, Completeness, MapFormat, MapJob, MapRun, Method, TrackReport, Tracks,
-            export,
-        },
+use degu_apply::{
+    ApplyError, InputSpec, SequenceReader, Window,
+    maps::{
+        COMPLETENESS, Completeness, MapFormat, MapJob, MapRun, Method, TrackReport, Tracks, export,
     },
-    signal::Interrupt,
 };
-use degu_train::contract::parameters;
+use degu_contract::parameters;
+use degu_core::Target;
+use degu_workflow::signal::Interrupt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use degu_study::config::{LoadOptions, Study};
+use degu_config::{LoadOptions, Study};
 use serde::Serialize;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use degu_study::data::{self, fetch::Client, inspect};
+use degu_apply::data::{self, fetch::Client, inspect};
 use serde::Serialize;
 
 use super::config;

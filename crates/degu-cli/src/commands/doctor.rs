@@ -3,8 +3,8 @@
 use std::{path::Path, thread};
 
 use degu_kernels::Isa;
-use degu_study::store::Store;
 use degu_train::Device;
+use degu_workflow::store::Store;
 use serde::Serialize;
 
 use crate::{

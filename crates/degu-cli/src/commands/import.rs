@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use degu_apply::import::keras;
 use degu_core::LabelNeeds;
-use degu_study::import::keras;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -33,7 +33,7 @@ fn from_keras(args: &KerasArgs, output: &mut Output) -> Result<()> {
     let mut params = Value::Object(Map::new());
     for setting in &args.set {
         let (path, value) = setting_of(setting)?;
-        params = degu_train::contract::parameters::with(&params, path, value);
+        params = degu_contract::parameters::with(&params, path, value);
     }
     let mut spreads = LabelNeeds::default();
     for spread in &args.spreads {

@@ -1,8 +1,6 @@
 //! `degu-lab marginalize`: what motifs add to backgrounds.
 
-use degu_study::apply::motifs::{
-    Background, Marginal, MarginalOptions, backgrounds, marginalize, motifs,
-};
+use degu_apply::motifs::{Background, Marginal, MarginalOptions, backgrounds, marginalize, motifs};
 use serde::Serialize;
 
 use super::applied::{Counter, TableSink, field, level, models, scorer, sequences};

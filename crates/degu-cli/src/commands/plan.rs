@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use degu_study::{
-    config::{Selection, Study},
-    journal::{StudyStatus, read_events},
-    run, why,
-};
+use degu_config::{Selection, Study};
+use degu_study::run;
+use degu_workflow::journal::{StudyStatus, read_events};
+use degu_workflow::why;
 
 use super::{config, run::selection};
 use crate::{

@@ -5,8 +5,8 @@ mod writer;
 
 use std::io::{self, Write};
 
+use degu_apply::{InputSpec, SequenceReader, Window};
 use degu_core::registry;
-use degu_study::apply::{InputSpec, SequenceReader, Window};
 use degu_train::{Device, HostForecast, ModelCard, SavedModel};
 
 use super::thousands;

@@ -5,12 +5,10 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use degu_study::{
-    config::{ENVIRONMENT_PREFIX, Selection, Study, Sweeps},
-    plan::{show_count, show_seconds},
-    run::{self, Outcome, Request},
-    signal::Interrupt,
-};
+use degu_config::{ENVIRONMENT_PREFIX, Selection, Study, Sweeps};
+use degu_study::run::{self, Outcome, Request};
+use degu_workflow::plan::{show_count, show_seconds};
+use degu_workflow::signal::Interrupt;
 use serde::Serialize;
 
 use super::{config, plan, status};

@@ -3,6 +3,6 @@
 use crate::{Result, output::Output};
 
 pub(crate) fn run(output: &mut Output) -> Result<()> {
-    let schema = degu_study::config::json_schema()?;
+    let schema = degu_config::json_schema()?;
     output.text(&serde_json::to_string_pretty(&schema)?)
 }

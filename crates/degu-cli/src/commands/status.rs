@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use degu_study::{
-    journal::{StudyLock, StudyStatus, TaskStatusKind, read_events},
-    plan::show_seconds,
-};
+use degu_workflow::journal::{StudyLock, StudyStatus, TaskStatusKind, read_events};
+use degu_workflow::plan::show_seconds;
 use serde::Serialize;
 
 use crate::{

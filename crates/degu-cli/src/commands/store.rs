@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use degu_study::{
-    exit::ExitCode,
-    gc,
-    key::Key,
-    plan::{show_bytes, show_seconds},
-    store::{Store, StoreError, Summary},
-};
+use degu_workflow::exit::ExitCode;
+use degu_workflow::gc;
+use degu_workflow::key::Key;
+use degu_workflow::plan::{show_bytes, show_seconds};
+use degu_workflow::store::{Store, StoreError, Summary};
 use serde::Serialize;
 
 use crate::{

@@ -3,11 +3,11 @@
 
 mod write;
 
-use degu_genome::{Anchor, Edge, open_genome};
-use degu_study::apply::variants::{
+use degu_apply::variants::{
     EffectOptions, ElementScore, Mismatch, Observation, Preparer, Scored, VariantOptions,
     VariantScorer, VariantSource, prepare, scores,
 };
+use degu_genome::{Anchor, Edge, open_genome};
 use serde::Serialize;
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 macro_rules! contracts {
     ($($module:ident = $name:literal;)*) => {
-        $(mod $module { degu_train::contract!(attributor $name); })*
+        $(mod $module { degu_contract::contract!(attributor $name); })*
 
         #[test]
         fn every_attributor_is_listed() {

@@ -13,7 +13,8 @@ use super::{
     calibrate,
     produced::{Produced, is_of_kind},
 };
-use crate::{config::Study, run::RunError};
+use crate::run::RunError;
+use degu_config::Study;
 
 /// Numbers by what they belong to, metric and unit; one value per replicate and student.
 type Scores = BTreeMap<(Key, String, String), Vec<Vec<f64>>>;

@@ -14,13 +14,11 @@ use degu_train::{
 use serde::{Deserialize, Serialize};
 
 use super::{PreparedData, Result, StageError, network, plan::Assigned};
-use crate::{
-    apply::maps::COMPLETENESS,
-    config::{AttributeKeys, AttributeModels, SequenceOrder},
-    execute::{TaskContext, TaskError},
-    journal::Level,
-    store::Artifact,
-};
+use degu_apply::maps::COMPLETENESS;
+use degu_config::{AttributeKeys, AttributeModels, SequenceOrder};
+use degu_workflow::execute::{TaskContext, TaskError};
+use degu_workflow::journal::Level;
+use degu_workflow::store::Artifact;
 use explain::{Explainer, Maps, observed};
 
 /// Raised when the code of this stage gives other numbers.

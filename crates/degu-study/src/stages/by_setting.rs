@@ -10,7 +10,7 @@ use super::{
     produced::Produced,
     test_metrics::{TestMetric, test_metrics},
 };
-use crate::config::Study;
+use degu_config::Study;
 
 /// Points with the same settings.
 struct Group<'a> {

@@ -7,7 +7,7 @@ use degu_stats::compare::{holm, sign_flip_test, t_interval};
 use serde_json::Value as Json;
 
 use super::{produced::Produced, test_metrics::test_metrics};
-use crate::config::Study;
+use degu_config::Study;
 
 /// Confidence level of the intervals of differences.
 const LEVEL: f64 = 0.95;

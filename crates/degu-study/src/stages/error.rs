@@ -32,7 +32,7 @@ pub enum StageError {
 
     /// The artifact store.
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] degu_workflow::store::StoreError),
 
     /// A file.
     #[error(transparent)]
@@ -114,8 +114,8 @@ pub enum StageError {
 
 impl StageError {
     /// The class of the failure, which decides the exit code.
-    pub fn into_task(self) -> crate::execute::TaskError {
-        use crate::execute::TaskError;
+    pub fn into_task(self) -> degu_workflow::execute::TaskError {
+        use degu_workflow::execute::TaskError;
         match self {
             Self::Store(error) => TaskError::Store(error),
             Self::Train(TrainError::Interrupted { .. }) => TaskError::Interrupted,

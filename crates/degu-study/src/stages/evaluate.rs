@@ -15,10 +15,8 @@ use super::{
     resampled::{Resampled, gap_closed},
     spread, spread_correlations,
 };
-use crate::{
-    config::{BootstrapUnit, MetricSpec},
-    execute::{TaskContext, TaskError},
-};
+use degu_config::{BootstrapUnit, MetricSpec};
+use degu_workflow::execute::{TaskContext, TaskError};
 
 /// File of the artifact.
 pub(crate) const FILE: &str = "evaluation.json";

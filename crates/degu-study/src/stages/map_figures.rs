@@ -7,7 +7,7 @@ use degu_report::{Logo, LogoForm, LogoSpan, ModelKind, ReportData};
 use degu_train::backend::Weights;
 
 use super::{AttributionSummary, PreparedData, Result, attribute};
-use crate::config::Study;
+use degu_config::Study;
 
 /// Sequences drawn of each kind: those chosen first, and those that members agree on most and
 /// least.

@@ -4,7 +4,7 @@ use degu_report::ModelKind;
 use degu_train::HostForecast;
 
 use super::{network, teacher};
-use crate::execute::{TaskContext, TaskError};
+use degu_workflow::execute::{TaskContext, TaskError};
 
 /// A model's predictions of all rows.
 #[derive(Debug, Clone)]

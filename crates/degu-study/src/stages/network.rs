@@ -16,11 +16,9 @@ use degu_train::{
 use super::{
     PreparedData, Result, StageError, options, plan::Assigned, sources::by_likelihood, teacher,
 };
-use crate::{
-    config::{DynamicMode, Labels as LabelMode, Study, Vary},
-    execute::{TaskContext, TaskError},
-    store::Artifact,
-};
+use degu_config::{DynamicMode, Labels as LabelMode, Study, Vary};
+use degu_workflow::execute::{TaskContext, TaskError};
+use degu_workflow::store::Artifact;
 use job::{BuiltAugmentation, Dynamic, Job};
 
 /// Raised when training or prediction gives other numbers.

@@ -10,7 +10,7 @@ use degu_train::{
 };
 
 use super::{GroupRule, HoldOutSpec, Result, SplitRule, SplitSpec, StageError};
-use crate::config::{
+use degu_config::{
     Ddof, DeviceChoice, Direction, Group, OptimizerConfig, Schedule, SplitConfig, SplitKind,
     Training,
 };

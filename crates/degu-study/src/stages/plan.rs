@@ -10,12 +10,10 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use serde_json::{Value, json};
 
 use super::{Result, StageError, sources::Sources};
-use crate::{
-    config::{AttributeModels, Point, Study},
-    key::KeyFields,
-    plan::{Plan, Task},
-    store::Store,
-};
+use degu_config::{AttributeModels, Point, Study};
+use degu_workflow::key::KeyFields;
+use degu_workflow::plan::{Plan, Task};
+use degu_workflow::store::Store;
 use fields::{of, value};
 
 /// What a task does.

@@ -11,7 +11,7 @@ use super::{
     prepared::LeakageNote,
     split::{SplitSpec, assign},
 };
-use crate::store::Store;
+use degu_workflow::store::Store;
 
 /// Rows that are read at once.
 const CHUNK: usize = 8192;

@@ -7,10 +7,8 @@ use degu_train::{ExampleSet, Labels, backend::Weights, model_file};
 use serde::{Deserialize, Serialize};
 
 use super::{Result, StageError};
-use crate::{
-    execute::TaskError,
-    store::{Artifact, Publication},
-};
+use degu_workflow::execute::TaskError;
+use degu_workflow::store::{Artifact, Publication};
 
 const CODES: &str = "codes.u8";
 const TARGETS: &str = "targets.safetensors";
@@ -207,7 +205,7 @@ impl PreparedData {
     /// # Errors
     ///
     /// As [`PreparedData::read`].
-    pub fn of(context: &crate::execute::TaskContext<'_>) -> Result<Self, TaskError> {
+    pub fn of(context: &degu_workflow::execute::TaskContext<'_>) -> Result<Self, TaskError> {
         let artifact = context
             .inputs_of("prepare")
             .next()

@@ -10,11 +10,9 @@ use super::{
     shift,
     test_metrics::{Of, TestMetric},
 };
-use crate::{
-    config::{IntervalMetric, Point},
-    run::RunError,
-    store::Store,
-};
+use crate::run::RunError;
+use degu_config::{IntervalMetric, Point};
+use degu_workflow::store::Store;
 
 /// A point that has been evaluated, with the results that are there by now.
 pub(super) struct Produced<'a> {

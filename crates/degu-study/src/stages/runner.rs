@@ -9,10 +9,8 @@ use super::{
     plan::{Assigned, Work},
     prepare, shift, teacher,
 };
-use crate::{
-    execute::{Runner, TaskContext, TaskError},
-    plan::Task,
-};
+use degu_workflow::execute::{Runner, TaskContext, TaskError};
+use degu_workflow::plan::Task;
 
 /// Runs the stages of a planned study.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     PreparedData, Result, StageError, network, options, plan::Assigned, shift_watch::ShiftWatch,
 };
-use crate::execute::{TaskContext, TaskError};
+use degu_workflow::execute::{TaskContext, TaskError};
 
 /// File of the artifact.
 pub(crate) const FILE: &str = "shift.json";

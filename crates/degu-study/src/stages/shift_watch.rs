@@ -11,7 +11,9 @@ use degu_stats::Alpha;
 use degu_train::HostForecast;
 
 use super::{CalibrationResult, PreparedData, Result, StageError, calibrate, uncertainty};
-use crate::{config::Study, covariates, execute::TaskContext};
+use degu_apply::covariates;
+use degu_config::Study;
+use degu_workflow::execute::TaskContext;
 
 /// A point of a curve: task, kind, model, metric; and its value.
 type Found = ((String, ModelKind, String, String), f64);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use degu_core::{Dataset, LabelNeeds, LabelWeights, Part, Resolved, UncertaintyHead};
 
 use super::{Result, StageError};
-use crate::config::Study;
+use degu_config::Study;
 
 /// What datasets have, by their parameters: a sweep asks the same one many times.
 #[derive(Debug, Default)]

@@ -17,12 +17,10 @@ mod results;
 use std::path::{Path, PathBuf};
 
 use super::plan::StudyPlan;
-use crate::{
-    config::{ReportFormat, Study},
-    execute::RunSummary,
-    run::RunError,
-    store::{Store, files},
-};
+use crate::run::RunError;
+use degu_config::{ReportFormat, Study};
+use degu_workflow::execute::RunSummary;
+use degu_workflow::store::{Store, files};
 use results::Results;
 
 /// File of a run folder that says what its report was made of.

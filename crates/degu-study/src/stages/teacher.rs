@@ -4,10 +4,8 @@ use degu_core::Split;
 use degu_train::{HostForecast, combine, held_out};
 
 use super::{PreparedData, Result, StageError, network, options, plan::Assigned};
-use crate::{
-    config::LabelMembers,
-    execute::{TaskContext, TaskError},
-};
+use degu_config::LabelMembers;
+use degu_workflow::execute::{TaskContext, TaskError};
 
 /// What the ensemble says of every row.
 const FORECAST: &str = "predictions.safetensors";

@@ -1,6 +1,6 @@
 //! The metrics of the test split that points of a study are compared in.
 
-use crate::config::{IntervalMetric, MetricSpec, Study};
+use degu_config::{IntervalMetric, MetricSpec, Study};
 
 /// What a metric is a number of.
 pub(super) enum Of {

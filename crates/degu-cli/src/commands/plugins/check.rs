@@ -1,6 +1,6 @@
 //! `degu-lab plugins check`.
 
-use degu_train::contract::{self, Outcome, Report, parameters};
+use degu_contract::{Outcome, Report, parameters};
 use serde_json::{Map, Value};
 
 use super::find;
@@ -17,7 +17,7 @@ pub(super) fn run(args: &CheckArgs, output: &mut Output) -> Result<()> {
         let (path, value) = setting_of(setting)?;
         params = parameters::with(&params, path, value);
     }
-    let report = contract::check(entry.slot, entry.name, &params)?;
+    let report = degu_contract::check(entry.slot, entry.name, &params)?;
     let text = text(&report, output);
     output.result(&report, || text)?;
     let failed = report.failures().count();

@@ -86,7 +86,7 @@ fn generate(root: &Path) -> Result<BTreeMap<PathBuf, String>> {
         }
     }
     files.insert(PathBuf::from("docs/PLUGINS.md"), index);
-    let schema = degu_study::config::json_schema()?;
+    let schema = degu_config::json_schema()?;
     let mut text = serde_json::to_string_pretty(&schema)?;
     text.push('\n');
     files.insert(PathBuf::from("schemas/experiment.schema.json"), text);

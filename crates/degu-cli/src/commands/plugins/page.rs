@@ -1,7 +1,7 @@
 //! What there is to say of one plugin.
 
+use degu_contract::parameters::{Kind, Parameter, description, of_schema};
 use degu_core::{Slot, registry::Entry};
-use degu_train::contract::parameters::{Kind, Parameter, description, of_schema};
 use serde::Serialize;
 use serde_json::Value;
 

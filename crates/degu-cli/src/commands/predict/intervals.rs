@@ -1,8 +1,8 @@
 //! Intervals from the calibration state of a model's card.
 
+use degu_apply::Sequences;
 use degu_core::{Calibration, Calibrator, Forecast, Intervals, calibration::Covariate, registry};
 use degu_stats::Alpha;
-use degu_study::apply::Sequences;
 use degu_train::{HostForecast, ModelCard};
 
 use crate::{CliError, Result, args::PredictArgs};
@@ -93,7 +93,7 @@ impl Interval {
         forecast: &HostForecast,
         batch: &Sequences,
     ) -> Result<Intervals> {
-        let features = degu_study::covariates(&batch.codes, self.length, &self.covariates);
+        let features = degu_apply::covariates(&batch.codes, self.length, &self.covariates);
         let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
         let mean = wide(&forecast.mean);
         let epistemic = forecast.epistemic.as_deref().map(wide);

@@ -16,8 +16,8 @@
 
 use std::path::Path;
 
+use degu_apply::variants::{Effect, Scored};
 use degu_genome::decode;
-use degu_study::apply::variants::{Effect, Scored};
 use serde_json::{Value, json};
 
 use super::super::applied::field;

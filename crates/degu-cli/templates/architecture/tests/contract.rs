@@ -3,4 +3,4 @@
 
 use degu_arch_example as _;
 
-degu_train::contract!(architecture "example");
+degu_contract::contract!(architecture "example");

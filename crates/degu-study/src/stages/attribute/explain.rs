@@ -4,10 +4,8 @@ use candle_core::{Device, Tensor};
 use degu_core::{Attributor, Form, Predictor, Target};
 use degu_train::{backend::Weights, model_file};
 
-use crate::{
-    execute::TaskContext,
-    stages::{PreparedData, Result, StageError},
-};
+use crate::stages::{PreparedData, Result, StageError};
+use degu_workflow::execute::TaskContext;
 
 /// Sequences that pass through a network at once.
 const BATCH: usize = 16;

@@ -2,11 +2,9 @@
 
 use degu_core::{CalibrationSet, Calibrator, Forecast, Seed};
 
-use crate::{
-    config::Study,
-    covariates,
-    stages::{PreparedData, Result, models::ModelForecast, network},
-};
+use crate::stages::{PreparedData, Result, models::ModelForecast, network};
+use degu_apply::covariates;
+use degu_config::Study;
 
 /// What a calibrator may be told of every row.
 pub(super) struct Inputs<'a> {

@@ -25,7 +25,7 @@ use super::{
     network,
     plan::Assigned,
 };
-use crate::execute::{TaskContext, TaskError};
+use degu_workflow::execute::{TaskContext, TaskError};
 
 use inputs::{Inputs, Part};
 pub use resplit::Resplit;

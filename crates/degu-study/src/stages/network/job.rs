@@ -18,11 +18,9 @@ use super::{
     observer::Observer,
     plugin_card,
 };
-use crate::{
-    config::{Study, Training},
-    execute::{TaskContext, TaskError},
-    journal::Level,
-};
+use degu_config::{Study, Training};
+use degu_workflow::execute::{TaskContext, TaskError};
+use degu_workflow::journal::Level;
 
 /// Share of spreads at 0 that is worth a warning.
 const CLAMPED: f64 = 0.01;

@@ -4,11 +4,9 @@ use degu_train::{
     EpochRecord, TrainError, checkpoint::Checkpoint, fit::FitObserver, stopping::EarlyStopping,
 };
 
-use crate::{
-    execute::TaskContext,
-    journal::Progress,
-    store::{Partial, Position, StoreError},
-};
+use degu_workflow::execute::TaskContext;
+use degu_workflow::journal::Progress;
+use degu_workflow::store::{Partial, Position, StoreError};
 
 /// What a training tells.
 pub(super) struct Observer<'a, 'c> {

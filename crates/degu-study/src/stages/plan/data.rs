@@ -10,7 +10,8 @@ use super::{
     fields::{bug, of, value},
     files::{FileParam, files, sha256, without_paths},
 };
-use crate::{config::Study, key::KeyFields};
+use degu_config::Study;
+use degu_workflow::key::KeyFields;
 
 impl Planner<'_> {
     pub(super) fn prepare(&mut self, study: &Arc<Study>) -> Result<String> {

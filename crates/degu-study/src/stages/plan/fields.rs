@@ -5,7 +5,7 @@ use degu_train::BackendKind;
 use serde_json::{Value, json};
 
 use super::super::{Result, StageError, options};
-use crate::key::to_value;
+use degu_workflow::key::to_value;
 
 /// A plugin as it enters a key.
 pub(super) fn of<T: ?Sized + SlotTrait>(plugin: &Resolved<T>) -> Value {
@@ -29,7 +29,7 @@ pub(super) fn bug(error: serde_json::Error) -> StageError {
 
 /// What the title of a training says of its backend, where the study decides it.
 pub(super) fn backend(
-    training: &crate::config::Training,
+    training: &degu_config::Training,
     augmentation: Option<&Resolved<dyn degu_core::Augmentation>>,
 ) -> Result<String> {
     let built = augmentation.map(Resolved::build).transpose()?;
@@ -42,7 +42,7 @@ pub(super) fn backend(
 }
 
 /// The settings of a training that change its result.
-pub(super) fn training(training: &crate::config::Training) -> Result<Value> {
+pub(super) fn training(training: &degu_config::Training) -> Result<Value> {
     let mut value = serde_json::to_value(training).map_err(bug)?;
     if let Some(table) = value.as_object_mut() {
         for hint in ["checkpoint", "device"] {

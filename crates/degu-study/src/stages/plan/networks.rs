@@ -12,15 +12,13 @@ use super::{
     Planner, Work,
     fields::{backend, of, training, value},
 };
-use crate::{
-    config::{LabelMembers, Labels, Study, Vary},
-    key::KeyFields,
-};
+use degu_config::{LabelMembers, Labels, Study, Vary};
+use degu_workflow::key::KeyFields;
 
 impl Planner<'_> {
     fn numeric(study: &Study) -> Value {
         let device = match study.training.device {
-            crate::config::DeviceChoice::Cuda(_) => "cuda",
+            degu_config::DeviceChoice::Cuda(_) => "cuda",
             _ => "cpu",
         };
         json!({ "dtype": "f32", "device": device })

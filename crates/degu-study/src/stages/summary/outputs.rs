@@ -14,7 +14,9 @@ use super::{
     super::{PreparedData, Result, trust},
     results::{Model, Results},
 };
-use crate::{config::Study, run::RunError, store::files};
+use crate::run::RunError;
+use degu_config::Study;
+use degu_workflow::store::files;
 
 impl Results {
     /// Writes `predictions.tsv.gz`: every row, task by task, with intervals of the first
@@ -66,7 +68,8 @@ impl Results {
         );
         let quantiles = model.forecast.wide_quantiles();
         let wanted = block.plugin.build()?.covariates();
-        let features = crate::covariates(&prepared.examples.codes, prepared.info.length, &wanted);
+        let features =
+            degu_apply::covariates(&prepared.examples.codes, prepared.info.length, &wanted);
         let forecast = degu_core::Forecast {
             epistemic: epistemic.as_deref(),
             aleatoric: aleatoric.as_deref(),

@@ -8,7 +8,8 @@ use super::{
     record,
     results::Results,
 };
-use crate::{config::Study, execute::RunSummary};
+use degu_config::Study;
+use degu_workflow::execute::RunSummary;
 
 impl Results {
     pub(super) fn report(

@@ -13,7 +13,8 @@ use super::{
     super::{LeakageNote, PreparedData, plan::StudyPlan},
     results::Model,
 };
-use crate::{config::Study, execute::RunSummary};
+use degu_config::Study;
+use degu_workflow::execute::RunSummary;
 
 pub(super) fn learning(model: &Model) -> Option<LearningCurve> {
     let curve = model.curve.as_ref()?;
@@ -99,7 +100,7 @@ pub(super) fn provenance(study: &Study, plan: &StudyPlan, models: &[Model]) -> P
         entries,
         bitwise: Some(!matches!(
             study.training.device,
-            crate::config::DeviceChoice::Cuda(_)
+            degu_config::DeviceChoice::Cuda(_)
         )),
     }
 }
@@ -111,7 +112,7 @@ pub(super) fn holes(study: &Study, run: &RunSummary) -> Vec<Hole> {
         .iter()
         .map(|f| Hole {
             task: f.task.clone(),
-            state: if matches!(f.error, crate::execute::TaskError::Diverged(_)) {
+            state: if matches!(f.error, degu_workflow::execute::TaskError::Diverged(_)) {
                 HoleState::Diverged
             } else {
                 HoleState::Failed

@@ -10,11 +10,9 @@ use super::super::{
     produced::produced,
     shift,
 };
-use crate::{
-    config::Study,
-    run::RunError,
-    store::{Artifact, Store},
-};
+use crate::run::RunError;
+use degu_config::Study;
+use degu_workflow::store::{Artifact, Store};
 
 /// A model of the base point with its predictions.
 pub(super) struct Model {
