@@ -17,6 +17,7 @@
 //! | [`graph`], [`model`], [`ctx`], [`sequences`] | networks, heads, predictions, modes of a forward pass |
 //! | [`attribution`], [`calibration`], [`metric`] | the remaining slots |
 //! | [`predictor`], [`explain`] | what predicts, and what attribution methods ask it |
+//! | [`ids`] | names of models and tasks |
 //! | [`seed`], [`error`], [`check`] | randomness, errors, parameter ranges |
 //!
 //! ```
@@ -35,6 +36,7 @@ pub mod docs;
 pub mod error;
 pub mod explain;
 pub mod graph;
+pub mod ids;
 pub mod memory;
 pub mod metric;
 pub mod model;
@@ -53,6 +55,7 @@ pub use calibration::{Calibration, CalibrationSet, Calibrator, Forecast, Interva
 pub use ctx::{BatchStatistics, Ctx, Mode, Tap};
 pub use data::{Dataset, DatasetInfo, Examples, FileRef, OutputKind, Row, Split, Truth};
 pub use error::{Error, Result};
+pub use ids::{ModelId, NotAModel, TaskId};
 pub use memory::{InMemory, ReadColumn};
 pub use metric::{Metric, TaskForecast};
 pub use model::{
