@@ -12,6 +12,7 @@ mod apply;
 mod check;
 mod choices;
 mod deepstarr;
+mod golden;
 mod heads;
 mod help;
 mod keras;

@@ -27,17 +27,27 @@ pub(crate) struct Ran {
 
 /// Runs `degu-lab` with arguments in the folder `place`.
 pub(crate) fn run_in(place: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(assert_cmd::cargo::cargo_bin!("degu-lab"))
-        .args(arguments)
-        .current_dir(place)
-        .env_remove("DEGU_DATA")
-        .output()
-        .expect("the binary starts");
+    ran(command(place, arguments).env_remove("DEGU_DATA"))
+}
+
+fn command(place: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("degu-lab"));
+    command.args(arguments).current_dir(place);
+    command
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().expect("the binary starts");
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// As [`run`], with the variable `DEGU_DATA`.
+pub(crate) fn run_with_data(data: &Path, arguments: &[&str]) -> Ran {
+    ran(command(Path::new(env!("CARGO_MANIFEST_DIR")), arguments).env("DEGU_DATA", data))
 }
 
 /// As [`run_in`], in the root of the workspace.
