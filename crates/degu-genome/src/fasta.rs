@@ -1,10 +1,11 @@
 //! FASTA files and genomes held as base codes.
 
+use degu_core::suggest::nearest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::alphabet::encode_into;
-use crate::error::{GenomeError, Place, Result, nearest};
+use crate::error::{GenomeError, Place, Result};
 use crate::text::LineReader;
 
 /// One sequence of a FASTA file.

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use degu_core::suggest::nearest;
 use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, Group};
 
-use crate::error::{GenomeError, Place, Result, nearest};
+use crate::error::{GenomeError, Place, Result};
 use crate::one_hot::{BaseAxis, BaseOrder, codes_from_one_hot};
 
 /// Name, shape and stored type of a dataset.

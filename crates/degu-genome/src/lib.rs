@@ -88,12 +88,12 @@ pub use alphabet::{
     gc_content, is_canonical, reverse_complement, reverse_complement_in_place,
 };
 pub use assay::{Measured, TaskColumns};
-pub use bases::{Bases, GenomeAccess, open_genome};
+pub use bases::Bases;
 pub use bed::{BedGraphWriter, BedKind, BedReader, BedRecord, read_bed, read_regions};
 pub use bigwig::BigWigWriter;
 pub use cluster::{Leakage, NearDuplicates, is_reverse_complement, strand_groups};
 pub use draws::Draws;
-pub use error::{GenomeError, Place, Result, nearest};
+pub use error::{GenomeError, Place, Result};
 pub use ersatz::{
     centered_start, delete, gc_composition, insert, mutate, mutate_at_rate, random_sequence, space,
     substitute,
@@ -103,7 +103,7 @@ pub use fragments::{CutCounts, CutReport, FragmentReader, cut_sites};
 pub use hdf5::{DatasetInfo, Hdf5File, Rows};
 pub use hdf5_parts::{LabelAxes, part_names};
 pub use hdf5_write::{Hdf5Dataset, Hdf5Type, Hdf5Writer};
-pub use indexed::IndexedGenome;
+pub use indexed::{GenomeAccess, IndexedGenome, open_genome};
 pub use inspect::{
     GC_BINS, ReplicateAgreement, SequenceSummary, duplicate_ids, replicate_agreement,
 };
@@ -119,7 +119,7 @@ pub use npz_stream::{NpzStream, NpzType};
 pub use one_hot::{
     BaseAxis, BaseOrder, ONE_HOT_TOLERANCE, codes_from_one_hot, one_hot, one_hot_in,
 };
-pub use row::{Row, parse_number};
+pub use row::{Column, Row, parse_number};
 pub use scan::{Hit, Scanner, Strand};
 pub use seqlet::{FdrPoint, Seqlet, SeqletCaller};
 pub use shuffle::{
@@ -127,7 +127,7 @@ pub use shuffle::{
     local_dinucleotide_shuffle, mononucleotide_shuffle,
 };
 pub use split::{nested_subset, split_chromosomes, split_groups};
-pub use table::{Column, Delimiter, TableOptions, TableReader, table_column};
+pub use table::{Delimiter, TableOptions, TableReader, table_column};
 pub use text::LineReader;
 pub use vcf::{ReferenceCheck, Skipped, Variant, VcfReader};
 pub use xlsx::{Sheet, SheetTable, sheet_names};
