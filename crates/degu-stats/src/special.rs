@@ -67,15 +67,6 @@ pub fn sigmoid(x: f64) -> f64 {
     }
 }
 
-/// ln Σ exp(xᵢ), without overflow; −∞ for no terms.
-pub fn log_sum_exp(terms: &[f64]) -> f64 {
-    let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if largest.is_infinite() {
-        return largest;
-    }
-    largest + terms.iter().map(|t| (t - largest).exp()).sum::<f64>().ln()
-}
-
 fn student(degrees: f64) -> Result<StudentsT> {
     StudentsT::new(0.0, 1.0, degrees).map_err(|_| StatsError::Parameter {
         name: "degrees",

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{Result, StatsError};
-use crate::special::beta_quantile;
 
 /// Band of the observed interval coverage of one calibration set on a finite test set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -93,48 +92,6 @@ pub fn beta_binomial_band(
     })
 }
 
-/// P(X ≤ `count`) of the beta-binomial law with `trials` and Beta(a, b).
-///
-/// # Errors
-///
-/// [`StatsError::Parameter`] unless `a` and `b` are positive.
-pub fn beta_binomial_cdf(count: usize, trials: usize, a: f64, b: f64) -> Result<f64> {
-    for (name, value) in [("a", a), ("b", b)] {
-        if !(value.is_finite() && value > 0.0) {
-            return Err(StatsError::Parameter {
-                name,
-                expected: "positive",
-                found: value,
-            });
-        }
-    }
-    if count >= trials {
-        return Ok(1.0);
-    }
-    Ok(beta_binomial_mass(trials, a, b)[..=count]
-        .iter()
-        .sum::<f64>()
-        .min(1.0))
-}
-
-/// The band of infinitely many test rows: quantiles of Beta(k, n + 1 − k).
-///
-/// # Errors
-///
-/// [`StatsError::Parameter`] unless `1 <= k <= n_cal` and `level` is in (0, 1).
-pub fn beta_band(n_cal: usize, k: usize, level: f64) -> Result<(f64, f64)> {
-    check::open_unit("level", level)?;
-    if k == 0 || k > n_cal {
-        return Err(StatsError::Parameter {
-            name: "k",
-            expected: "between 1 and n",
-            found: k as f64,
-        });
-    }
-    let (a, b, tail) = (k as f64, (n_cal + 1 - k) as f64, 0.5 * (1.0 - level));
-    Ok((beta_quantile(tail, a, b)?, beta_quantile(1.0 - tail, a, b)?))
-}
-
 /// Probabilities of 0..=trials: the ratio of neighbours followed from the mode both ways, then
 /// normalized, which needs no lnΓ differences and so loses no digits for large counts.
 fn beta_binomial_mass(trials: usize, a: f64, b: f64) -> Vec<f64> {
@@ -207,13 +164,5 @@ mod tests {
             (mean / 500.0 - band.mean).abs() < 1e-13
                 && (var.sqrt() / 500.0 - band.sd).abs() < 1e-12
         );
-    }
-
-    #[test]
-    fn a_million_test_rows_approach_the_beta_band() {
-        let (low, high) = beta_band(1000, 901, 0.9).unwrap();
-        let band = beta_binomial_band(1000, 901, 1_000_000, 0.9).unwrap();
-        assert!((band.low - low).abs() < 1e-4 && (band.high - high).abs() < 1e-4);
-        assert!((low - 0.884).abs() < 5e-4 && (high - 0.915).abs() < 5e-4);
     }
 }
