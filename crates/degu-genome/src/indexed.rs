@@ -51,14 +51,14 @@ impl IndexedGenome {
             None
         };
         let beside = path.with_added_extension("fai");
-        let found = if blocks.is_some() || beside.is_file() {
+        let entries = if blocks.is_some() || beside.is_file() {
             fai::read(&beside)?
         } else {
             fai::build(&path)?
         };
         let genome = Self {
-            order: found.iter().map(|entry| entry.name.clone()).collect(),
-            entries: found.into_iter().map(|e| (e.name.clone(), e)).collect(),
+            order: entries.iter().map(|entry| entry.name.clone()).collect(),
+            entries: entries.into_iter().map(|e| (e.name.clone(), e)).collect(),
             file: Mutex::new(file),
             blocks,
             path,

@@ -123,11 +123,11 @@ impl TableReader {
                 break;
             }
         }
-        let mut found = lines.advance()?;
-        while found && lines.current().is_empty() {
-            found = lines.advance()?;
+        let mut has_line = lines.advance()?;
+        while has_line && lines.current().is_empty() {
+            has_line = lines.advance()?;
         }
-        if !found && options.columns.is_none() {
+        if !has_line && options.columns.is_none() {
             return Err(GenomeError::format(
                 lines.place(),
                 "a header line with the names of the columns, found the end of the file",
@@ -155,7 +155,7 @@ impl TableReader {
         };
         if let Some(columns) = &options.columns {
             table.columns.clone_from(columns);
-            if found {
+            if has_line {
                 table.lines.put_back();
             }
         } else {

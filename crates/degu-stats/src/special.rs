@@ -1,4 +1,4 @@
-//! Special functions: the normal, Student and Beta laws, lnΓ, ψ, softplus, log-sum-exp.
+//! Special functions: the normal, Student and Beta distributions, lnΓ, ψ, softplus.
 //!
 //! Φ is taken from `erfc` of libm, because the normal distribution function of statrs is off by up
 //! to 5e-11 relative.
@@ -111,10 +111,10 @@ pub fn student_quantile(p: f64, degrees: f64) -> Result<f64> {
 /// [`StatsError::Parameter`] unless `a` and `b` are positive and `p` inside (0, 1).
 pub fn beta_quantile(p: f64, a: f64, b: f64) -> Result<f64> {
     check::open_unit("p", p)?;
-    let law = Beta::new(a, b).map_err(|_| StatsError::Parameter {
+    let beta = Beta::new(a, b).map_err(|_| StatsError::Parameter {
         name: "a, b",
         expected: "positive",
         found: a.min(b),
     })?;
-    Ok(law.inverse_cdf(p))
+    Ok(beta.inverse_cdf(p))
 }

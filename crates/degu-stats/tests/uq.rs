@@ -21,8 +21,8 @@ mod other_blocks;
 
 use file::{Check, Fixture};
 
-/// Fields that this crate does not compute, by the start of the case's name. Gradients of loss heads are
-/// checked where the heads live.
+/// Fields that this crate does not compute, by the start of the case's name. Gradients of loss
+/// heads are checked where the heads live.
 const FIELDS_LEFT_OUT: &[(&str, &[&str])] = &[
     ("heads/", &["grad"]),
     ("coverage_band", &["beta_q05", "beta_q95", "cdf_at_mean"]),

@@ -22,7 +22,8 @@ impl Bootstrap {
     /// use degu_stats::bootstrap::Bootstrap;
     ///
     /// // A ratio of sums over ten clusters.
-    /// let clusters: Vec<[f64; 2]> = (1..=10).map(|i| [f64::from(i), 2.0 * f64::from(i)]).collect();
+    /// let of_cluster = |i| [f64::from(i), 2.0 * f64::from(i)];
+    /// let clusters: Vec<[f64; 2]> = (1..=10).map(of_cluster).collect();
     /// let got = Bootstrap::from_u64(1).sums(&clusters, |[a, b]| Some(a / b))?;
     /// assert!((got.lower - 0.5).abs() < 1e-12 && (got.upper - 0.5).abs() < 1e-12);
     /// # Ok::<(), degu_stats::StatsError>(())

@@ -46,7 +46,8 @@ pub struct CovGap {
 /// # Examples
 ///
 /// ```
-/// let gap = degu_stats::calibration::cov_gap(&[true, true, true, false], &[0, 0, 1, 1], "0.5".parse()?)?;
+/// let inside = [true, true, true, false];
+/// let gap = degu_stats::calibration::cov_gap(&inside, &[0, 0, 1, 1], "0.5".parse()?)?;
 /// assert_eq!((gap.mean, gap.groups.len()), (0.25, 2));
 /// # Ok::<(), degu_stats::StatsError>(())
 /// ```
@@ -244,11 +245,11 @@ fn worst_window(
                 lowest = (sum, first..end);
             }
         }
-        let found = share(lowest.1.start, lowest.1.end);
-        if found >= rate {
+        let lowest_rate = share(lowest.1.start, lowest.1.end);
+        if lowest_rate >= rate {
             return (rate, best);
         }
-        (best, rate) = (lowest.1, found);
+        (best, rate) = (lowest.1, lowest_rate);
     }
 }
 

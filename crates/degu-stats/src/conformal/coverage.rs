@@ -33,8 +33,8 @@ impl CoverageBand {
 ///
 /// With continuous scores the coverage given a calibration set of `n_cal` rows follows Beta(k, n +
 /// 1 − k), where `k` is [`Alpha::rank`](crate::Alpha::rank), so the count follows the beta-binomial
-/// law. `level` 0.9 gives the 5–95 % band: the ends are the smallest counts c with P(X ≤ c) ≥ 0.05
-/// and ≥ 0.95. A rank above `n_cal` stands for infinite intervals, which cover every row.
+/// distribution. `level` 0.9 gives the 5–95 % band: the ends are the smallest counts c with
+/// P(X ≤ c) ≥ 0.05 and ≥ 0.95. A rank above `n_cal` stands for infinite intervals, which cover every row.
 ///
 /// # Errors
 ///
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn mass_has_the_moments_of_the_law() {
+    fn mass_has_the_moments_of_the_distribution() {
         let (trials, a, b) = (500, 181.0, 20.0);
         let mass = beta_binomial_mass(trials, a, b);
         let mean: f64 = mass.iter().enumerate().map(|(c, p)| c as f64 * p).sum();

@@ -31,7 +31,8 @@ pub struct IntervalSummary {
 ///
 /// # Errors
 ///
-/// [`StatsError`](crate::StatsError) for no rows, another length, or a measured value that is not finite.
+/// [`StatsError`](crate::StatsError) for no rows, another length, or a measured value that is not
+/// finite.
 ///
 /// # Examples
 ///
