@@ -1,10 +1,4 @@
 //! Cases of the blocks `main` and `tied`: one task.
-
-#![expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the method alone is not general enough over its lifetime"
-)]
-
 use degu_stats::calibration::conditional::size_stratified_coverage;
 use degu_stats::calibration::curve::{gaussian_curve_errors, sharpness, variance_ratio};
 use degu_stats::calibration::spread_error;
