@@ -8,9 +8,6 @@ pub const N: u8 = 4;
 /// Letters of the codes, in order.
 pub const LETTERS: [u8; 5] = *b"ACGTN";
 
-/// Complement of each code.
-pub const COMPLEMENT: [u8; 5] = [3, 2, 1, 0, 4];
-
 /// The code of an IUPAC letter that stands for two or three bases: becomes N and is counted.
 const AMBIGUOUS: u8 = 5;
 const INVALID: u8 = 0xFF;
@@ -142,7 +139,7 @@ pub fn canonical(codes: &[u8]) -> Vec<u8> {
 }
 
 /// Whether a sequence is not larger than its reverse complement.
-pub fn is_canonical(codes: &[u8]) -> bool {
+fn is_canonical(codes: &[u8]) -> bool {
     codes
         .iter()
         .copied()

@@ -1,12 +1,10 @@
 //! Genomes that give windows, whether they are in memory or on disk.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use crate::alphabet::N;
-use crate::error::{GenomeError, Result};
+use crate::error::Result;
 use crate::fasta::Genome;
-use crate::indexed::IndexedGenome;
 
 /// A genome that gives the bases of windows.
 pub trait Bases: Send + Sync {
@@ -71,48 +69,6 @@ impl Bases for Genome {
     fn unified(&self, name: &str) -> Option<String> {
         self.unify(name).map(str::to_owned)
     }
-}
-
-/// How a genome is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GenomeAccess {
-    /// Only the windows that are asked for, through the index beside the file.
-    Indexed,
-    /// Only the windows that are asked for; the file had no index, so it was read through once to
-    /// make one (in memory).
-    IndexedHere,
-    /// Plain gzip has no random access: the whole genome is in memory, a byte a base.
-    InMemory,
-}
-
-/// Opens a genome in the way that reads the least: FASTA with `.fai`, bgzip with `.fai` and `.gzi`,
-/// FASTA without an index (read through once), and gzip (read into memory).
-///
-/// # Errors
-///
-/// A file that is missing or no FASTA, an index that does not fit its file.
-pub fn open_genome(path: impl AsRef<Path>) -> Result<(Box<dyn Bases>, GenomeAccess)> {
-    let path = path.as_ref();
-    let has_index = path.with_added_extension("fai").is_file();
-    if gzipped(path)? && !(has_index && path.with_added_extension("gzi").is_file()) {
-        return Ok((Box::new(Genome::open(path)?), GenomeAccess::InMemory));
-    }
-    let genome = IndexedGenome::open(path)?;
-    let access = if has_index {
-        GenomeAccess::Indexed
-    } else {
-        GenomeAccess::IndexedHere
-    };
-    Ok((Box::new(genome), access))
-}
-
-fn gzipped(path: &Path) -> Result<bool> {
-    use std::io::Read as _;
-    let wrap = |source| GenomeError::io(path, source);
-    let mut magic = [0; 2];
-    let mut file = fs_err::File::open(path).map_err(wrap)?;
-    let read = file.read(&mut magic).map_err(wrap)?;
-    Ok(read == 2 && magic == [0x1F, 0x8B])
 }
 
 #[cfg(test)]

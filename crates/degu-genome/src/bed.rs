@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{GenomeError, Result};
-use crate::interval::{Interval, IntervalSet};
+use crate::interval::Interval;
 use crate::scan::Strand;
 use crate::text::LineReader;
 
@@ -188,19 +188,6 @@ pub fn read_bed(path: impl AsRef<Path>, kind: BedKind) -> Result<Vec<BedRecord>>
         records.push(record);
     }
     Ok(records)
-}
-
-/// Reads a blacklist or any other set of regions from a BED file.
-///
-/// # Errors
-///
-/// As [`BedReader::next_record`].
-pub fn read_regions(path: impl AsRef<Path>) -> Result<IntervalSet> {
-    Ok(IntervalSet::new(
-        read_bed(path, BedKind::Bed)?
-            .into_iter()
-            .map(|record| record.interval),
-    ))
 }
 
 /// Writes bedGraph rows; neighbouring positions of equal value become one row.

@@ -272,41 +272,6 @@ impl GenomeError {
     }
 }
 
-/// The candidate nearest to `name` by edit distance, if it is near enough to be a misspelling.
-///
-/// Letter case is ignored. Near enough is a third of the longer name, or two edits (one for names
-/// of up to three letters), so that two swapped letters are always found.
-pub fn nearest<'a, I>(name: &str, candidates: I) -> Option<&'a str>
-where
-    I: IntoIterator<Item = &'a str>,
-{
-    let wanted = name.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (edit_distance(&wanted, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| {
-            let longer = candidate.chars().count().max(wanted.chars().count());
-            *distance <= (longer / 3).max(if longer > 3 { 2 } else { 1 })
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 fn show_byte(byte: u8) -> String {
     if byte.is_ascii_graphic() {
         format!("`{}`", char::from(byte))
@@ -343,15 +308,6 @@ mod tests {
     #[test]
     fn errors_are_small() {
         assert!(size_of::<GenomeError>() <= 128);
-    }
-
-    #[test]
-    fn nearest_name_is_found_and_far_names_are_not() {
-        let names = ["sequence", "HepG2", "K562"];
-        assert_eq!(nearest("sequnce", names), Some("sequence"));
-        assert_eq!(nearest("hepg2", names), Some("HepG2"));
-        assert_eq!(nearest("barcode_count", names), None);
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
     }
 
     #[test]

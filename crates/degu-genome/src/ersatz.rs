@@ -123,24 +123,6 @@ pub fn mutate(codes: &[u8], count: usize, draws: &mut Draws) -> Result<Vec<u8>> 
     Ok(edited)
 }
 
-/// Changes each known base to another one with probability `rate`.
-///
-/// # Errors
-///
-/// [`GenomeError::Argument`] unless `0 <= rate <= 1`.
-pub fn mutate_at_rate(codes: &[u8], rate: f64, draws: &mut Draws) -> Result<Vec<u8>> {
-    if !(0.0..=1.0).contains(&rate) {
-        return Err(GenomeError::argument("rate", "a number from 0 to 1", rate));
-    }
-    let mut edited = codes.to_vec();
-    for base in edited.iter_mut().filter(|base| **base < N) {
-        if draws.unit() < rate {
-            substitute_other(base, draws);
-        }
-    }
-    Ok(edited)
-}
-
 fn substitute_other(base: &mut u8, draws: &mut Draws) {
     *base = (*base + 1 + draws.below(3) as u8) % 4;
 }
@@ -246,13 +228,6 @@ mod tests {
             assert_eq!(edited[4..6], [N, N]);
         }
         assert!(mutate(&s, 13, &mut draws).is_err());
-        let long = vec![0; 20_000];
-        let edited = mutate_at_rate(&long, 0.05, &mut draws).unwrap();
-        let changed = edited.iter().filter(|base| **base != 0).count();
-        assert!(
-            changed.abs_diff(1000) < 155,
-            "{changed}: 5 sd of a binomial"
-        ); // sd 30.8
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! FASTA files and genomes held as base codes.
 
+use degu_core::suggest::nearest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::alphabet::encode_into;
-use crate::error::{GenomeError, Place, Result, nearest};
+use crate::error::{GenomeError, Place, Result};
 use crate::text::LineReader;
 
 /// One sequence of a FASTA file.
@@ -225,11 +226,6 @@ impl Genome {
         &self.order
     }
 
-    /// Bases in all.
-    pub fn total_length(&self) -> usize {
-        self.chromosomes.values().map(Vec::len).sum()
-    }
-
     /// Codes of a whole chromosome.
     ///
     /// # Errors
@@ -367,6 +363,5 @@ mod tests {
         assert_eq!(genome.unify("chr3"), None);
         assert_eq!(genome.window("chrI", 4, 4).unwrap(), [0u8; 0]);
         assert!(genome.window("chrI", 3, 2).is_err());
-        assert_eq!(genome.total_length(), 6);
     }
 }

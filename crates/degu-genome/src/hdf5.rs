@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use degu_core::suggest::nearest;
 use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, Group};
 
-use crate::error::{GenomeError, Place, Result, nearest};
+use crate::error::{GenomeError, Place, Result};
 use crate::one_hot::{BaseAxis, BaseOrder, codes_from_one_hot};
 
 /// Name, shape and stored type of a dataset.
@@ -107,16 +108,16 @@ impl Hdf5File {
     ///
     /// [`GenomeError::UnknownName`] naming the datasets there are; [`GenomeError::Hdf5`].
     pub fn dataset(&self, name: &str) -> Result<Rows> {
-        let found = self.find(name).ok_or_else(|| GenomeError::UnknownName {
+        let path = self.find(name).ok_or_else(|| GenomeError::UnknownName {
             path: self.path.clone(),
             kind: "dataset",
             name: name.to_owned(),
             nearest: nearest(name, self.names.iter().map(String::as_str)).map(str::to_owned),
             found: self.names.clone(),
         })?;
-        let place = Place::file(&self.path).with_column(found);
+        let place = Place::file(&self.path).with_column(path);
         let wrap = |source| hdf5_error(place.clone(), source);
-        let dataset = self.file.dataset(found).map_err(wrap)?;
+        let dataset = self.file.dataset(path).map_err(wrap)?;
         let shape = dataset.shape().map_err(wrap)?;
         let datatype = dataset.datatype().map_err(wrap)?;
         let kind = match &datatype {
@@ -128,7 +129,7 @@ impl Hdf5File {
             dataset,
             datatype,
             info: DatasetInfo {
-                name: found.to_owned(),
+                name: path.to_owned(),
                 shape,
                 kind,
             },

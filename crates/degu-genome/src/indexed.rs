@@ -8,12 +8,14 @@ use std::io::{Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use degu_core::suggest::nearest;
 use flate2::read::MultiGzDecoder;
 use fs_err::File;
 
 use crate::alphabet::encode;
 use crate::bases::Bases;
-use crate::error::{GenomeError, Place, Result, nearest};
+use crate::error::{GenomeError, Place, Result};
+use crate::fasta::Genome;
 
 use fai::Entry;
 
@@ -43,25 +45,20 @@ impl IndexedGenome {
         let path = path.as_ref().to_path_buf();
         let wrap = |source| GenomeError::io(&path, source);
         let mut file = File::open(&path).map_err(wrap)?;
-        let mut magic = Vec::new();
-        Read::by_ref(&mut file)
-            .take(2)
-            .read_to_end(&mut magic)
-            .map_err(wrap)?;
-        let blocks = if magic == [0x1F, 0x8B] {
+        let blocks = if is_gzip(&mut file).map_err(wrap)? {
             Some(fai::read_blocks(&path.with_added_extension("gzi"))?)
         } else {
             None
         };
         let beside = path.with_added_extension("fai");
-        let found = if blocks.is_some() || beside.is_file() {
+        let entries = if blocks.is_some() || beside.is_file() {
             fai::read(&beside)?
         } else {
             fai::build(&path)?
         };
         let genome = Self {
-            order: found.iter().map(|entry| entry.name.clone()).collect(),
-            entries: found.into_iter().map(|e| (e.name.clone(), e)).collect(),
+            order: entries.iter().map(|entry| entry.name.clone()).collect(),
+            entries: entries.into_iter().map(|e| (e.name.clone(), e)).collect(),
             file: Mutex::new(file),
             blocks,
             path,
@@ -180,13 +177,56 @@ impl Bases for IndexedGenome {
     }
 }
 
+/// How a genome is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GenomeAccess {
+    /// Only the windows that are asked for, through the index beside the file.
+    Indexed,
+    /// Only the windows that are asked for; the file had no index, so it was read through once to
+    /// make one (in memory).
+    IndexedHere,
+    /// Plain gzip has no random access: the whole genome is in memory, a byte a base.
+    InMemory,
+}
+
+/// Opens a genome in the way that reads the least: FASTA with `.fai`, bgzip with `.fai` and `.gzi`,
+/// FASTA without an index (read through once), and gzip (read into memory).
+///
+/// # Errors
+///
+/// A file that is missing or no FASTA, an index that does not fit its file.
+pub fn open_genome(path: impl AsRef<Path>) -> Result<(Box<dyn Bases>, GenomeAccess)> {
+    let path = path.as_ref();
+    let has_index = path.with_added_extension("fai").is_file();
+    let gzip = File::open(path)
+        .and_then(|mut file| is_gzip(&mut file))
+        .map_err(|source| GenomeError::io(path, source))?;
+    if gzip && !(has_index && path.with_added_extension("gzi").is_file()) {
+        return Ok((Box::new(Genome::open(path)?), GenomeAccess::InMemory));
+    }
+    let genome = IndexedGenome::open(path)?;
+    let access = if has_index {
+        GenomeAccess::Indexed
+    } else {
+        GenomeAccess::IndexedHere
+    };
+    Ok((Box::new(genome), access))
+}
+
+/// Whether a file begins as gzip (and so bgzip) does.
+fn is_gzip(file: &mut File) -> std::io::Result<bool> {
+    let mut magic = Vec::new();
+    Read::by_ref(file).take(2).read_to_end(&mut magic)?;
+    Ok(magic == [0x1F, 0x8B])
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
     use super::*;
     use crate::draws::Draws;
-    use crate::{Genome, UNIFORM, decode, random_sequence};
+    use crate::{UNIFORM, decode, random_sequence};
 
     fn text(width: usize, line_end: &str) -> String {
         let mut draws = Draws::new([9; 32]);

@@ -38,7 +38,8 @@ impl SequenceSummary {
     ///
     /// ```
     /// use degu_genome::{SequenceSummary, encode};
-    /// let rows = ["ACGG", "ACGG", "CCGT", "NNNN"].map(|text| encode(text.as_bytes()).unwrap().codes);
+    /// let rows = ["ACGG", "ACGG", "CCGT", "NNNN"];
+    /// let rows = rows.map(|text| encode(text.as_bytes()).unwrap().codes);
     /// let summary = SequenceSummary::of(&rows);
     /// assert_eq!(summary.lengths[&4], 4);
     /// assert_eq!((summary.exact_duplicates, summary.reverse_complements), (1, 1));

@@ -99,15 +99,6 @@ impl IntervalSet {
     pub fn contains(&self, chromosome: &str, position: u64) -> bool {
         self.overlaps(chromosome, position, position + 1)
     }
-
-    /// Positions in all.
-    pub fn total_width(&self) -> u64 {
-        self.merged
-            .values()
-            .flatten()
-            .map(|(start, end)| end - start)
-            .sum()
-    }
 }
 
 #[cfg(test)]
@@ -137,7 +128,6 @@ mod tests {
             let set = IntervalSet::new(spans.iter().map(|(at, width)| Interval::new("c", *at, at + width)));
             let expected = covered[start as usize..(start + width) as usize].iter().any(|c| *c);
             prop_assert_eq!(set.overlaps("c", start, start + width), expected);
-            prop_assert_eq!(set.total_width(), covered.iter().filter(|c| **c).count() as u64);
         }
     }
 }

@@ -140,14 +140,14 @@ impl Scratch {
                 *shared += count.min(others);
             }
         }
-        let mut found = Vec::new();
+        let mut alike_rows = Vec::new();
         for other in self.touched.drain(..) {
             let shared = std::mem::take(&mut self.shared[other as usize]);
             if alike(other as usize, shared) {
-                found.push(other);
+                alike_rows.push(other);
             }
         }
-        found
+        alike_rows
     }
 }
 

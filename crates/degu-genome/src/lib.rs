@@ -13,7 +13,8 @@
 //! use degu_genome::{NearDuplicates, TableOptions, TableReader, split_groups};
 //!
 //! let text = "name,sequence,activity\ne1,ACGTACGGTCATTGCAACGG,0.5\ne2,CCGTTGCAATGACCGTACGT,0.4\n";
-//! let mut table = TableReader::from_reader("mpra.csv", text.as_bytes(), &TableOptions::default())?;
+//! let options = TableOptions::default();
+//! let mut table = TableReader::from_reader("mpra.csv", text.as_bytes(), &options)?;
 //! let (sequence, activity) = (table.column("sequence")?, table.column("activity")?);
 //! let (mut codes, mut labels) = (Vec::new(), Vec::new());
 //! while let Some(row) = table.next_row()? {
@@ -33,14 +34,16 @@
 //! Everything is re-exported here. Coordinates are 0-based and half-open; codes are A 0, C 1, G 2,
 //! T 3, N 4.
 //!
-//! | topic | modules |
-//! |---|---|
-//! | sequences | `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random numbers) |
-//! | sets of sequences | `split`, `cluster` (near-duplicates, leakage), `inspect` |
-//! | tables | `table` and `row` (TSV, CSV), `assay` (replicates and barcodes), `xlsx`, `hdf5` |
-//! | genomes | `fasta`, `indexed` and `bases` (windows of a genome), `interval` (blacklists, windows), `locus`, `bed` (BED, narrowPeak, bedGraph), `bigwig`, `fragments` (Tn5 cut sites), `vcf`, `alleles` |
-//! | motifs | `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `modisco_seqlet`, `npy`, `npz_stream` and `modisco` (export) |
-//! | plumbing | `text` (lines, gzip), `kmers`, `kmer_shares`, `union`, `error` |
+//! - sequences: `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random
+//!   numbers)
+//! - sets of sequences: `split`, `cluster` (near-duplicates, leakage), `inspect`
+//! - tables: `table` and `row` (TSV, CSV), `assay` (replicates and barcodes), `xlsx`, `hdf5`
+//! - genomes: `fasta`, `bases` (windows of a genome), `indexed` (genomes on disk), `interval`
+//!   (blacklists, windows), `locus`, `bed` (BED, narrowPeak, bedGraph), `bigwig`, `fragments` (Tn5
+//!   cut sites), `vcf`, `alleles`
+//! - motifs: `motif` (PPM, PWM), `meme`, `scan`, `seqlet`, `modisco_seqlet`; export by `npy`,
+//!   `npz_stream` and `modisco`
+//! - plumbing: `text` (lines, gzip), `kmers`, `kmer_shares`, `union`, `error`
 
 mod alleles;
 mod alphabet;
@@ -84,26 +87,25 @@ mod xlsx;
 
 pub use alleles::{AlleleWindow, Anchor, Edge};
 pub use alphabet::{
-    COMPLEMENT, Encoded, LETTERS, N, canonical, complement, decode, encode, encode_into,
-    gc_content, is_canonical, reverse_complement, reverse_complement_in_place,
+    Encoded, LETTERS, N, canonical, complement, decode, encode, encode_into, gc_content,
+    reverse_complement, reverse_complement_in_place,
 };
 pub use assay::{Measured, TaskColumns};
-pub use bases::{Bases, GenomeAccess, open_genome};
-pub use bed::{BedGraphWriter, BedKind, BedReader, BedRecord, read_bed, read_regions};
+pub use bases::Bases;
+pub use bed::{BedGraphWriter, BedKind, BedReader, BedRecord, read_bed};
 pub use bigwig::BigWigWriter;
 pub use cluster::{Leakage, NearDuplicates, is_reverse_complement, strand_groups};
 pub use draws::Draws;
-pub use error::{GenomeError, Place, Result, nearest};
+pub use error::{GenomeError, Place, Result};
 pub use ersatz::{
-    centered_start, delete, gc_composition, insert, mutate, mutate_at_rate, random_sequence, space,
-    substitute,
+    centered_start, delete, gc_composition, insert, mutate, random_sequence, space, substitute,
 };
 pub use fasta::{DuplicateId, Fasta, FastaReader, FastaRecord, Genome};
 pub use fragments::{CutCounts, CutReport, FragmentReader, cut_sites};
 pub use hdf5::{DatasetInfo, Hdf5File, Rows};
 pub use hdf5_parts::{LabelAxes, part_names};
 pub use hdf5_write::{Hdf5Dataset, Hdf5Type, Hdf5Writer};
-pub use indexed::IndexedGenome;
+pub use indexed::{GenomeAccess, IndexedGenome, open_genome};
 pub use inspect::{
     GC_BINS, ReplicateAgreement, SequenceSummary, duplicate_ids, replicate_agreement,
 };
@@ -119,15 +121,12 @@ pub use npz_stream::{NpzStream, NpzType};
 pub use one_hot::{
     BaseAxis, BaseOrder, ONE_HOT_TOLERANCE, codes_from_one_hot, one_hot, one_hot_in,
 };
-pub use row::{Row, parse_number};
+pub use row::{Column, Row, parse_number};
 pub use scan::{Hit, Scanner, Strand};
 pub use seqlet::{FdrPoint, Seqlet, SeqletCaller};
-pub use shuffle::{
-    Shuffle, dinucleotide_orderings, dinucleotide_shuffle, fixed_exit_shuffle,
-    local_dinucleotide_shuffle, mononucleotide_shuffle,
-};
+pub use shuffle::{Shuffle, dinucleotide_shuffle, fixed_exit_shuffle, mononucleotide_shuffle};
 pub use split::{nested_subset, split_chromosomes, split_groups};
-pub use table::{Column, Delimiter, TableOptions, TableReader, table_column};
+pub use table::{Delimiter, TableOptions, TableReader, table_column};
 pub use text::LineReader;
 pub use vcf::{ReferenceCheck, Skipped, Variant, VcfReader};
 pub use xlsx::{Sheet, SheetTable, sheet_names};

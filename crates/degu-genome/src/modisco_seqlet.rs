@@ -23,7 +23,7 @@ use null::{increasing, percentile};
 /// | `window` | 21 | 1 .. | bp of the core whose sum is tested |
 /// | `flank` | 10 | | bp added on both sides; windows nearer to an end are left out |
 /// | `fdr` | 0.2 | 0 to 1 | share of calls that may be null |
-/// | `least`, `most` | 0.03, 0.2 | 0 to 1 | share of all windows that passes, at least and at most |
+/// | `least`, `most` | 0.03, 0.2 | 0 to 1 | share of all windows that passes |
 /// | `samples` | 10,000 | 100 .. | draws from the null |
 /// | `seed` | zeros | | stream of the draws |
 #[derive(Debug, Clone, Copy, PartialEq)]

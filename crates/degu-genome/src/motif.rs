@@ -1,6 +1,6 @@
 //! Motifs as position probability matrices, and their log-odds scores.
 
-use crate::alphabet::{N, complement};
+use crate::alphabet::N;
 use crate::draws::Draws;
 use crate::error::{GenomeError, Result};
 use crate::ersatz::draw_base;
@@ -55,42 +55,6 @@ impl Motif {
         })
     }
 
-    /// A motif from counts of bases, with `pseudocount` sites of the background added to each
-    /// position.
-    ///
-    /// # Errors
-    ///
-    /// [`GenomeError::Argument`] for negative counts, or a position without a count if there is no
-    /// pseudocount.
-    pub fn from_counts(
-        id: impl Into<String>,
-        counts: &[[f64; 4]],
-        pseudocount: f64,
-        background: Background,
-    ) -> Result<Self> {
-        let mut most = 0.0f64;
-        let mut rows = Vec::with_capacity(counts.len());
-        for row in counts {
-            let total: f64 = row.iter().sum();
-            if row.iter().any(|count| *count < 0.0 || count.is_nan()) || total + pseudocount <= 0.0
-            {
-                return Err(GenomeError::argument(
-                    "motif",
-                    "counts of at least 0 with one above 0 at each position",
-                    format_args!("{row:?}"),
-                ));
-            }
-            most = most.max(total);
-            rows.push(std::array::from_fn(|base| {
-                (row[base] + pseudocount * background[base]) / (total + pseudocount)
-            }));
-        }
-        Ok(Self {
-            sites: Some(most),
-            ..Self::new(id, rows)?
-        })
-    }
-
     /// A motif that has `probability` on each base of a consensus and the rest equally on the
     /// others.
     ///
@@ -138,20 +102,6 @@ impl Motif {
                     }
                 }
                 best as u8
-            })
-            .collect()
-    }
-
-    /// Relative entropy to the background at each position, in bits (2 at most if it is uniform).
-    pub fn information_content(&self, background: Background) -> Vec<f64> {
-        self.probabilities
-            .iter()
-            .map(|row| {
-                row.iter()
-                    .zip(background)
-                    .filter(|(p, _)| **p > 0.0)
-                    .map(|(p, q)| p * (p / q).log2())
-                    .sum()
             })
             .collect()
     }
@@ -218,16 +168,6 @@ impl LogOdds {
             .zip(window)
             .filter(|(_, code)| **code < N)
             .map(|(row, code)| row[usize::from(*code)])
-            .sum()
-    }
-
-    /// Score of the reverse complement of a window.
-    pub fn reverse_score(&self, window: &[u8]) -> f64 {
-        self.rows
-            .iter()
-            .zip(window.iter().rev())
-            .filter(|(_, code)| **code < N)
-            .map(|(row, code)| row[usize::from(complement(*code))])
             .sum()
     }
 
@@ -312,7 +252,7 @@ fn merge(scores: &mut Vec<(f64, f64)>, distance: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alphabet::{encode, reverse_complement};
+    use crate::alphabet::encode;
 
     #[test]
     fn information_and_consensus() {
@@ -321,23 +261,16 @@ mod tests {
             vec![[1.0, 0.0, 0.0, 0.0], UNIFORM, [0.0, 0.5, 0.5, 0.0]],
         )
         .unwrap();
-        assert_eq!(motif.information_content(UNIFORM), [2.0, 0.0, 1.0]);
         assert_eq!(motif.consensus(), [0, 0, 1]);
         assert_eq!(motif.reverse_complement().consensus(), [1, 0, 3]);
         assert!(Motif::new("m", vec![[0.5, 0.1, 0.1, 0.1]]).is_err());
-        let counted = Motif::from_counts("c", &[[8.0, 0.0, 0.0, 0.0]], 2.0, UNIFORM).unwrap();
-        assert_eq!(counted.probabilities, [[0.85, 0.05, 0.05, 0.05]]);
-        assert!(Motif::from_counts("c", &[[0.0; 4]], 0.0, UNIFORM).is_err());
     }
 
     #[test]
-    fn both_strands_score_alike() {
+    fn the_consensus_scores_most() {
         let scores = Motif::from_consensus("GATTACA", 0.7)
             .unwrap()
             .log_odds(UNIFORM, 0.1);
-        let window = encode(b"GATNACC").unwrap().codes;
-        let turned = reverse_complement(&window);
-        assert!((scores.score(&window) - scores.reverse_score(&turned)).abs() < 1e-12);
         let best = encode(b"GATTACA").unwrap().codes;
         assert!((scores.score(&best) - scores.max_score()).abs() < 1e-12);
     }

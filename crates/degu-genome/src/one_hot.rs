@@ -153,16 +153,16 @@ pub fn codes_from_one_hot(
     let mut codes = Vec::with_capacity(values.len() / 4);
     for (row, one_hot) in values.chunks_exact(row_size).enumerate() {
         for position in 0..length {
-            let found: [f32; 4] = match axis {
+            let channels: [f32; 4] = match axis {
                 BaseAxis::Last => std::array::from_fn(|channel| one_hot[4 * position + channel]),
                 BaseAxis::First => {
                     std::array::from_fn(|channel| one_hot[channel * length + position])
                 }
             };
-            let code = base_of(found).ok_or(GenomeError::NotOneHot {
+            let code = base_of(channels).ok_or(GenomeError::NotOneHot {
                 row: first_row + row,
                 position,
-                found,
+                found: channels,
             })?;
             codes.push(if code == N {
                 N

@@ -1,28 +1,57 @@
 //! Typed access to the cells of one table row.
 
+use std::path::Path;
+
 use crate::alphabet::{Encoded, encode_into};
 use crate::error::{GenomeError, Place, Result};
-use crate::table::{Column, TableReader};
+
+/// A column of one table, found by name once and then used for every row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub(crate) index: usize,
+    pub(crate) name: String,
+}
+
+impl Column {
+    /// Position among the columns, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Name in the header.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
 
 /// One row of a table.
 pub struct Row<'a> {
-    pub(crate) table: &'a TableReader,
+    pub(crate) path: &'a Path,
+    pub(crate) line: u64,
+    /// The cells, one behind the other.
+    pub(crate) text: &'a [u8],
+    /// Where each cell ends in `text`.
+    pub(crate) ends: &'a [usize],
 }
 
 impl Row<'_> {
     /// Line of the file on which the row starts, from 1.
     pub fn line(&self) -> u64 {
-        self.table.row_line()
+        self.line
     }
 
     /// Where a cell of this row stands.
     pub fn place(&self, column: &Column) -> Place {
-        Place::line(self.table.path(), self.table.row_line()).with_column(column.name())
+        Place::line(self.path, self.line).with_column(column.name())
     }
 
     /// The bytes of a cell, without blanks around them.
     pub fn bytes(&self, column: &Column) -> &[u8] {
-        self.table.field(column.index()).trim_ascii()
+        let start = match column.index {
+            0 => 0,
+            index => self.ends[index - 1],
+        };
+        self.text[start..self.ends[column.index]].trim_ascii()
     }
 
     /// The text of a cell.

@@ -53,8 +53,8 @@ type Triplets = [[f64; 2]; 128];
 /// let scores = Motif::from_consensus("GATTACA", 0.9)?.log_odds(UNIFORM, 0.0);
 /// let scanner = Scanner::new(&[scores]);
 /// let sequence = encode(b"CCCTGTAATCCC")?.codes; // TGTAATC is GATTACA on the other strand
-/// let hit = scanner.best_hits(&[sequence])[0].unwrap();
-/// assert_eq!((hit.start, hit.strand), (3, Strand::Reverse));
+/// let hits = scanner.hits(&[sequence], &[8.0]);
+/// assert_eq!((hits.len(), hits[0].start, hits[0].strand), (1, 3, Strand::Reverse));
 /// # Ok::<(), degu_genome::GenomeError>(())
 /// ```
 pub struct Scanner {
@@ -77,39 +77,6 @@ impl Scanner {
         self.motifs.len()
     }
 
-    /// The best hit of every motif in every sequence, `[N, M]` row by row.
-    ///
-    /// `None` where the sequence is shorter than the motif. Of equal scores the first start counts,
-    /// and forward before reverse. Runs in parallel over sequences.
-    pub fn best_hits<S: AsRef<[u8]> + Sync>(&self, sequences: &[S]) -> Vec<Option<Hit>> {
-        sequences
-            .par_iter()
-            .enumerate()
-            .flat_map_iter(|(sequence, codes)| {
-                let triplets = triplets(codes.as_ref());
-                self.motifs
-                    .iter()
-                    .enumerate()
-                    .map(|(motif, (width, tables))| {
-                        let mut best: Option<Hit> = None;
-                        each_window(&triplets, *width, tables, |start, strand, score| {
-                            if best.is_none_or(|hit| score > hit.score) {
-                                best = Some(Hit {
-                                    sequence,
-                                    motif,
-                                    start,
-                                    strand,
-                                    score,
-                                });
-                            }
-                        });
-                        best
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    }
-
     /// All windows that reach the threshold of their motif, by sequence, motif, start and strand.
     ///
     /// # Panics
@@ -125,11 +92,11 @@ impl Scanner {
             .enumerate()
             .flat_map_iter(|(sequence, codes)| {
                 let triplets = triplets(codes.as_ref());
-                let mut found = Vec::new();
+                let mut hits = Vec::new();
                 for (motif, (width, tables)) in self.motifs.iter().enumerate() {
                     each_window(&triplets, *width, tables, |start, strand, score| {
                         if score >= thresholds[motif] {
-                            found.push(Hit {
+                            hits.push(Hit {
                                 sequence,
                                 motif,
                                 start,
@@ -139,7 +106,7 @@ impl Scanner {
                         }
                     });
                 }
-                found
+                hits
             })
             .collect()
     }
@@ -208,6 +175,7 @@ fn each_window(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alphabet::reverse_complement;
     use crate::draws::Draws;
     use crate::ersatz::random_sequence;
     use crate::motif::{Motif, UNIFORM};
@@ -232,13 +200,10 @@ mod tests {
                 let window = &codes[hit.start..hit.start + width];
                 let direct = match hit.strand {
                     Strand::Forward => scores.score(window),
-                    Strand::Reverse => scores.reverse_score(window),
+                    Strand::Reverse => scores.score(&reverse_complement(window)),
                 };
                 assert!((hit.score - direct).abs() < 1e-12, "{hit:?}");
             }
-            let best = scanner.best_hits(&[&codes])[0].unwrap();
-            let top = hits.iter().map(|hit| hit.score).fold(f64::MIN, f64::max);
-            assert!((best.score - top).abs() < 1e-15);
         }
     }
 
@@ -248,7 +213,11 @@ mod tests {
             .unwrap()
             .log_odds(UNIFORM, 0.0);
         let scanner = Scanner::new(&[scores]);
-        assert_eq!(scanner.best_hits(&[vec![0u8; 4], vec![]]), [None, None]);
+        assert!(
+            scanner
+                .hits(&[vec![0u8; 4], vec![]], &[f64::NEG_INFINITY])
+                .is_empty()
+        );
         assert_eq!(scanner.motifs(), 1);
     }
 }

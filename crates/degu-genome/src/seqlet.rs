@@ -204,7 +204,7 @@ impl SeqletCaller {
                         start: from,
                         end: to,
                         attribution: values[from..to].iter().sum(),
-                        p_value: spans.own[start],
+                        p_value: spans.scores[start],
                     });
                 }
             }
@@ -221,7 +221,7 @@ impl SeqletCaller {
 /// Scores of all spans of one length, by start.
 struct Spans {
     /// Tail of the span itself.
-    own: Vec<f64>,
+    scores: Vec<f64>,
     /// Largest tail over the prefixes from the shortest length on.
     prefix: Vec<f64>,
     /// Largest prefix score over the spans inside, down to the shortest length.
@@ -306,16 +306,16 @@ impl Null {
                 let mut lengths: Vec<Spans> = Vec::new();
                 for length in caller.min_length..=caller.max_length.min(positions) {
                     let tail = &self.tails[length - 1];
-                    let own: Vec<f64> = (0..=positions - length)
+                    let scores: Vec<f64> = (0..=positions - length)
                         .map(|start| tail[sums[start + length] - sums[start]])
                         .collect();
                     let (prefix, inner) = match lengths.last() {
-                        None => (own.clone(), own.clone()),
+                        None => (scores.clone(), scores.clone()),
                         Some(shorter) => {
-                            let prefix: Vec<f64> = own
+                            let prefix: Vec<f64> = scores
                                 .iter()
                                 .zip(&shorter.prefix)
-                                .map(|(own, before)| own.max(*before))
+                                .map(|(score, before)| score.max(*before))
                                 .collect();
                             let inner = prefix
                                 .iter()
@@ -325,7 +325,11 @@ impl Null {
                             (prefix, inner)
                         }
                     };
-                    lengths.push(Spans { own, prefix, inner });
+                    lengths.push(Spans {
+                        scores,
+                        prefix,
+                        inner,
+                    });
                 }
                 RowScores { lengths }
             })

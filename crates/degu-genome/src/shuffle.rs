@@ -92,63 +92,6 @@ pub fn fixed_exit_shuffle(codes: &[u8], draws: &mut Draws) -> Vec<u8> {
     trail(codes, &exits)
 }
 
-/// Dinucleotide shuffle inside consecutive bins of `bin` positions (the last may be shorter).
-///
-/// Keeps local composition; pairs across bin borders are kept because each bin keeps its ends.
-pub fn local_dinucleotide_shuffle(codes: &[u8], bin: usize, draws: &mut Draws) -> Vec<u8> {
-    codes
-        .chunks(bin.max(1))
-        .flat_map(|part| dinucleotide_shuffle(part, draws))
-        .collect()
-}
-
-/// How many different sequences share the dinucleotide counts and the ends of `codes`.
-///
-/// `t * outdeg(root)! * prod_{v != root} (outdeg(v) - 1)! / prod mult(uv)!` with t the number of
-/// spanning trees directed to the last symbol. A float, since it overflows integers quickly; exact
-/// to rounding while below 2^53, and 1 for sequences shorter than 4.
-pub fn dinucleotide_orderings(codes: &[u8]) -> f64 {
-    if codes.len() < 4 {
-        return 1.0;
-    }
-    let exits = exits_of(codes);
-    let root = symbol(codes[codes.len() - 1]);
-    let mut counts = [[0.0f64; SYMBOLS]; SYMBOLS];
-    for (from, out) in exits.iter().enumerate() {
-        for to in out {
-            counts[from][symbol(*to)] += 1.0;
-        }
-    }
-    let inner: Vec<usize> = (0..SYMBOLS)
-        .filter(|vertex| *vertex != root && !exits[*vertex].is_empty())
-        .collect();
-    let laplacian = inner
-        .iter()
-        .map(|from| {
-            inner
-                .iter()
-                .map(|to| {
-                    let degree = if from == to {
-                        exits[*from].len() as f64
-                    } else {
-                        0.0
-                    };
-                    degree - counts[*from][*to]
-                })
-                .collect()
-        })
-        .collect();
-    let mut log = determinant(laplacian).ln() + log_factorial(exits[root].len());
-    for vertex in inner {
-        log += log_factorial(exits[vertex].len() - 1);
-    }
-    for count in counts.iter().flatten() {
-        log -= log_factorial(*count as usize);
-    }
-    let value = log.exp();
-    if value < 1e9 { value.round() } else { value }
-}
-
 fn symbol(code: u8) -> usize {
     usize::from(code.min(N))
 }
@@ -203,41 +146,6 @@ fn trail(codes: &[u8], exits: &[Vec<u8>; SYMBOLS]) -> Vec<u8> {
     walk
 }
 
-fn determinant(mut matrix: Vec<Vec<f64>>) -> f64 {
-    let n = matrix.len();
-    let mut value = 1.0;
-    for column in 0..n {
-        let Some(pivot) = (column..n).max_by(|a, b| {
-            matrix[*a][column]
-                .abs()
-                .total_cmp(&matrix[*b][column].abs())
-        }) else {
-            return value;
-        };
-        if matrix[pivot][column] == 0.0 {
-            return 0.0;
-        }
-        if pivot != column {
-            matrix.swap(pivot, column);
-            value = -value;
-        }
-        value *= matrix[column][column];
-        let (above, below) = matrix.split_at_mut(column + 1);
-        let top = &above[column];
-        for row in below {
-            let factor = row[column] / top[column];
-            for (value, pivot) in row.iter_mut().zip(top).skip(column) {
-                *value -= factor * pivot;
-            }
-        }
-    }
-    value
-}
-
-fn log_factorial(n: usize) -> f64 {
-    (2..=n).map(|k| (k as f64).ln()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,8 +174,6 @@ mod tests {
             sorted.sort_unstable();
             shuffled.sort_unstable();
             prop_assert_eq!(sorted, shuffled);
-            let local = local_dinucleotide_shuffle(&codes, 10, &mut Draws::new(seed));
-            prop_assert_eq!(pairs(&local), pairs(&codes));
         }
     }
 
@@ -290,6 +196,5 @@ mod tests {
             dinucleotide_shuffle(&codes, &mut Draws::new([0; 32])),
             codes
         );
-        assert!((dinucleotide_orderings(&codes) - 1.0).abs() < 1e-9);
     }
 }

@@ -1,9 +1,10 @@
 //! Splits that never cut a group: random by group, nested subsets, by chromosome.
 
+use degu_core::suggest::nearest;
 use std::collections::BTreeMap;
 
 use crate::draws::Draws;
-use crate::error::{GenomeError, Result, nearest};
+use crate::error::{GenomeError, Result};
 
 /// Assigns rows to parts by a random split of their groups.
 ///

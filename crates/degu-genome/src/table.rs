@@ -1,10 +1,10 @@
 //! Delimited tables (TSV, CSV), read row by row with typed access to named columns.
 
-use std::ops::Range;
+use degu_core::suggest::nearest;
 use std::path::{Path, PathBuf};
 
-use crate::error::{GenomeError, Place, Result, nearest};
-use crate::row::Row;
+use crate::error::{GenomeError, Place, Result};
+use crate::row::{Column, Row};
 use crate::text::LineReader;
 
 /// What separates the fields of a table.
@@ -54,25 +54,6 @@ pub fn table_column(
     Ok(values)
 }
 
-/// A column of one table, found by name once and then used for every row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    index: usize,
-    name: String,
-}
-
-impl Column {
-    /// Position among the columns, from 0.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Name in the header.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
 /// Streaming reader of a delimited table. Blank lines are passed over; quoted fields are
 /// understood.
 ///
@@ -95,12 +76,13 @@ impl Column {
 /// ```
 pub struct TableReader {
     lines: LineReader,
-    delimiter: u8,
+    parser: csv_core::Reader,
     columns: Vec<String>,
-    fields: Vec<Range<usize>>,
-    unquoted: Vec<u8>,
-    quoted: bool,
-    row_line: u64,
+    /// The cells of the current row, one behind the other, without their quotes.
+    text: Vec<u8>,
+    /// Where each of the `fields` cells ends in `text`.
+    ends: Vec<usize>,
+    fields: usize,
 }
 
 impl TableReader {
@@ -141,11 +123,11 @@ impl TableReader {
                 break;
             }
         }
-        let mut found = lines.advance()?;
-        while found && lines.current().is_empty() {
-            found = lines.advance()?;
+        let mut has_line = lines.advance()?;
+        while has_line && lines.current().is_empty() {
+            has_line = lines.advance()?;
         }
-        if !found && options.columns.is_none() {
+        if !has_line && options.columns.is_none() {
             return Err(GenomeError::format(
                 lines.place(),
                 "a header line with the names of the columns, found the end of the file",
@@ -162,27 +144,28 @@ impl TableReader {
         };
         let mut table = Self {
             lines,
-            delimiter,
+            parser: csv_core::ReaderBuilder::new()
+                .delimiter(delimiter)
+                .terminator(csv_core::Terminator::Any(b'\n'))
+                .build(),
             columns: Vec::new(),
-            fields: Vec::new(),
-            unquoted: Vec::new(),
-            quoted: false,
-            row_line: 0,
+            text: vec![0; 1024],
+            ends: vec![0; 32],
+            fields: 0,
         };
         if let Some(columns) = &options.columns {
             table.columns.clone_from(columns);
-            if found {
+            if has_line {
                 table.lines.put_back();
             }
         } else {
             table.split()?;
-            table.columns = (0..table.fields.len())
-                .map(|index| {
-                    String::from_utf8_lossy(table.field(index))
-                        .trim()
-                        .to_owned()
-                })
-                .collect();
+            let mut start = 0;
+            for &end in &table.ends[..table.fields] {
+                let name = String::from_utf8_lossy(&table.text[start..end]);
+                table.columns.push(name.trim().to_owned());
+                start = end;
+            }
         }
         Ok(table)
     }
@@ -271,91 +254,55 @@ impl TableReader {
                 break;
             }
         }
-        self.row_line = self.lines.line_number();
+        let line = self.lines.line_number();
         self.split()?;
-        if self.fields.len() != self.columns.len() {
+        if self.fields != self.columns.len() {
             return Err(GenomeError::Ragged {
-                place: Box::new(Place::line(self.path(), self.row_line)),
+                place: Box::new(Place::line(self.path(), line)),
                 expected: self.columns.len(),
-                found: self.fields.len(),
+                found: self.fields,
             });
         }
-        Ok(Some(Row { table: self }))
+        Ok(Some(Row {
+            path: self.lines.path(),
+            line,
+            text: &self.text,
+            ends: &self.ends[..self.fields],
+        }))
     }
 
-    pub(crate) fn row_line(&self) -> u64 {
-        self.row_line
-    }
-
-    pub(crate) fn field(&self, index: usize) -> &[u8] {
-        let source = if self.quoted {
-            &self.unquoted
-        } else {
-            self.lines.current()
-        };
-        &source[self.fields[index].clone()]
-    }
-
-    /// Finds the fields of the current line; joins lines while a quote is open.
+    /// Splits the current line into cells; reads on while a quote is open.
     fn split(&mut self) -> Result<()> {
-        self.fields.clear();
-        self.quoted = self.lines.current().contains(&b'"');
-        if !self.quoted {
-            let mut start = 0;
-            for (at, byte) in self.lines.current().iter().enumerate() {
-                if *byte == self.delimiter {
-                    self.fields.push(start..at);
-                    start = at + 1;
+        use csv_core::ReadRecordResult::{End, InputEmpty, OutputEndsFull, OutputFull, Record};
+        let place = self.lines.place();
+        let mut length = 0;
+        self.fields = 0;
+        loop {
+            for mut input in [self.lines.current(), b"\n"] {
+                while !input.is_empty() {
+                    let (result, read, written, ended) = self.parser.read_record(
+                        input,
+                        &mut self.text[length..],
+                        &mut self.ends[self.fields..],
+                    );
+                    input = &input[read..];
+                    length += written;
+                    self.fields += ended;
+                    match result {
+                        InputEmpty => {}
+                        OutputFull => self.text.resize(2 * self.text.len(), 0),
+                        OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                        Record | End => return Ok(()),
+                    }
                 }
             }
-            self.fields.push(start..self.lines.current().len());
-            return Ok(());
-        }
-        let place = self.lines.place();
-        while !self.split_quoted() {
-            if !self.lines.append()? {
+            if !self.lines.advance()? {
                 return Err(GenomeError::format(
                     place,
                     "a closing quote, found the end of the file",
                 ));
             }
         }
-        Ok(())
-    }
-
-    /// Unquotes fields as RFC 4180 says (a doubled quote is a quote); `false` if a quote is open.
-    fn split_quoted(&mut self) -> bool {
-        self.fields.clear();
-        self.unquoted.clear();
-        let (mut start, mut inside, mut at_start) = (0, false, true);
-        let line = self.lines.current();
-        let mut at = 0;
-        while at < line.len() {
-            let byte = line[at];
-            if inside {
-                if byte == b'"' && line.get(at + 1) == Some(&b'"') {
-                    self.unquoted.push(b'"');
-                    at += 1;
-                } else if byte == b'"' {
-                    inside = false;
-                } else {
-                    self.unquoted.push(byte);
-                }
-            } else if byte == b'"' && at_start {
-                inside = true;
-                at_start = false;
-            } else if byte == self.delimiter {
-                self.fields.push(start..self.unquoted.len());
-                start = self.unquoted.len();
-                at_start = true;
-            } else {
-                self.unquoted.push(byte);
-                at_start = false;
-            }
-            at += 1;
-        }
-        self.fields.push(start..self.unquoted.len());
-        !inside
     }
 }
 

@@ -99,26 +99,6 @@ impl LineReader {
             return Ok(true);
         }
         self.buffer.clear();
-        self.append_line()
-    }
-
-    /// Makes the next [`advance`](Self::advance) return the current line again.
-    pub fn put_back(&mut self) {
-        self.pending = true;
-    }
-
-    /// Appends the next line to the current one, joined by a line feed: a quoted field that goes
-    /// on.
-    ///
-    /// # Errors
-    ///
-    /// [`GenomeError::Io`].
-    pub fn append(&mut self) -> Result<bool> {
-        self.buffer.push(b'\n');
-        self.append_line()
-    }
-
-    fn append_line(&mut self) -> Result<bool> {
         let count = self
             .input
             .read_until(b'\n', &mut self.buffer)
@@ -141,6 +121,11 @@ impl LineReader {
             ));
         }
         Ok(true)
+    }
+
+    /// Makes the next [`advance`](Self::advance) return the current line again.
+    pub fn put_back(&mut self) {
+        self.pending = true;
     }
 
     /// The line last read, without its end.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::alleles::AlleleWindow;
 use crate::alphabet::{decode, encode};
 use crate::bases::Bases;
 use crate::bed::fields;
@@ -62,45 +61,21 @@ impl Variant {
     ///
     /// [`GenomeError::UnknownName`] for the chromosome, [`GenomeError::OutOfRange`] beyond its end.
     pub fn check_reference(&self, genome: &(impl Bases + ?Sized)) -> Result<ReferenceCheck> {
-        let at =
+        let bases =
             |length: usize| genome.bases(&self.chromosome, self.start, self.start + length as u64);
-        let equal = |allele: &[u8], found: &[u8]| {
-            allele == found && allele.iter().all(|code| *code < crate::alphabet::N)
+        let equal = |allele: &[u8], bases: &[u8]| {
+            allele == bases && allele.iter().all(|code| *code < crate::alphabet::N)
         };
-        let found = at(self.reference.len())?;
-        if equal(&self.reference, &found) {
+        let over_reference = bases(self.reference.len())?;
+        if equal(&self.reference, &over_reference) {
             return Ok(ReferenceCheck::Match);
         }
-        if at(self.alternate.len()).is_ok_and(|found| equal(&self.alternate, &found)) {
+        if bases(self.alternate.len()).is_ok_and(|bases| equal(&self.alternate, &bases)) {
             return Ok(ReferenceCheck::Swapped);
         }
         Ok(ReferenceCheck::Mismatch {
-            found: found.to_vec(),
+            found: over_reference.to_vec(),
         })
-    }
-
-    /// Sequences of both alleles in a window of `length` bp whose base `offset` is the variant's
-    /// first.
-    ///
-    /// Single substitutions and longer ones of equal length replace bases. A deletion is filled up
-    /// from the genome on the right, an insertion pushes bases out on the right, so both windows
-    /// are `length` bp and aligned at the start of the variant.
-    ///
-    /// # Errors
-    ///
-    /// [`GenomeError::OutOfRange`] if a window leaves the chromosome; [`GenomeError::Argument`]
-    /// unless `offset < length`.
-    pub fn windows(
-        &self,
-        genome: &(impl Bases + ?Sized),
-        length: usize,
-        offset: usize,
-    ) -> Result<(Vec<u8>, Vec<u8>)> {
-        let window = AlleleWindow {
-            offset,
-            ..AlleleWindow::centered(length)
-        };
-        window.of(self, genome)
     }
 }
 
@@ -316,30 +291,5 @@ mod tests {
             ReferenceCheck::Mismatch { found: vec![0] }
         );
         assert!(check(variant(16, "A", "C")).is_err());
-    }
-
-    #[test]
-    fn windows_keep_their_length_and_start() {
-        let genome = genome();
-        let both = |v: Variant| {
-            let (reference, alternate) = v.windows(&genome, 8, 3).unwrap();
-            (decode(&reference), decode(&alternate))
-        };
-        // ACGTACGTTTGACCA
-        assert_eq!(
-            both(variant(5, "A", "C")),
-            ("CGTACGTT".into(), "CGTCCGTT".into())
-        );
-        assert_eq!(
-            both(variant(5, "ACG", "A")),
-            ("CGTACGTT".into(), "CGTATTTG".into())
-        );
-        assert_eq!(
-            both(variant(5, "A", "AGG")),
-            ("CGTACGTT".into(), "CGTAGGCG".into())
-        );
-        assert!(variant(2, "C", "A").windows(&genome, 8, 3).is_err());
-        assert!(variant(12, "A", "C").windows(&genome, 8, 3).is_err());
-        assert!(variant(5, "A", "C").windows(&genome, 8, 8).is_err());
     }
 }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use calamine::{Data, Reader as _, open_workbook_auto};
+use degu_core::suggest::nearest;
 
-use crate::error::{GenomeError, Place, Result, nearest};
+use crate::error::{GenomeError, Place, Result};
 use crate::row::parse_number;
 
 /// One sheet, every cell as text.

@@ -1,5 +1,6 @@
 //! The page: one file, no network, scripts pinned by hash.
 
+mod blocks;
 mod hash;
 mod page;
 mod points;

@@ -8,9 +8,8 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use degu_stats::Alpha;
 use degu_stats::bootstrap::{Bootstrap, Units};
-use degu_stats::conformal::cross::{CrossVariant, OutOfBag};
+use degu_stats::conformal::cross::{CrossVariant, LeftOut, OutOfBag};
 use degu_stats::conformal::density_ratio::{RatioOptions, density_ratio_model};
-use degu_stats::conformal::left_out::LeftOut;
 use degu_stats::conformal::weighted::{EffectiveSize, TestWeight, WeightedScores};
 use degu_stats::conformal::{Score, SplitConformal};
 use degu_stats::scoring::{gaussian_crps, interval_summary};
@@ -88,7 +87,6 @@ fn benches(criterion: &mut Criterion) {
         measured: &y[..n],
         mean: &means,
         drawn: &drawn,
-        new_mean: &[],
         members,
     })
     .expect("valid rows");

@@ -29,13 +29,14 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`alpha`], [`guarantee`] | error rates as exact fractions; what may be claimed for an interval |
-//! | [`conformal`] | intervals, boxes, bands and distributions with a finite-sample guarantee |
+//! | [`alpha`], [`guarantee`] | error rates as exact fractions; what an interval promises |
+//! | [`conformal`] | intervals, boxes and bands with a finite-sample guarantee |
 //! | [`recalibrate`] | factors, mixtures and maps that repair a predicted spread |
 //! | [`metrics`], [`moments`] | errors and correlations; moments over the members of an ensemble |
 //! | [`scoring`], [`calibration`] | proper scores; does the spread match the errors |
 //! | [`selective`], [`detection`] | risk–coverage; detection of shifted input |
-//! | [`bootstrap`], [`compare`], [`two_sample`] | intervals over test units; tests over replicates; signed ranks, Welch's t |
+//! | [`bootstrap`] | intervals over test units |
+//! | [`compare`], [`two_sample`] | tests over replicates; signed ranks, Welch's t |
 //! | [`order`], [`bins`], [`special`] | order statistics, bins, special functions |
 //!
 //! # Conventions

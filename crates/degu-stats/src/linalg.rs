@@ -56,23 +56,6 @@ impl Cholesky {
         }
         x
     }
-
-    /// ln det L, half of ln det A.
-    pub(crate) fn log_det_half(&self) -> f64 {
-        (0..self.size)
-            .map(|i| self.lower[i * self.size + i].ln())
-            .sum()
-    }
-
-    /// L, row-major.
-    pub(crate) fn into_lower(self) -> Vec<f64> {
-        self.lower
-    }
-
-    /// From a stored factor.
-    pub(crate) fn from_lower(lower: Vec<f64>, size: usize) -> Self {
-        Self { size, lower }
-    }
 }
 
 #[cfg(test)]
@@ -84,7 +67,6 @@ mod tests {
         let factor = Cholesky::new("test", &[4.0, 2.0, 2.0, 3.0], 2).unwrap();
         let x = factor.solve(&[8.0, 7.0]);
         assert!((x[0] - 1.25).abs() < 1e-14 && (x[1] - 1.5).abs() < 1e-14);
-        assert!((2.0 * factor.log_det_half() - 8.0_f64.ln()).abs() < 1e-14);
         let dependent = Cholesky::new("test", &[1.0, 2.0, 2.0, 4.0], 2);
         assert!(matches!(
             dependent,

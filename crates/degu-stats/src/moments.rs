@@ -51,16 +51,6 @@ pub fn c4(members: usize) -> Result<f64> {
     Ok((2.0 / (m - 1.0)).sqrt() * (ln_gamma(m / 2.0) - ln_gamma((m - 1.0) / 2.0)).exp())
 }
 
-/// E[sd with M]/σ of M normal values: how much the published spread shrinks with few members.
-///
-/// # Errors
-///
-/// [`StatsError::TooFew`] below two members.
-pub fn shrinkage_of_ddof0(members: usize) -> Result<f64> {
-    let m = members as f64;
-    Ok(c4(members)? * ((m - 1.0) / m).sqrt())
-}
-
 /// Streaming moments over members (Welford), one value for each cell (row × task).
 ///
 /// Members arrive one by one and are never all in memory. Feed them in a fixed order and the result
@@ -220,32 +210,6 @@ impl EnsembleMoments {
             .map(|(e, a)| (e + a).sqrt())
             .collect())
     }
-}
-
-/// √(epistemic² + aleatoric²), negative inputs taken as 0; both on the scale of the measurement.
-///
-/// # Errors
-///
-/// [`StatsError::Length`] or [`StatsError::NotFinite`].
-pub fn total_uncertainty(epistemic: &[f64], aleatoric: &[f64]) -> Result<Vec<f64>> {
-    check::finite("epistemic", epistemic)?;
-    check::column("aleatoric", aleatoric, epistemic.len())?;
-    Ok(epistemic
-        .iter()
-        .zip(aleatoric)
-        .map(|(e, a)| e.max(0.0).hypot(a.max(0.0)))
-        .collect())
-}
-
-/// Clamps predicted standard deviations at 0 and counts how many were below.
-///
-/// # Errors
-///
-/// [`StatsError::NotFinite`].
-pub fn clamp_scale(scale: &[f64]) -> Result<(Vec<f64>, usize)> {
-    check::finite("scale", scale)?;
-    let clamped = scale.iter().filter(|s| **s < 0.0).count();
-    Ok((scale.iter().map(|s| s.max(0.0)).collect(), clamped))
 }
 
 /// How well a student could correlate with the label at all, given the label's own noise.

@@ -1,4 +1,4 @@
-//! Special functions: the normal, Student and Beta laws, lnΓ, ψ, softplus, log-sum-exp.
+//! Special functions: the normal, Student and Beta distributions, lnΓ, ψ, softplus.
 //!
 //! Φ is taken from `erfc` of libm, because the normal distribution function of statrs is off by up
 //! to 5e-11 relative.
@@ -67,15 +67,6 @@ pub fn sigmoid(x: f64) -> f64 {
     }
 }
 
-/// ln Σ exp(xᵢ), without overflow; −∞ for no terms.
-pub fn log_sum_exp(terms: &[f64]) -> f64 {
-    let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if largest.is_infinite() {
-        return largest;
-    }
-    largest + terms.iter().map(|t| (t - largest).exp()).sum::<f64>().ln()
-}
-
 fn student(degrees: f64) -> Result<StudentsT> {
     StudentsT::new(0.0, 1.0, degrees).map_err(|_| StatsError::Parameter {
         name: "degrees",
@@ -120,10 +111,10 @@ pub fn student_quantile(p: f64, degrees: f64) -> Result<f64> {
 /// [`StatsError::Parameter`] unless `a` and `b` are positive and `p` inside (0, 1).
 pub fn beta_quantile(p: f64, a: f64, b: f64) -> Result<f64> {
     check::open_unit("p", p)?;
-    let law = Beta::new(a, b).map_err(|_| StatsError::Parameter {
+    let beta = Beta::new(a, b).map_err(|_| StatsError::Parameter {
         name: "a, b",
         expected: "positive",
         found: a.min(b),
     })?;
-    Ok(law.inverse_cdf(p))
+    Ok(beta.inverse_cdf(p))
 }

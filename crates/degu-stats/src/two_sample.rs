@@ -39,7 +39,9 @@ pub struct SignedRank {
 ///
 /// ```
 /// // Darwin's maize; p as of scipy 1.15.
-/// let d = [6.0, 8.0, 14.0, 16.0, 23.0, 24.0, 28.0, 29.0, 41.0, -48.0, 49.0, 56.0, 60.0, -67.0, 75.0];
+/// let d = [
+///     6.0, 8.0, 14.0, 16.0, 23.0, 24.0, 28.0, 29.0, 41.0, -48.0, 49.0, 56.0, 60.0, -67.0, 75.0,
+/// ];
 /// let test = degu_stats::two_sample::signed_rank(&d)?;
 /// assert_eq!((test.statistic, test.p), (24.0, 0.041259765625));
 /// # Ok::<(), degu_stats::StatsError>(())

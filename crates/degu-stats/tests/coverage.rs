@@ -1,8 +1,9 @@
-//! Interval coverage on fresh simulated data, 200 seeds a method, against its beta-binomial law.
+//! Interval coverage on fresh simulated data, 200 seeds a method, against the beta-binomial
+//! distribution.
 //!
 //! With k the rank and n calibration rows the mean over R independent repetitions lies within
-//! k/(n + 1) ± 3 sd/√R, and about nine in ten repetitions lie inside their own 5–95 % band (the law
-//! is discrete, so between .84 and .97).
+//! k/(n + 1) ± 3 sd/√R, and about nine in ten repetitions lie inside their own 5–95 % band (the
+//! distribution is discrete, so between .84 and .97).
 
 #![expect(clippy::unwrap_used, reason = "helpers of a test, as the test itself")]
 
@@ -11,7 +12,7 @@ mod random;
 
 use degu_stats::Alpha;
 use degu_stats::conformal::cqr::{Cqr, CqrScore, QuantileBand};
-use degu_stats::conformal::cross::{ByFold, CrossVariant, OutOfFold, cross_intervals};
+use degu_stats::conformal::cross::{CrossVariant, LeftOut, OutOfBag};
 use degu_stats::conformal::joint::{CopulaBox, MaxScore};
 use degu_stats::conformal::mondrian::Mondrian;
 use degu_stats::conformal::weighted::{EffectiveSize, TestWeight, WeightedScores};
@@ -26,7 +27,7 @@ fn alphas() -> [Alpha; 3] {
     ["0.05", "0.1", "0.2"].map(|text| text.parse().unwrap())
 }
 
-/// Covered counts of all repetitions against the law of rank k among `n_cal` rows.
+/// Covered counts of all repetitions against the distribution of rank k among `n_cal` rows.
 fn assert_law(what: &str, alpha: Alpha, n_cal: usize, n_test: usize, covered: &[usize]) {
     let band = beta_binomial_band(n_cal, alpha.rank(n_cal), n_test, 0.9).unwrap();
     let repetitions = covered.len() as f64;
@@ -227,28 +228,22 @@ fn cross_intervals_keep_their_weaker_promise() {
         let ((x, y), (x_new, y_new)) = (draw(n), draw(new));
         let fold: Vec<usize> = (0..n).map(|i| i % folds).collect();
         let lines: Vec<(f64, f64)> = (0..folds).map(|k| line(&x, &y, |i| fold[i] != k)).collect();
-        let mean: Vec<f64> = (0..n)
-            .map(|i| lines[fold[i]].0 + lines[fold[i]].1 * x[i])
-            .collect();
-        let by_fold: Vec<f64> = lines
-            .iter()
-            .flat_map(|(a, b)| x_new.iter().map(move |x| a + b * x))
-            .collect();
-        let training = OutOfFold {
+        let predict = |x: &[f64]| -> Vec<f64> {
+            let by_fold = lines.iter();
+            by_fold
+                .flat_map(|(a, b)| x.iter().map(move |x| a + b * x))
+                .collect()
+        };
+        let drawn: Vec<bool> = (0..folds * n).map(|i| fold[i % n] != i / n).collect();
+        let fitted = LeftOut::fit(OutOfBag {
             measured: &y,
-            mean: &mean,
-            scale: None,
-            fold: &fold,
-        };
-        let by_fold = ByFold {
-            mean: &by_fold,
-            scale: None,
-            folds,
-        };
-        covered += count(
-            &cross_intervals(training, by_fold, CrossVariant::Plus, alpha).unwrap(),
-            &y_new,
-        );
+            mean: &predict(&x),
+            drawn: &drawn,
+            members: folds,
+        })
+        .unwrap();
+        let intervals = fitted.intervals(&predict(&x_new), CrossVariant::Plus, alpha);
+        covered += count(&intervals.unwrap(), &y_new);
     }
     let coverage = covered as f64 / (REPETITIONS * new) as f64;
     assert!(

@@ -38,10 +38,7 @@ use degu_core::{
 };
 use degu_stats::{
     Alpha, Guarantee,
-    conformal::{
-        cross::{CrossVariant, OutOfBag},
-        left_out::LeftOut,
-    },
+    conformal::cross::{CrossVariant, LeftOut, OutOfBag},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,7 +112,6 @@ impl Calibrator for CvPlusConfig {
                     measured: &rows.y,
                     mean: &mean,
                     drawn: &drawn,
-                    new_mean: &[],
                     members,
                 })?)
             })

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use degu_genome::{
-    Draws, Seqlet, SeqletCaller, decode, dinucleotide_orderings, dinucleotide_shuffle, encode,
-    fixed_exit_shuffle,
+    Draws, Seqlet, SeqletCaller, decode, dinucleotide_shuffle, encode, fixed_exit_shuffle,
 };
 use serde_json::Value;
 
@@ -50,12 +49,6 @@ fn dinucleotide_shuffles_reach_every_ordering_equally() {
             .iter()
             .map(|value| value.as_str().unwrap())
             .collect();
-        let codes = encode(sequence.as_bytes()).unwrap().codes;
-        let counted = dinucleotide_orderings(&codes);
-        assert!(
-            (counted - all.len() as f64).abs() < 1e-6,
-            "{sequence}: BEST says {counted}"
-        );
         let draws = 40_000.max(2_000 * all.len()).min(400_000);
         let counts = orderings(sequence, draws, dinucleotide_shuffle);
         assert_eq!(counts.keys().collect::<Vec<_>>(), all, "{sequence}");

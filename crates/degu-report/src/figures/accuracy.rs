@@ -20,7 +20,7 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
                 .iter()
                 .filter(|r| r.split == split && r.metric == metric)
                 .collect();
-            one(&rows, &split, &metric)
+            figure(&rows, &split, &metric)
         })
         .collect()
 }
@@ -35,7 +35,7 @@ fn lane(row: &MetricRow) -> (ModelKind, String) {
     }
 }
 
-fn one(rows: &[&MetricRow], split: &str, metric: &str) -> Figure {
+fn figure(rows: &[&MetricRow], split: &str, metric: &str) -> Figure {
     let tasks = distinct(rows, |row| row.task.clone());
     let mut lanes = distinct(rows, |row| lane(row));
     lanes.sort_by_key(|(kind, _)| *kind);

@@ -18,11 +18,11 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     data.map_agreement
         .iter()
         .filter(|a| !a.members.is_empty())
-        .map(|a| one(a, data.unit(&a.task)))
+        .map(|a| figure(a, data.unit(&a.task)))
         .collect()
 }
 
-fn one(agreement: &MapAgreement, unit: &str) -> Figure {
+fn figure(agreement: &MapAgreement, unit: &str) -> Figure {
     let file = name(&[
         "map-agreement",
         &agreement.metric,
@@ -77,6 +77,21 @@ fn one(agreement: &MapAgreement, unit: &str) -> Figure {
             ));
     }
     histogram(&mut svg, agreement);
+    Figure {
+        name: file,
+        tab: format!(
+            "{} ({}, {}, {})",
+            agreement.metric,
+            agreement.task,
+            agreement.part.label(),
+            agreement.method
+        ),
+        svg: svg.finish(),
+        caption: caption(agreement),
+    }
+}
+
+fn caption(agreement: &MapAgreement) -> Caption {
     let kind = if agreement.lower_is_better {
         "below"
     } else {
@@ -91,31 +106,20 @@ fn one(agreement: &MapAgreement, unit: &str) -> Figure {
         .iter()
         .filter_map(|(name, p)| p.map(|p| format!("{name} p = {}", number(p))))
         .collect();
-    Figure {
-        name: file,
-        tab: format!(
-            "{} ({}, {}, {})",
-            agreement.metric,
-            agreement.task,
-            agreement.part.label(),
-            agreement.method
+    Caption::new(
+        format!(
+            "{}: {} students against {} members, each dot one sequence ({}).",
+            agreement.metric, agreement.models.1, agreement.models.0, agreement.method
         ),
-        svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "{}: {} students against {} members, each dot one sequence ({}).",
-                agreement.metric, agreement.models.1, agreement.models.0, agreement.method
-            ),
-            format!(
-                "Dots {kind} the dashed line are sequences whose explanations agree better among students: {} of {}. Mean of students less members: {}. {}",
-                percent(agreement.better),
-                agreement.sequences.len(),
-                with_interval(agreement.difference, agreement.ci_low, agreement.ci_high),
-                tests.join("; ")
-            ),
-            "Most dots on the students' side, and a p over networks that is small: sequences are many, networks are what was trained again.",
+        format!(
+            "Dots {kind} the dashed line are sequences whose explanations agree better among students: {} of {}. Mean of students less members: {}. {}",
+            percent(agreement.better),
+            agreement.sequences.len(),
+            with_interval(agreement.difference, agreement.ci_low, agreement.ci_high),
+            tests.join("; ")
         ),
-    }
+        "Most dots on the students' side, and a p over networks that is small: sequences are many, networks are what was trained again.",
+    )
 }
 
 /// Differences by sequence, to the right of the panel.

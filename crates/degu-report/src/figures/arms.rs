@@ -183,15 +183,19 @@ fn sizes(data: &ReportData, split: &str, task: &str, groups: &[Group<'_>]) -> Fi
         name: file,
         tab: format!("{task}: coverage and size ({split})"),
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "How much of the measured {task} the intervals of each method catch for their size."
-            ),
-            "One panel for each part of the uncertainty as networks predict it (read as the standard deviation of a normal distribution) and for each way to calibrate. Each line is a method, numbered as above; a dot is one level, \
-             from 5 % to 95 % asked for. An arrow says that the line goes on beyond the panel. Epistemic is the spread between networks, aleatoric that between replicates, total both.",
-            "The line furthest up and left catches most for its size. A raw line that ends far below 95 % promises too much: its intervals are too small whatever their shape.",
-        ),
+        caption: size_caption(task),
     }
+}
+
+fn size_caption(task: &str) -> Caption {
+    Caption::new(
+        format!(
+            "How much of the measured {task} the intervals of each method catch for their size."
+        ),
+        "One panel for each part of the uncertainty as networks predict it (read as the standard deviation of a normal distribution) and for each way to calibrate. Each line is a method, numbered as above; a dot is one level, \
+             from 5 % to 95 % asked for. An arrow says that the line goes on beyond the panel. Epistemic is the spread between networks, aleatoric that between replicates, total both.",
+        "The line furthest up and left catches most for its size. A raw line that ends far below 95 % promises too much: its intervals are too small whatever their shape.",
+    )
 }
 
 fn accuracy(data: &ReportData, split: &str, task: &str, groups: &[Group<'_>]) -> Option<Figure> {
@@ -266,12 +270,14 @@ fn accuracy(data: &ReportData, split: &str, task: &str, groups: &[Group<'_>]) ->
         name: file,
         tab: format!("{task}: accuracy and coverage ({split})"),
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "Whether methods that predict {task} well also know how far to trust themselves."
-            ),
-            "Panels as in the figure of coverage and size. Each numbered dot is a method: higher is more accurate, further right means that more of its 95 % intervals hold. The dashed line is the promise.",
-            "A dot high up and on the dashed line. Left of it a method promises too much; right of it its intervals are wider than they need be.",
-        ),
+        caption: accuracy_caption(task),
     })
+}
+
+fn accuracy_caption(task: &str) -> Caption {
+    Caption::new(
+        format!("Whether methods that predict {task} well also know how far to trust themselves."),
+        "Panels as in the figure of coverage and size. Each numbered dot is a method: higher is more accurate, further right means that more of its 95 % intervals hold. The dashed line is the promise.",
+        "A dot high up and on the dashed line. Left of it a method promises too much; right of it its intervals are wider than they need be.",
+    )
 }

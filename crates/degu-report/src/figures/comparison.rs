@@ -2,7 +2,7 @@
 
 use super::{Caption, Figure, name};
 use crate::axis::Axis;
-use crate::data::{Comparison, ReportData};
+use crate::data::{Arm, Comparison, ReportData};
 use crate::forest::{Forest, name_room};
 use crate::palette::{AXIS, INK, MUTED, SERIES};
 use crate::panel::WIDTH;
@@ -14,11 +14,11 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     data.comparisons
         .iter()
         .filter(|c| !c.arms.is_empty())
-        .map(one)
+        .map(figure)
         .collect()
 }
 
-fn one(comparison: &Comparison) -> Figure {
+fn figure(comparison: &Comparison) -> Figure {
     let file = name(&["comparison", &comparison.metric]);
     let names: Vec<String> = comparison
         .arms
@@ -82,44 +82,7 @@ fn one(comparison: &Comparison) -> Figure {
         .fill(MUTED)
         .words("difference [95 % CI]");
     for (i, arm) in comparison.arms.iter().enumerate() {
-        let y = forest.row(i);
-        for (replicate, value) in arm
-            .differences
-            .iter()
-            .enumerate()
-            .filter(|(_, v)| v.is_finite())
-        {
-            svg.circle(
-                forest.px(*value),
-                y + 8.0 + [0.0, 2.6, -2.6][replicate % 3],
-                3.4,
-            )
-            .fill(AXIS)
-            .a("fill-opacity", "0.75")
-            .tip(&format!(
-                "{}, replicate {}\n{}",
-                arm.name,
-                replicate + 1,
-                number(*value)
-            ));
-        }
-        if let (Some(low), Some(high)) = (arm.ci_low, arm.ci_high) {
-            forest.interval(&mut svg, y - 5.0, low, high, SERIES[0], 2.6);
-        }
-        let text = with_interval(arm.difference, arm.ci_low, arm.ci_high);
-        if arm.difference.is_finite() {
-            svg.diamond(forest.px(arm.difference), y - 5.0, 6.5)
-                .fill(SERIES[0])
-                .stroke("#fff", 1.2)
-                .tip(&format!("{}\n{text}", arm.name));
-        }
-        let note = if arm.note.is_empty() {
-            text
-        } else {
-            format!("{text} *")
-        };
-        svg.text(WIDTH - 12.0, y + 4.0, 11.0, Anchor::End)
-            .words(&note);
+        arm_row(&mut svg, &forest, forest.row(i), arm);
     }
     Figure {
         name: file,
@@ -129,13 +92,58 @@ fn one(comparison: &Comparison) -> Figure {
             format!("{label} (exploratory)")
         },
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "How much each change of the study moves {label}, against the unchanged study “{}”.",
-                comparison.baseline
-            ),
-            "Each grey dot is one replicate (ensemble and students trained again from another seed, the same one in both arms); the diamond is the mean, the bar its 95 % confidence interval. An asterisk marks missing replicates, named in the table.",
-            "A bar that does not touch the zero line is a difference beyond the noise of training. A bar across zero says that this study cannot tell. With many arms some bars miss zero by chance: the table has the adjusted p.",
-        ),
+        caption: caption(&label, &comparison.baseline),
     }
+}
+
+fn caption(label: &str, baseline: &str) -> Caption {
+    Caption::new(
+        format!(
+            "How much each change of the study moves {label}, against the unchanged study “{}”.",
+            baseline
+        ),
+        "Each grey dot is one replicate (ensemble and students trained again from another seed, the same one in both arms); the diamond is the mean, the bar its 95 % confidence interval. An asterisk marks missing replicates, named in the table.",
+        "A bar that does not touch the zero line is a difference beyond the noise of training. A bar across zero says that this study cannot tell. With many arms some bars miss zero by chance: the table has the adjusted p.",
+    )
+}
+
+/// Replicates, mean and interval of one arm.
+fn arm_row(svg: &mut Svg, forest: &Forest, y: f64, arm: &Arm) {
+    for (replicate, value) in arm
+        .differences
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| v.is_finite())
+    {
+        svg.circle(
+            forest.px(*value),
+            y + 8.0 + [0.0, 2.6, -2.6][replicate % 3],
+            3.4,
+        )
+        .fill(AXIS)
+        .a("fill-opacity", "0.75")
+        .tip(&format!(
+            "{}, replicate {}\n{}",
+            arm.name,
+            replicate + 1,
+            number(*value)
+        ));
+    }
+    if let (Some(low), Some(high)) = (arm.ci_low, arm.ci_high) {
+        forest.interval(svg, y - 5.0, low, high, SERIES[0], 2.6);
+    }
+    let text = with_interval(arm.difference, arm.ci_low, arm.ci_high);
+    if arm.difference.is_finite() {
+        svg.diamond(forest.px(arm.difference), y - 5.0, 6.5)
+            .fill(SERIES[0])
+            .stroke("#fff", 1.2)
+            .tip(&format!("{}\n{text}", arm.name));
+    }
+    let note = if arm.note.is_empty() {
+        text
+    } else {
+        format!("{text} *")
+    };
+    svg.text(WIDTH - 12.0, y + 4.0, 11.0, Anchor::End)
+        .words(&note);
 }

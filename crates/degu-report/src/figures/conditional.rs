@@ -22,12 +22,18 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
             .iter()
             .filter(|r| r.split == split && r.task == task && r.alpha.to_bits() == bits)
             .collect();
-        one(&rows, &order, &split, &task, f64::from_bits(bits))
+        figure(&rows, &order, &split, &task, f64::from_bits(bits))
     })
     .collect()
 }
 
-fn one(rows: &[&ConditionalRow], order: &[String], split: &str, task: &str, alpha: f64) -> Figure {
+fn figure(
+    rows: &[&ConditionalRow],
+    order: &[String],
+    split: &str,
+    task: &str,
+    alpha: f64,
+) -> Figure {
     let nominal = percent(1.0 - alpha);
     let file = name(&["coverage-by-bin", split, task, &format!("{}", 1.0 - alpha)]);
     let mut known: Vec<&str> = order.iter().map(String::as_str).collect();
@@ -109,14 +115,18 @@ fn one(rows: &[&ConditionalRow], order: &[String], split: &str, task: &str, alph
         name: file,
         tab: format!("{task}, {nominal} ({split})"),
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "Interval coverage of {task} for groups of sequences, where {nominal} is promised on average."
-            ),
-            "Each dot is the share of measured values inside their intervals within one group; its grey box is where a method stays by chance that keeps the promise in this group. Diamonds lie below their box.",
-            "All dots are near the dashed line. A method can hold on average and still fail for the strongest sequences: look at the last bins.",
-        ),
+        caption: caption(task, &nominal),
     }
+}
+
+fn caption(task: &str, nominal: &str) -> Caption {
+    Caption::new(
+        format!(
+            "Interval coverage of {task} for groups of sequences, where {nominal} is promised on average."
+        ),
+        "Each dot is the share of measured values inside their intervals within one group; its grey box is where a method stays by chance that keeps the promise in this group. Diamonds lie below their box.",
+        "All dots are near the dashed line. A method can hold on average and still fail for the strongest sequences: look at the last bins.",
+    )
 }
 
 fn dot(svg: &mut Svg, panel: &Panel, x: f64, slot: f64, row: &ConditionalRow, color: &str) {

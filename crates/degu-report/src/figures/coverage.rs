@@ -26,7 +26,7 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
             .collect();
         // Calibrators side by side within one level: that is the comparison to make.
         rows.sort_by(|a, b| a.alpha.total_cmp(&b.alpha));
-        one(&rows, &split, &task, data.unit(&task))
+        figure(&rows, &split, &task, data.unit(&task))
     })
     .collect()
 }
@@ -40,22 +40,10 @@ pub(super) fn color(data: &[&str], calibrator: &str) -> &'static str {
     SERIES[index % SERIES.len()]
 }
 
-fn one(rows: &[&CalibrationRow], split: &str, task: &str, unit: &str) -> Figure {
+fn figure(rows: &[&CalibrationRow], split: &str, task: &str, unit: &str) -> Figure {
     let file = name(&["coverage", split, task]);
     let calibrators = distinct(rows, |r| r.calibrator.as_str());
-    let several = distinct(rows, |r| r.model.as_str()).len() > 1;
-    let names: Vec<String> = rows
-        .iter()
-        .map(|r| {
-            // Which model it is must be said where there are several.
-            let model = if several && !r.model.is_empty() {
-                format!(", {}", r.model)
-            } else {
-                String::new()
-            };
-            format!("{}{model}, {}", r.calibrator, percent(1.0 - r.alpha))
-        })
-        .collect();
+    let names = row_names(rows);
     let room = name_room(&names);
     let row_height = 30.0;
     let gap = 40.0;
@@ -142,15 +130,35 @@ fn one(rows: &[&CalibrationRow], split: &str, task: &str, unit: &str) -> Figure 
         name: file,
         tab: format!("{task} ({split})"),
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "How many of the measured values of {task} lie inside their predicted intervals, and how wide these intervals are."
-            ),
-            "Left: the black tick is the promise; the grey band is where a method that keeps it lands by chance, given the number of calibration and test sequences. \
-             Right: the mean width of the finite intervals, also as a number, beside the Winkler score (width plus a penalty for misses; smaller is better). ∞ marks unbounded intervals.",
-            "Every dot lies inside its grey band, and among those the method with the shortest bar is the most useful. A point below its band promises too much.",
-        ),
+        caption: caption(task),
     }
+}
+
+/// Calibrator, model where there are several, and level of each row.
+fn row_names(rows: &[&CalibrationRow]) -> Vec<String> {
+    let several = distinct(rows, |r| r.model.as_str()).len() > 1;
+    rows.iter()
+        .map(|r| {
+            // Which model it is must be said where there are several.
+            let model = if several && !r.model.is_empty() {
+                format!(", {}", r.model)
+            } else {
+                String::new()
+            };
+            format!("{}{model}, {}", r.calibrator, percent(1.0 - r.alpha))
+        })
+        .collect()
+}
+
+fn caption(task: &str) -> Caption {
+    Caption::new(
+        format!(
+            "How many of the measured values of {task} lie inside their predicted intervals, and how wide these intervals are."
+        ),
+        "Left: the black tick is the promise; the grey band is where a method that keeps it lands by chance, given the number of calibration and test sequences. \
+             Right: the mean width of the finite intervals, also as a number, beside the Winkler score (width plus a penalty for misses; smaller is better). ∞ marks unbounded intervals.",
+        "Every dot lies inside its grey band, and among those the method with the shortest bar is the most useful. A point below its band promises too much.",
+    )
 }
 
 fn coverage_row(svg: &mut Svg, forest: &Forest, y: f64, row: &CalibrationRow, color: &str) {

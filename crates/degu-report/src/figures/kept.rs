@@ -14,11 +14,11 @@ use crate::text::{labelled, number, percent};
 pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     distinct(&data.uncertainty.risk, |c| c.source.task.clone())
         .into_iter()
-        .filter_map(|task| one(data, &task))
+        .filter_map(|task| figure(data, &task))
         .collect()
 }
 
-fn one(data: &ReportData, task: &str) -> Option<Figure> {
+fn figure(data: &ReportData, task: &str) -> Option<Figure> {
     let here: Vec<&RiskCurve> = data
         .uncertainty
         .risk
@@ -96,12 +96,16 @@ fn one(data: &ReportData, task: &str) -> Option<Figure> {
         name: file,
         tab: task.to_owned(),
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "How far the error of {task} falls if unsure predictions are set aside, by the part of the uncertainty that decides."
-            ),
-            "Read from right (all sequences kept) to left (only the surest). Each line orders the sequences by one predicted spread; the dashed line orders them by their true error, which no model knows.",
-            "Lines that fall towards the left, close to the dashed one. A flat line says that this spread does not know where the model errs; on unfamiliar sequences that is the usual way to fail.",
-        ),
+        caption: caption(task),
     })
+}
+
+fn caption(task: &str) -> Caption {
+    Caption::new(
+        format!(
+            "How far the error of {task} falls if unsure predictions are set aside, by the part of the uncertainty that decides."
+        ),
+        "Read from right (all sequences kept) to left (only the surest). Each line orders the sequences by one predicted spread; the dashed line orders them by their true error, which no model knows.",
+        "Lines that fall towards the left, close to the dashed one. A flat line says that this spread does not know where the model errs; on unfamiliar sequences that is the usual way to fail.",
+    )
 }

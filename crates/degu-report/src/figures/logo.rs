@@ -36,12 +36,12 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
                 (&l.sequence, &l.method, &l.task, l.part) == (&key.0, &key.1, &key.2, key.3)
             })
             .collect();
-        one(&maps, data.unit(&key.2))
+        figure(&maps, data.unit(&key.2))
     })
     .collect()
 }
 
-fn one(maps: &[&Logo], unit: &str) -> Figure {
+fn figure(maps: &[&Logo], unit: &str) -> Figure {
     let first = maps[0];
     let file = name(&[
         "logo",
@@ -111,6 +111,16 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
     if first.form == LogoForm::Information {
         return motif(first, file, svg.finish());
     }
+    Figure {
+        name: file,
+        tab: tab(first),
+        svg: svg.finish(),
+        caption: caption(maps, unit, whole),
+    }
+}
+
+fn caption(maps: &[&Logo], unit: &str, whole: bool) -> Caption {
+    let first = maps[0];
     let what = match first.part {
         Part::Mean => "predicted activity",
         Part::Epistemic => "predicted epistemic uncertainty",
@@ -127,21 +137,16 @@ fn one(maps: &[&Logo], unit: &str) -> Figure {
     } else {
         ""
     };
-    Figure {
-        name: file,
-        tab: tab(first),
-        svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "Which bases of {} drive the {what} of {}, by {}.",
-                first.sequence, first.task, first.method
-            ),
-            format!(
-                "Taller letters matter more ({scale}); letters above the line raise the prediction, those below lower it. All maps share one scale.{zoomed}{bars}"
-            ),
-            "The same short runs of tall letters (binding motifs) appear in every map. Scattered letters that change from network to network are noise.",
+    Caption::new(
+        format!(
+            "Which bases of {} drive the {what} of {}, by {}.",
+            first.sequence, first.task, first.method
         ),
-    }
+        format!(
+            "Taller letters matter more ({scale}); letters above the line raise the prediction, those below lower it. All maps share one scale.{zoomed}{bars}"
+        ),
+        "The same short runs of tall letters (binding motifs) appear in every map. Scattered letters that change from network to network are noise.",
+    )
 }
 
 /// A motif: letters by probability and information.

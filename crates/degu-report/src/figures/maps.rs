@@ -19,12 +19,12 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
                 .iter()
                 .filter(|row| row.metric == metric)
                 .collect();
-            one(&rows, &metric)
+            figure(&rows, &metric)
         })
         .collect()
 }
 
-fn one(rows: &[&ConsistencyRow], metric: &str) -> Figure {
+fn figure(rows: &[&ConsistencyRow], metric: &str) -> Figure {
     let file = name(&["consistency", metric]);
     let names: Vec<String> = rows
         .iter()

@@ -19,11 +19,11 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
         (c.source.split.clone(), c.source.task.clone())
     })
     .into_iter()
-    .filter_map(|(split, task)| one(data, &split, &task))
+    .filter_map(|(split, task)| figure(data, &split, &task))
     .collect()
 }
 
-fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
+fn figure(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
     let known = calibrators(data);
     let curves: Vec<_> = data
         .uncertainty
@@ -105,15 +105,19 @@ fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
         name: file,
         tab: format!("{task} ({split})"),
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "Whether intervals of every level hold as many measured values of {task} as they say."
-            ),
-            "Above: a line below the diagonal promises too much, one above it too little. Below, where there is a predicted spread: each measured value has a place from 0 (far below what was predicted) to 1 (far above); \
-             a bar counts the values in a twentieth of that range.",
-            "Lines on the diagonal and bars inside the grey band. High bars at both ends say that the predicted spread is too small, a hump in the middle that it is too large, a slope that predictions are too high or too low.",
-        ),
+        caption: caption(task),
     })
+}
+
+fn caption(task: &str) -> Caption {
+    Caption::new(
+        format!(
+            "Whether intervals of every level hold as many measured values of {task} as they say."
+        ),
+        "Above: a line below the diagonal promises too much, one above it too little. Below, where there is a predicted spread: each measured value has a place from 0 (far below what was predicted) to 1 (far above); \
+             a bar counts the values in a twentieth of that range.",
+        "Lines on the diagonal and bars inside the grey band. High bars at both ends say that the predicted spread is too small, a hump in the middle that it is too large, a slope that predictions are too high or too low.",
+    )
 }
 
 /// Histograms below the curve; returns where they end.

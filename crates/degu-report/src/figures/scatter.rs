@@ -24,12 +24,12 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
                 .copied()
                 .filter(|s| s.split == split && s.task == task)
                 .collect();
-            one(&models, &split, &task, data.unit(&task))
+            figure(&models, &split, &task, data.unit(&task))
         })
         .collect()
 }
 
-fn one(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Figure {
+fn figure(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Figure {
     let file = name(&["scatter", split, task]);
     let grid = Columns::new(models.len(), 3);
     let side = grid.width.min(360.0);

@@ -25,12 +25,12 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
                 .copied()
                 .filter(|s| s.split == split && s.task == task)
                 .collect();
-            one(&models, &split, &task, data.unit(&task))
+            figure(&models, &split, &task, data.unit(&task))
         })
         .collect()
 }
 
-fn one(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Option<Figure> {
+fn figure(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Option<Figure> {
     let file = name(&["uncertainty-error", split, task]);
     let palette = colors(models.iter().map(|m| m.kind));
     let all: Vec<Vec<(f64, f64)>> = models.iter().map(|m| pairs(m)).collect();
@@ -109,15 +109,19 @@ fn one(models: &[&Scatter], split: &str, task: &str, unit: &str) -> Option<Figur
         name: file,
         tab: format!("{task} ({split})"),
         svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "Whether the uncertainty predicted for {task} tells where the prediction is wrong."
-            ),
-            "Left: sequences in ten groups from sure to unsure, with the mean error of each group (± standard error). \
-             Right: the error that remains when only the surest share of the sequences is kept; the dashed line sorts the named model's predictions by their true error, the best any uncertainty could do.",
-            "Left, the dots rise from left to right. Right, the line falls as fewer sequences are kept: following the model where it is sure pays. A flat line means that its uncertainty says nothing.",
-        ),
+        caption: caption(task),
     })
+}
+
+fn caption(task: &str) -> Caption {
+    Caption::new(
+        format!(
+            "Whether the uncertainty predicted for {task} tells where the prediction is wrong."
+        ),
+        "Left: sequences in ten groups from sure to unsure, with the mean error of each group (± standard error). \
+             Right: the error that remains when only the surest share of the sequences is kept; the dashed line sorts the named model's predictions by their true error, the best any uncertainty could do.",
+        "Left, the dots rise from left to right. Right, the line falls as fewer sequences are kept: following the model where it is sure pays. A flat line means that its uncertainty says nothing.",
+    )
 }
 
 fn kept_share(

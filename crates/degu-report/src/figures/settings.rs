@@ -23,7 +23,7 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
         for metric in 0..settings.metrics.len() {
             let lines = lines(settings, axis, metric);
             if !lines.is_empty() {
-                all.push(one(
+                all.push(figure(
                     &settings.names[axis],
                     &settings.metrics[metric],
                     &lines,
@@ -92,7 +92,7 @@ fn words(name: &str, value: &Setting) -> String {
     }
 }
 
-fn one(axis: &str, metric: &str, lines: &[Line]) -> Figure {
+fn figure(axis: &str, metric: &str, lines: &[Line]) -> Figure {
     let file = name(&["settings", axis, metric]);
     let metric = metric_label(metric);
     let mut svg = Svg::new(&file, &format!("{metric} along {axis}"), WIDTH, 0.0);

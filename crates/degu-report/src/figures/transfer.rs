@@ -33,7 +33,7 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
         } else {
             format!("{task} ({split})")
         };
-        one(
+        figure(
             &parts,
             &name(&["transfer", &model, &split, &task]),
             &tab,
@@ -43,7 +43,7 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
     .collect()
 }
 
-fn one(parts: &[&Transfer], file: &str, tab: &str, unit: &str) -> Figure {
+fn figure(parts: &[&Transfer], file: &str, tab: &str, unit: &str) -> Figure {
     let grid = Columns::new(parts.len(), 3);
     let side = grid.width.min(340.0);
     let panel_height = side + 92.0;

@@ -62,11 +62,11 @@ pub(super) fn draw(data: &ReportData) -> Vec<Figure> {
         (c.source.split.clone(), c.source.task.clone())
     })
     .into_iter()
-    .filter_map(|(split, task)| one(data, &split, &task))
+    .filter_map(|(split, task)| figure(data, &split, &task))
     .collect()
 }
 
-fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
+fn figure(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
     let here: Vec<&ReliabilityCurve> = data
         .uncertainty
         .reliability
@@ -133,26 +133,43 @@ fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
     left.frame(&mut svg, &format!("Coverage against size ({model})"));
     for curve in &own {
         let color = color(&curve.source, &known);
-        let points = drawn(curve);
-        let line: Vec<(f64, f64)> = points
-            .iter()
-            .map(|(_, o, w)| (left.px(*w), left.py(*o)))
-            .collect();
-        svg.polyline(&line).stroke(color, 2.0).end();
-        for ((nominal, observed, width), (x, y)) in points.iter().zip(&line) {
-            svg.circle(*x, *y, 3.2).fill(color).tip(&format!(
-                "{}\nasked for {}\nobserved {}\nmean size {}",
-                words(&curve.source),
-                percent(*nominal),
-                percent(*observed),
-                number(*width)
-            ));
-        }
+        curve_line(&mut svg, &left, &words(&curve.source), color, &drawn(curve));
     }
+    beyond_note(&mut svg, &left, beyond, limit);
+    accuracy(data, &mut svg, &grid, &left, &here, &known, split, task);
+    svg.set_height(left.top + left.height + 46.0);
+    Some(Figure {
+        name: file,
+        tab: format!("{task} ({split})"),
+        svg: svg.finish(),
+        caption: caption(task),
+    })
+}
+
+/// Coverage against size of one model, a dot for each level.
+fn curve_line(svg: &mut Svg, panel: &Panel, title: &str, color: &str, points: &[(f64, f64, f64)]) {
+    let line: Vec<(f64, f64)> = points
+        .iter()
+        .map(|(_, o, w)| (panel.px(*w), panel.py(*o)))
+        .collect();
+    svg.polyline(&line).stroke(color, 2.0).end();
+    for ((nominal, observed, width), (x, y)) in points.iter().zip(&line) {
+        svg.circle(*x, *y, 3.2).fill(color).tip(&format!(
+            "{}\nasked for {}\nobserved {}\nmean size {}",
+            title,
+            percent(*nominal),
+            percent(*observed),
+            number(*width)
+        ));
+    }
+}
+
+/// Says how many dots lie beyond the panel.
+fn beyond_note(svg: &mut Svg, panel: &Panel, beyond: usize, limit: f64) {
     if beyond > 0 {
         svg.text(
-            left.left + left.width - 6.0,
-            left.top + left.height - 8.0,
+            panel.left + panel.width - 6.0,
+            panel.top + panel.height - 8.0,
             11.0,
             Anchor::End,
         )
@@ -167,21 +184,17 @@ fn one(data: &ReportData, split: &str, task: &str) -> Option<Figure> {
             number(limit)
         ));
     }
-    accuracy(data, &mut svg, &grid, &left, &here, &known, split, task);
-    svg.set_height(left.top + left.height + 46.0);
-    Some(Figure {
-        name: file,
-        tab: format!("{task} ({split})"),
-        svg: svg.finish(),
-        caption: Caption::new(
-            format!(
-                "How much of the measured {task} an interval catches for its size, and whether accurate models are also honest ones."
-            ),
-            "Left: every line runs from small to large intervals; a dot is one level, from 5 % to 95 % asked for. Right: every dot is a model with one part of its uncertainty (or one calibrator); \
-             it stands further right if more of its 95 % intervals hold, and higher if its predictions are more accurate. Epistemic is the spread between networks, aleatoric that between replicates, total both.",
-            "Left, the line furthest up and left catches most for its size. Right, dots near the dashed line keep what they promise; dots far to its left promise too much, whatever their accuracy.",
+}
+
+fn caption(task: &str) -> Caption {
+    Caption::new(
+        format!(
+            "How much of the measured {task} an interval catches for its size, and whether accurate models are also honest ones."
         ),
-    })
+        "Left: every line runs from small to large intervals; a dot is one level, from 5 % to 95 % asked for. Right: every dot is a model with one part of its uncertainty (or one calibrator); \
+             it stands further right if more of its 95 % intervals hold, and higher if its predictions are more accurate. Epistemic is the spread between networks, aleatoric that between replicates, total both.",
+        "Left, the line furthest up and left catches most for its size. Right, dots near the dashed line keep what they promise; dots far to its left promise too much, whatever their accuracy.",
+    )
 }
 
 fn coverage_axis(label: &str) -> Axis {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::sections::table;
+use super::blocks::table;
 use crate::data::ReportData;
 use crate::tables;
 use crate::text::{count, escape, slug};

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::blocks::{folded, switch, table};
 use super::record::{configuration, notes, provenance, reproduce};
 use super::trust;
 use crate::data::ReportData;
 use crate::figures::{self, Figure, Section};
 use crate::tables;
-use crate::text::{count, escape, metric_label, number, percent};
+use crate::text::{escape, metric_label, number, percent};
 
 /// One section.
 pub(super) struct Part {
@@ -30,11 +31,26 @@ fn part(id: &'static str, short: &str, title: &str, body: String) -> Part {
     }
 }
 
+/// Takes the figures of a section out of those that are drawn.
+type Take<'a> = &'a mut dyn FnMut(Section) -> Vec<Figure>;
+
 /// All sections with content.
 pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
     let mut figures = figures::all(data);
-    let mut take = |section| figures.remove(&section).unwrap_or_default();
-    let mut parts = vec![
+    let take: Take<'_> = &mut |section| figures.remove(&section).unwrap_or_default();
+    let mut parts = about_predictions(data, explorer, take);
+    parts.extend(about_uncertainty(data, take));
+    parts.extend(about_settings(data, take));
+    parts.retain(|part| !part.body.is_empty());
+    parts.push(holes(data, &parts));
+    parts.extend(about_the_run(data));
+    parts.retain(|part| !part.body.is_empty());
+    parts
+}
+
+/// Data, accuracy, training, and what distillation costs.
+fn about_predictions(data: &ReportData, explorer: bool, take: Take<'_>) -> Vec<Part> {
+    vec![
         part(
             "data",
             "Data and provenance",
@@ -66,6 +82,12 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             "From the ensemble to one network",
             switch("transfer", &take(Section::Transfer)) + &table(&tables::transfer(data), ""),
         ),
+    ]
+}
+
+/// Intervals, uncertainty, attribution and shifts.
+fn about_uncertainty(data: &ReportData, take: Take<'_>) -> Vec<Part> {
+    vec![
         part("calibration", "Intervals", "Do the intervals hold?", {
             let mut body = switch("coverage", &take(Section::Calibration)) + &calibration(data);
             let bins = take(Section::Conditional);
@@ -112,6 +134,12 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
             "On unfamiliar sequences",
             switch("shift", &take(Section::Shift)) + &folded("All values", &tables::shift(data)),
         ),
+    ]
+}
+
+/// Points of the study side by side.
+fn about_settings(data: &ReportData, take: Take<'_>) -> Vec<Part> {
+    vec![
         part(
             "ablation",
             "Ablation",
@@ -141,34 +169,31 @@ pub(super) fn all(data: &ReportData, explorer: bool) -> Vec<Part> {
                      With several points: in brackets one standard deviation to either side.",
                 ),
         ),
-    ];
-    parts.retain(|part| !part.body.is_empty());
-    parts.push(holes(data, &parts));
-    parts.extend(
-        [
-            part(
-                "configuration",
-                "Configuration",
-                "Configuration",
-                configuration(data),
-            ),
-            part(
-                "differs",
-                "Differs from the original",
-                "Differs from the original",
-                notes(data),
-            ),
-            part(
-                "reproduce",
-                "Reproduce",
-                "How to reproduce",
-                reproduce(data),
-            ),
-        ]
-        .into_iter()
-        .filter(|part| !part.body.is_empty()),
-    );
-    parts
+    ]
+}
+
+/// How the run was made, and how to make it again.
+fn about_the_run(data: &ReportData) -> Vec<Part> {
+    vec![
+        part(
+            "configuration",
+            "Configuration",
+            "Configuration",
+            configuration(data),
+        ),
+        part(
+            "differs",
+            "Differs from the original",
+            "Differs from the original",
+            notes(data),
+        ),
+        part(
+            "reproduce",
+            "Reproduce",
+            "How to reproduce",
+            reproduce(data),
+        ),
+    ]
 }
 
 /// Paired tests of the maps, and how well maps add up.
@@ -182,54 +207,6 @@ fn agreement_tables(data: &ReportData) -> String {
     if !completeness.rows.is_empty() {
         out.push_str("<h3>Do maps add up?</h3>\n");
         out.push_str(&completeness.html("Error of the sum of a map against the difference in prediction that it explains; 1e-3 is usual in single precision"));
-    }
-    out
-}
-
-/// A table, or nothing without rows.
-pub(super) fn table(table: &crate::table::Table, caption: &str) -> String {
-    if table.rows.is_empty() {
-        String::new()
-    } else {
-        table.html(caption)
-    }
-}
-
-/// A long table behind a line to open it; open in print and without scripts closed but reachable.
-pub(super) fn folded(title: &str, table: &crate::table::Table) -> String {
-    if table.rows.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<details><summary>{} ({} rows)</summary>\n{}</details>\n",
-        escape(title),
-        count(table.rows.len()),
-        table.html("")
-    )
-}
-
-/// Figures of one kind; the script shows one at a time, without it all are there.
-fn switch(group: &str, figures: &[Figure]) -> String {
-    let mut out = String::new();
-    if figures.len() > 1 {
-        let _ = writeln!(out, "<div class=\"switch\" data-group=\"{group}\">");
-    }
-    for figure in figures {
-        let caption = &figure.caption;
-        let _ = writeln!(
-            out,
-            "<figure id=\"fig-{}\" data-tab=\"{}\" data-name=\"{}\">\n{}<figcaption>{} <span><b>How to read it:</b> {}</span> <span><b>Good:</b> {}</span></figcaption>\n</figure>",
-            figure.name,
-            escape(&figure.tab),
-            figure.name,
-            figure.svg,
-            escape(&caption.shows),
-            escape(&caption.read),
-            escape(&caption.good)
-        );
-    }
-    if figures.len() > 1 {
-        out.push_str("</div>\n");
     }
     out
 }

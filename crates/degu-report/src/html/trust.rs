@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::sections::folded;
+use super::blocks::folded;
 use crate::data::ReportData;
 use crate::tables;
 use crate::text::escape;

@@ -22,7 +22,8 @@ impl Bootstrap {
     /// use degu_stats::bootstrap::Bootstrap;
     ///
     /// // A ratio of sums over ten clusters.
-    /// let clusters: Vec<[f64; 2]> = (1..=10).map(|i| [f64::from(i), 2.0 * f64::from(i)]).collect();
+    /// let of_cluster = |i| [f64::from(i), 2.0 * f64::from(i)];
+    /// let clusters: Vec<[f64; 2]> = (1..=10).map(of_cluster).collect();
     /// let got = Bootstrap::from_u64(1).sums(&clusters, |[a, b]| Some(a / b))?;
     /// assert!((got.lower - 0.5).abs() < 1e-12 && (got.upper - 0.5).abs() < 1e-12);
     /// # Ok::<(), degu_stats::StatsError>(())
@@ -117,76 +118,6 @@ impl Bootstrap {
             correlation(n, y, m, yy, mm, ym)
         })
     }
-
-    /// Pearson correlation of `first` less that of `second` with the same measurements, on the same
-    /// resamples.
-    ///
-    /// # Errors
-    ///
-    /// As [`pearson`](Self::pearson).
-    pub fn pearson_difference(
-        &self,
-        units: &Units,
-        measured: &[f64],
-        first: &[f64],
-        second: &[f64],
-    ) -> Result<BootstrapInterval> {
-        let y = standardized("measured", measured, units)?;
-        let a = standardized("first", first, units)?;
-        let b = standardized("second", second, units)?;
-        let sums = gather(units, |row| {
-            let (y, a, b) = (y[row], a[row], b[row]);
-            [1.0, y, a, b, y * y, a * a, b * b, y * a, y * b]
-        });
-        self.sums(&sums, |[n, y, a, b, yy, aa, bb, ya, yb]| {
-            Some(correlation(n, y, a, yy, aa, ya)? - correlation(n, y, b, yy, bb, yb)?)
-        })
-    }
-
-    /// Mean of `first − second`, row by row, on the same resamples: a paired difference of errors
-    /// or scores.
-    ///
-    /// # Errors
-    ///
-    /// As [`mean`](Self::mean).
-    pub fn mean_difference(
-        &self,
-        units: &Units,
-        first: &[f64],
-        second: &[f64],
-    ) -> Result<BootstrapInterval> {
-        check::column("first", first, units.row_count())?;
-        check::column("second", second, units.row_count())?;
-        self.sums(
-            &gather(units, |row| [1.0, first[row] - second[row]]),
-            |[n, sum]| Some(sum / n),
-        )
-    }
-
-    /// Root mean squared error of `first` less that of `second`, on the same resamples.
-    ///
-    /// # Errors
-    ///
-    /// As [`mean`](Self::mean).
-    pub fn rmse_difference(
-        &self,
-        units: &Units,
-        measured: &[f64],
-        first: &[f64],
-        second: &[f64],
-    ) -> Result<BootstrapInterval> {
-        for (name, column) in [("measured", measured), ("first", first), ("second", second)] {
-            check::column(name, column, units.row_count())?;
-        }
-        let sums = gather(units, |row| {
-            [
-                1.0,
-                (measured[row] - first[row]).powi(2),
-                (measured[row] - second[row]).powi(2),
-            ]
-        });
-        self.sums(&sums, |[n, a, b]| Some((a / n).sqrt() - (b / n).sqrt()))
-    }
 }
 
 fn add<const K: usize>(mut sums: [f64; K], unit: &[f64; K]) -> [f64; K] {
@@ -271,21 +202,6 @@ mod tests {
                 assert!((x - z).abs() < 1e-12, "{x} {z}");
             }
         }
-    }
-
-    #[test]
-    fn a_difference_of_equal_methods_is_exactly_zero() {
-        let (y, m, unit) = data(90);
-        let units = Units::grouped(&unit).unwrap();
-        let settings = Bootstrap::from_u64(2);
-        let same = settings.pearson_difference(&units, &y, &m, &m).unwrap();
-        assert_eq!((same.lower, same.upper), (0.0, 0.0));
-        assert_eq!(
-            settings.rmse_difference(&units, &y, &m, &m).unwrap().upper,
-            0.0
-        );
-        let better = settings.rmse_difference(&units, &y, &y, &m).unwrap();
-        assert!(better.upper < 0.0);
     }
 
     #[test]

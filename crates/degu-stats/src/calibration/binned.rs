@@ -36,7 +36,8 @@ pub struct SpreadError {
 /// ```
 /// use degu_stats::{Binning, calibration::spread_error};
 ///
-/// let error = spread_error(&[1.0, -1.0, 2.0, -2.0], &[0.0; 4], &[1.0, 1.0, 2.0, 2.0], Binning::EqualCount, 2)?;
+/// let (measured, sd) = ([1.0, -1.0, 2.0, -2.0], [1.0, 1.0, 2.0, 2.0]);
+/// let error = spread_error(&measured, &[0.0; 4], &sd, Binning::EqualCount, 2)?;
 /// assert_eq!((error.ence, error.uce), (0.0, 0.0));
 /// # Ok::<(), degu_stats::StatsError>(())
 /// ```

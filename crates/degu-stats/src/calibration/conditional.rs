@@ -46,7 +46,8 @@ pub struct CovGap {
 /// # Examples
 ///
 /// ```
-/// let gap = degu_stats::calibration::cov_gap(&[true, true, true, false], &[0, 0, 1, 1], "0.5".parse()?)?;
+/// let inside = [true, true, true, false];
+/// let gap = degu_stats::calibration::cov_gap(&inside, &[0, 0, 1, 1], "0.5".parse()?)?;
 /// assert_eq!((gap.mean, gap.groups.len()), (0.25, 2));
 /// # Ok::<(), degu_stats::StatsError>(())
 /// ```
@@ -99,36 +100,6 @@ pub fn size_stratified_coverage(
         order[part].iter().filter(|&&row| inside[row]).count() as f64 / rows
     };
     Ok(equal_parts(measured.len(), parts).map(share).collect())
-}
-
-/// Dependence of width and coverage, √trace/(n − 1) with kernels exp(−d²); O(n²), so sample at most
-/// 2,000 rows.
-///
-/// # Errors
-///
-/// [`StatsError`] for fewer than two rows, another length, or infinite intervals (widths must be
-/// finite).
-pub fn width_coverage_hsic(intervals: &Intervals, measured: &[f64]) -> Result<f64> {
-    let n = measured.len();
-    check::at_least("measured", 2, n)?;
-    let inside: Vec<f64> = intervals
-        .contains(measured)?
-        .into_iter()
-        .map(|i| f64::from(u8::from(i)))
-        .collect();
-    let widths = intervals.widths();
-    check::finite("widths", &widths)?;
-    // trace(K H L H) is the sum of products of the doubly centred K with L.
-    let kernel = |v: &[f64], i: usize, j: usize| (-(v[i] - v[j]).powi(2)).exp();
-    let row_means: Vec<f64> = (0..n)
-        .map(|i| crate::sum::mean_by(n, |j| kernel(&inside, i, j)))
-        .collect();
-    let grand = crate::sum::mean(&row_means);
-    let trace = crate::sum::sum_by(n * n, |pair| {
-        let (i, j) = (pair / n, pair % n);
-        (kernel(&inside, i, j) - row_means[i] - row_means[j] + grand) * kernel(&widths, i, j)
-    });
-    Ok(trace.max(0.0).sqrt() / (n - 1) as f64)
 }
 
 /// The slab of features with the worst interval coverage.
@@ -274,11 +245,11 @@ fn worst_window(
                 lowest = (sum, first..end);
             }
         }
-        let found = share(lowest.1.start, lowest.1.end);
-        if found >= rate {
+        let lowest_rate = share(lowest.1.start, lowest.1.end);
+        if lowest_rate >= rate {
             return (rate, best);
         }
-        (best, rate) = (lowest.1, found);
+        (best, rate) = (lowest.1, lowest_rate);
     }
 }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::scoring::gaussian::check_rows;
-use crate::special::{normal_cdf, normal_quantile};
-use crate::sum::{mean, mean_by};
+use crate::special::normal_quantile;
+use crate::sum::mean_by;
 
 /// Summaries of the curve of observed against nominal interval coverage; all are shares, lower is
 /// better.
@@ -78,57 +78,6 @@ pub fn gaussian_curve_errors(measured: &[f64], mean: &[f64], sd: &[f64]) -> Resu
         mace: mean_by(gap.len(), |i| gap[i].abs()),
         rmsce: mean_by(gap.len(), |i| gap[i] * gap[i]).sqrt(),
         miscalibration_area: (0..gap.len() - 1).map(area).sum(),
-    })
-}
-
-/// Mean over p = .05, .10, … .95 of |P(Φ(z) ≤ p) − p| (one-sided levels).
-///
-/// # Errors
-///
-/// As [`gaussian_coverage_curve`].
-pub fn transform_error(measured: &[f64], centre: &[f64], sd: &[f64]) -> Result<f64> {
-    let n = check_rows(measured, centre, sd)?;
-    let mut transforms: Vec<f64> = (0..n)
-        .map(|i| normal_cdf((measured[i] - centre[i]) / sd[i]))
-        .collect();
-    transforms.sort_unstable_by(f64::total_cmp);
-    let gaps: Vec<f64> = (1..20)
-        .map(|i| {
-            let p = f64::from(i) / 20.0;
-            (transforms.partition_point(|t| *t <= p) as f64 / n as f64 - p).abs()
-        })
-        .collect();
-    Ok(mean(&gaps))
-}
-
-/// Errors of central levels linspace(.05, .95, 15).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct QuantileErrors {
-    /// Mean absolute difference of observed and nominal share.
-    pub l1: f64,
-    /// Root mean square difference.
-    pub l2: f64,
-    /// Largest difference.
-    pub max: f64,
-}
-
-/// Quantile calibration errors over 15 central levels.
-///
-/// # Errors
-///
-/// As [`gaussian_coverage_curve`].
-pub fn quantile_errors(measured: &[f64], centre: &[f64], sd: &[f64]) -> Result<QuantileErrors> {
-    let levels = linspace(0.05, 0.95, 15);
-    let observed = gaussian_coverage_curve(measured, centre, sd, &levels)?;
-    let gaps: Vec<f64> = observed
-        .iter()
-        .zip(&levels)
-        .map(|(o, p)| (o - p).abs())
-        .collect();
-    Ok(QuantileErrors {
-        l1: mean(&gaps),
-        l2: mean_by(gaps.len(), |i| gaps[i] * gaps[i]).sqrt(),
-        max: gaps.iter().copied().fold(0.0, f64::max),
     })
 }
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{Result, StatsError};
-use crate::special::beta_quantile;
 
 /// Band of the observed interval coverage of one calibration set on a finite test set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,8 +33,8 @@ impl CoverageBand {
 ///
 /// With continuous scores the coverage given a calibration set of `n_cal` rows follows Beta(k, n +
 /// 1 − k), where `k` is [`Alpha::rank`](crate::Alpha::rank), so the count follows the beta-binomial
-/// law. `level` 0.9 gives the 5–95 % band: the ends are the smallest counts c with P(X ≤ c) ≥ 0.05
-/// and ≥ 0.95. A rank above `n_cal` stands for infinite intervals, which cover every row.
+/// distribution. `level` 0.9 gives the 5–95 % band: the ends are the smallest counts c with
+/// P(X ≤ c) ≥ 0.05 and ≥ 0.95. A rank above `n_cal` stands for infinite intervals, which cover every row.
 ///
 /// # Errors
 ///
@@ -91,48 +90,6 @@ pub fn beta_binomial_band(
         low: count_low as f64 / m,
         high: count_high as f64 / m,
     })
-}
-
-/// P(X ≤ `count`) of the beta-binomial law with `trials` and Beta(a, b).
-///
-/// # Errors
-///
-/// [`StatsError::Parameter`] unless `a` and `b` are positive.
-pub fn beta_binomial_cdf(count: usize, trials: usize, a: f64, b: f64) -> Result<f64> {
-    for (name, value) in [("a", a), ("b", b)] {
-        if !(value.is_finite() && value > 0.0) {
-            return Err(StatsError::Parameter {
-                name,
-                expected: "positive",
-                found: value,
-            });
-        }
-    }
-    if count >= trials {
-        return Ok(1.0);
-    }
-    Ok(beta_binomial_mass(trials, a, b)[..=count]
-        .iter()
-        .sum::<f64>()
-        .min(1.0))
-}
-
-/// The band of infinitely many test rows: quantiles of Beta(k, n + 1 − k).
-///
-/// # Errors
-///
-/// [`StatsError::Parameter`] unless `1 <= k <= n_cal` and `level` is in (0, 1).
-pub fn beta_band(n_cal: usize, k: usize, level: f64) -> Result<(f64, f64)> {
-    check::open_unit("level", level)?;
-    if k == 0 || k > n_cal {
-        return Err(StatsError::Parameter {
-            name: "k",
-            expected: "between 1 and n",
-            found: k as f64,
-        });
-    }
-    let (a, b, tail) = (k as f64, (n_cal + 1 - k) as f64, 0.5 * (1.0 - level));
-    Ok((beta_quantile(tail, a, b)?, beta_quantile(1.0 - tail, a, b)?))
 }
 
 /// Probabilities of 0..=trials: the ratio of neighbours followed from the mode both ways, then
@@ -193,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn mass_has_the_moments_of_the_law() {
+    fn mass_has_the_moments_of_the_distribution() {
         let (trials, a, b) = (500, 181.0, 20.0);
         let mass = beta_binomial_mass(trials, a, b);
         let mean: f64 = mass.iter().enumerate().map(|(c, p)| c as f64 * p).sum();
@@ -207,13 +164,5 @@ mod tests {
             (mean / 500.0 - band.mean).abs() < 1e-13
                 && (var.sqrt() / 500.0 - band.sd).abs() < 1e-12
         );
-    }
-
-    #[test]
-    fn a_million_test_rows_approach_the_beta_band() {
-        let (low, high) = beta_band(1000, 901, 0.9).unwrap();
-        let band = beta_binomial_band(1000, 901, 1_000_000, 0.9).unwrap();
-        assert!((band.low - low).abs() < 1e-4 && (band.high - high).abs() < 1e-4);
-        assert!((low - 0.884).abs() < 5e-4 && (high - 0.915).abs() < 5e-4);
     }
 }

@@ -163,11 +163,11 @@ impl WeightedScores {
         }
         Ok(Intervals::from_ends(mean.iter().enumerate().map(
             |(row, m)| {
-                let own = match test_weight {
+                let weight = match test_weight {
                     TestWeight::Own => weights[row],
                     TestWeight::Unit => 1.0,
                 };
-                let radius = self.quantile(own, alpha) * scale.map_or(1.0, |s| s[row]);
+                let radius = self.quantile(weight, alpha) * scale.map_or(1.0, |s| s[row]);
                 (m - radius, m + radius)
             },
         )))

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::isotonic::interpolate;
 use crate::check;
 use crate::error::{Result, StatsError};
 use crate::order::sorted;
-use crate::special::{normal_cdf, normal_quantile};
+use crate::special::normal_cdf;
 
 /// Empirical distribution of the probability integral transforms F(y), as a piecewise linear map R.
 ///
@@ -36,7 +35,7 @@ impl QuantileMap {
         })
     }
 
-    /// Knots (p₍ᵢ₎, i/n), constant outside, as isotonic regression on the same points gives it.
+    /// Knots (p₍ᵢ₎, i/n), constant outside, as isotonic regression on the same points gives them.
     ///
     /// # Errors
     ///
@@ -72,18 +71,6 @@ impl QuantileMap {
     pub fn predicted(&self, p: f64) -> f64 {
         interpolate(p, &self.observed, &self.predicted)
     }
-
-    /// Recalibrated quantile of level `p` of N(mean, sd²); infinite where R⁻¹ reaches 0 or 1.
-    ///
-    /// # Errors
-    ///
-    /// [`StatsError::Parameter`] unless `p` is in (0, 1), [`StatsError::Scale`] unless `sd` is
-    /// positive.
-    pub fn gaussian_quantile(&self, p: f64, mean: f64, sd: f64) -> Result<f64> {
-        check::open_unit("p", p)?;
-        check::positive("sd", &[sd])?;
-        Ok(mean + sd * normal_quantile(self.predicted(p)))
-    }
 }
 
 /// Probability integral transforms Φ((y − m)/σ) of Gaussian predictions, one a row.
@@ -97,4 +84,18 @@ pub fn gaussian_transforms(measured: &[f64], mean: &[f64], sd: &[f64]) -> Result
     Ok((0..n)
         .map(|i| normal_cdf((measured[i] - mean[i]) / sd[i]))
         .collect())
+}
+
+/// Linear between sorted knots, constant outside; at repeated knots the value of the last one.
+#[expect(clippy::float_cmp, reason = "at a knot its value is returned as it is")]
+fn interpolate(at: f64, x: &[f64], y: &[f64]) -> f64 {
+    let above = x.partition_point(|knot| *knot <= at);
+    if above == 0 {
+        return y[0];
+    }
+    let below = above - 1;
+    if above == x.len() || x[below] == at {
+        return y[below];
+    }
+    y[below] + (at - x[below]) * ((y[above] - y[below]) / (x[above] - x[below]))
 }

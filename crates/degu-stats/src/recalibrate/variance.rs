@@ -115,37 +115,7 @@ impl TwoFactor {
         epistemic: &[f64],
         aleatoric: &[f64],
     ) -> Result<Self> {
-        let n = measured.len();
-        check::at_least("measured", 2, n)?;
-        check::finite("measured", measured)?;
-        check::column("mean", mean, n)?;
-        check::column("epistemic", epistemic, n)?;
-        check::column("aleatoric", aleatoric, n)?;
-        for (name, part) in [("epistemic", epistemic), ("aleatoric", aleatoric)] {
-            if let Some(row) = part.iter().position(|s| *s < 0.0) {
-                return Err(StatsError::Scale {
-                    name,
-                    row,
-                    value: part[row],
-                });
-            }
-        }
-        if let Some(row) = (0..n).find(|&i| epistemic[i] == 0.0 && aleatoric[i] == 0.0) {
-            return Err(StatsError::Scale {
-                name: "epistemic + aleatoric",
-                row,
-                value: 0.0,
-            });
-        }
-        let rows: Vec<(f64, f64, f64)> = (0..n)
-            .map(|i| {
-                (
-                    (measured[i] - mean[i]).powi(2),
-                    epistemic[i].powi(2),
-                    aleatoric[i].powi(2),
-                )
-            })
-            .collect();
+        let rows = squares(measured, mean, epistemic, aleatoric)?;
         let objective = Objective { rows: &rows };
         let mut t = [0.0, 0.0];
         let mut value = objective.value(t);
@@ -170,9 +140,9 @@ impl TwoFactor {
                 let next: [f64; 2] = std::array::from_fn(|j| {
                     (t[j] - length * step[j]).clamp(-Self::BOUND, Self::BOUND)
                 });
-                let at = objective.value(next);
-                if at < value {
-                    (t, value, moved) = (next, at, true);
+                let next_value = objective.value(next);
+                if next_value < value {
+                    (t, value, moved) = (next, next_value, true);
                     break;
                 }
                 length *= 0.5;
@@ -214,6 +184,46 @@ impl TwoFactor {
         });
         Ok(sd.collect())
     }
+}
+
+/// Squared error, epistemic and aleatoric variance of each row, all checked.
+fn squares(
+    measured: &[f64],
+    mean: &[f64],
+    epistemic: &[f64],
+    aleatoric: &[f64],
+) -> Result<Vec<(f64, f64, f64)>> {
+    let n = measured.len();
+    check::at_least("measured", 2, n)?;
+    check::finite("measured", measured)?;
+    check::column("mean", mean, n)?;
+    check::column("epistemic", epistemic, n)?;
+    check::column("aleatoric", aleatoric, n)?;
+    for (name, part) in [("epistemic", epistemic), ("aleatoric", aleatoric)] {
+        if let Some(row) = part.iter().position(|s| *s < 0.0) {
+            return Err(StatsError::Scale {
+                name,
+                row,
+                value: part[row],
+            });
+        }
+    }
+    if let Some(row) = (0..n).find(|&i| epistemic[i] == 0.0 && aleatoric[i] == 0.0) {
+        return Err(StatsError::Scale {
+            name: "epistemic + aleatoric",
+            row,
+            value: 0.0,
+        });
+    }
+    Ok((0..n)
+        .map(|i| {
+            (
+                (measured[i] - mean[i]).powi(2),
+                epistemic[i].powi(2),
+                aleatoric[i].powi(2),
+            )
+        })
+        .collect())
 }
 
 /// Newton's step where the Hessian is positive definite, else a gradient step; at most 2 in each

@@ -8,7 +8,7 @@ use crate::check;
 use crate::error::{Result, StatsError};
 use crate::special::{ln_beta, ln_gamma, student_cdf, student_pdf};
 
-/// Parameters of a normal-inverse-gamma law for one row.
+/// Parameters of a normal-inverse-gamma distribution for one row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct NormalInverseGamma {
     /// Location γ.
@@ -21,7 +21,7 @@ pub struct NormalInverseGamma {
     pub beta: f64,
 }
 
-/// A located and scaled Student t law.
+/// A located and scaled Student t distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StudentT {
     /// Degrees of freedom.

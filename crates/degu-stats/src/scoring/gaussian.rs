@@ -2,11 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use super::interval::{pinball, winkler_row};
 use crate::check;
 use crate::error::Result;
-use crate::special::{normal_cdf, normal_pdf, normal_quantile};
-use crate::sum::{mean, mean_by};
+use crate::special::{normal_cdf, normal_pdf};
 
 /// 1/√π.
 const INV_SQRT_PI: f64 = 0.564_189_583_547_756_3;
@@ -52,51 +50,4 @@ pub fn gaussian_crps(measured: &[f64], mean: &[f64], sd: &[f64]) -> Result<Vec<f
         sd[i] * (z * (2.0 * normal_cdf(z) - 1.0) + 2.0 * normal_pdf(z) - INV_SQRT_PI)
     };
     Ok((0..n).map(crps).collect())
-}
-
-/// The levels .01, .02, … .99 on which the grid scores are averaged.
-fn grid() -> Vec<f64> {
-    (1..100).map(|i| f64::from(i) / 100.0).collect()
-}
-
-/// Mean pinball loss over quantile levels .01, .02, … .99, in units of the measurement.
-///
-/// # Errors
-///
-/// As [`gaussian_nll`].
-pub fn gaussian_check_score(measured: &[f64], centre: &[f64], sd: &[f64]) -> Result<f64> {
-    let n = check_rows(measured, centre, sd)?;
-    let by_level: Vec<f64> = grid()
-        .into_iter()
-        .map(|p| {
-            let z = normal_quantile(p);
-            mean_by(n, |i| pinball(measured[i], centre[i] + z * sd[i], p))
-        })
-        .collect();
-    Ok(mean(&by_level))
-}
-
-/// Mean Winkler score over central levels .01, .02, … .99, in units of the measurement.
-///
-/// # Errors
-///
-/// As [`gaussian_nll`].
-pub fn gaussian_interval_score(measured: &[f64], centre: &[f64], sd: &[f64]) -> Result<f64> {
-    let n = check_rows(measured, centre, sd)?;
-    let by_level: Vec<f64> = grid()
-        .into_iter()
-        .map(|p| {
-            let z = normal_quantile(0.5 + 0.5 * p);
-            let penalty = 2.0 / (1.0 - p);
-            mean_by(n, |i| {
-                winkler_row(
-                    centre[i] - z * sd[i],
-                    centre[i] + z * sd[i],
-                    measured[i],
-                    penalty,
-                )
-            })
-        })
-        .collect();
-    Ok(mean(&by_level))
 }

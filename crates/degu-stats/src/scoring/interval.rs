@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::alpha::Alpha;
 use crate::check;
 use crate::conformal::Intervals;
-use crate::error::{Result, StatsError};
-use crate::sum::{mean, mean_by};
+use crate::error::Result;
+use crate::sum::mean;
 
 /// Interval coverage and width of a set of rows; never one without the other.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,8 @@ pub struct IntervalSummary {
 ///
 /// # Errors
 ///
-/// [`StatsError`] for no rows, another length, or a measured value that is not finite.
+/// [`StatsError`](crate::StatsError) for no rows, another length, or a measured value that is not
+/// finite.
 ///
 /// # Examples
 ///
@@ -92,7 +93,7 @@ pub fn interval_coverage(intervals: &Intervals, measured: &[f64]) -> Result<f64>
 ///
 /// # Errors
 ///
-/// [`StatsError`] for another length or a measured value that is not finite.
+/// [`StatsError`](crate::StatsError) for another length or a measured value that is not finite.
 pub fn winkler(intervals: &Intervals, measured: &[f64], alpha: Alpha) -> Result<Vec<f64>> {
     check::column("measured", measured, intervals.len())?;
     let penalty = 2.0 / alpha.value();
@@ -120,7 +121,7 @@ pub fn pinball(measured: f64, quantile: f64, tau: f64) -> f64 {
 ///
 /// # Errors
 ///
-/// [`StatsError`] for different lengths or a value that is not finite.
+/// [`StatsError`](crate::StatsError) for different lengths or a value that is not finite.
 pub fn weighted_interval_score(
     measured: &[f64],
     median: &[f64],
@@ -141,32 +142,6 @@ pub fn weighted_interval_score(
     }
     let parts = intervals.len() as f64 + 0.5;
     Ok(total.into_iter().map(|sum| sum / parts).collect())
-}
-
-/// Coverage width-based criterion of MAPIE, (1 − width/range(y))·exp(−η(coverage − level)²), for
-/// comparison only.
-///
-/// # Errors
-///
-/// As [`interval_summary`]; [`StatsError::Constant`] if the measured values do not vary.
-pub fn coverage_width_criterion(
-    intervals: &Intervals,
-    measured: &[f64],
-    alpha: Alpha,
-    eta: f64,
-) -> Result<f64> {
-    let coverage = interval_coverage(intervals, measured)?;
-    let low = measured.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = measured.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if high - low <= 0.0 {
-        return Err(StatsError::Constant {
-            name: "measured",
-            rows: measured.len(),
-        });
-    }
-    let widths = intervals.widths();
-    let width = mean_by(widths.len(), |i| widths[i]);
-    Ok((1.0 - width / (high - low)) * (-eta * (coverage - alpha.level()).powi(2)).exp())
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Fixture {
         &self,
         name: &str,
         got: &Value,
-        skip: Option<&str>,
+        skip: &[&str],
         failures: &mut Vec<String>,
     ) -> usize {
         let tol = &self.case(name)["tol"];
@@ -97,16 +97,10 @@ impl Fixture {
     }
 }
 
-fn walk(
-    at: &str,
-    want: &Value,
-    got: &Value,
-    skip: Option<&str>,
-    leaf: &mut impl FnMut(&str, f64, f64),
-) {
+fn walk(at: &str, want: &Value, got: &Value, skip: &[&str], leaf: &mut impl FnMut(&str, f64, f64)) {
     match (want, got) {
         (Value::Object(want), Value::Object(got)) => {
-            for (key, want) in want.iter().filter(|(key, _)| Some(key.as_str()) != skip) {
+            for (key, want) in want.iter().filter(|(key, _)| !skip.contains(&key.as_str())) {
                 let got = got
                     .get(key)
                     .unwrap_or_else(|| panic!("{at}: field {key} was not computed"));

@@ -27,7 +27,7 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
         nums(
             rows(f)
                 .into_iter()
-                .map(|(y, raw)| law(&raw).predictive().unwrap().crps(y).unwrap()),
+                .map(|(y, raw)| predicted(&raw).predictive().unwrap().crps(y).unwrap()),
         )
     }),
     ("heads/pinball", |f, n| {
@@ -67,7 +67,7 @@ fn gaussian(f: &Fixture, sd: fn(f64) -> f64, beta: f64) -> Value {
     json!({ "loss": nums(loss) })
 }
 
-fn law(raw: &[f64]) -> NormalInverseGamma {
+fn predicted(raw: &[f64]) -> NormalInverseGamma {
     NormalInverseGamma {
         gamma: raw[0],
         v: softplus(raw[1]),
@@ -77,19 +77,21 @@ fn law(raw: &[f64]) -> NormalInverseGamma {
 }
 
 fn nig(f: &Fixture, _: &str) -> Value {
-    let rows: Vec<(f64, NormalInverseGamma)> =
-        rows(f).into_iter().map(|(y, raw)| (y, law(&raw))).collect();
+    let rows: Vec<(f64, NormalInverseGamma)> = rows(f)
+        .into_iter()
+        .map(|(y, raw)| (y, predicted(&raw)))
+        .collect();
     let each = |value: fn(f64, &NormalInverseGamma) -> f64| {
-        nums(rows.iter().map(|(y, law)| value(*y, law)))
+        nums(rows.iter().map(|(y, predicted)| value(*y, predicted)))
     };
     json!({
-        "loss": each(|y, law| law.nll(y).unwrap() + PENALTY * law.penalty(y)),
-        "nll": each(|y, law| law.nll(y).unwrap()),
-        "gamma": each(|_, law| law.gamma),
-        "v": each(|_, law| law.v),
-        "alpha": each(|_, law| law.alpha),
-        "beta": each(|_, law| law.beta),
-        "aleatoric_var": each(|_, law| law.aleatoric_var().unwrap()),
-        "epistemic_var": each(|_, law| law.epistemic_var().unwrap()),
+        "loss": each(|y, predicted| predicted.nll(y).unwrap() + PENALTY * predicted.penalty(y)),
+        "nll": each(|y, predicted| predicted.nll(y).unwrap()),
+        "gamma": each(|_, predicted| predicted.gamma),
+        "v": each(|_, predicted| predicted.v),
+        "alpha": each(|_, predicted| predicted.alpha),
+        "beta": each(|_, predicted| predicted.beta),
+        "aleatoric_var": each(|_, predicted| predicted.aleatoric_var().unwrap()),
+        "epistemic_var": each(|_, predicted| predicted.epistemic_var().unwrap()),
     })
 }

@@ -1,36 +1,20 @@
 //! Cases of the blocks `main` and `tied`: one task.
-
-#![expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the method alone is not general enough over its lifetime"
-)]
-
-use degu_stats::calibration::conditional::{size_stratified_coverage, width_coverage_hsic};
-use degu_stats::calibration::curve::{
-    gaussian_curve_errors, quantile_errors, sharpness, transform_error, variance_ratio,
-};
+use degu_stats::calibration::conditional::size_stratified_coverage;
+use degu_stats::calibration::curve::{gaussian_curve_errors, sharpness, variance_ratio};
 use degu_stats::calibration::spread_error;
 use degu_stats::conformal::cqr::{Cqr, CqrScore, QuantileBand};
 use degu_stats::conformal::mondrian::Mondrian;
-use degu_stats::conformal::predictive::{PredictiveRow, PredictiveSystem};
 use degu_stats::conformal::weighted::{WeightedScores, effective_n};
 use degu_stats::conformal::{Intervals, Score, SortedScores, SplitConformal};
 use degu_stats::detection::detect;
 use degu_stats::recalibrate::quantile_map::gaussian_transforms;
 use degu_stats::recalibrate::{QuantileMap, variance_factor};
-use degu_stats::scoring::gaussian::{gaussian_check_score, gaussian_interval_score};
-use degu_stats::scoring::interval::coverage_width_criterion;
-use degu_stats::scoring::{
-    crps_ensemble_fair, gaussian_crps, gaussian_nll, interval_summary, weighted_interval_score,
-};
+use degu_stats::scoring::{gaussian_crps, gaussian_nll, interval_summary, weighted_interval_score};
 use degu_stats::selective::RiskCoverage;
 use degu_stats::{Alpha, Binning, metrics, special};
 use serde_json::{Value, json};
 
 use super::file::{Check, Fixture, num, number, numbers, nums, pairs};
-
-/// Uniform number of the smoothed p-values, as the note of the case says.
-const TAU: f64 = 0.3;
 
 pub(crate) const CHECKS: &[(&str, Check)] = &[
     ("main/split_abs_q", |f, n| split(f, n, Score::Absolute)),
@@ -58,37 +42,9 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     ("main/effective_n", |f, _| {
         num(effective_n(&f.input("main", "weights")).unwrap())
     }),
-    ("main/cps_p", |f, n| {
-        predictive(f, n, |row, y| row.p_value(y))
-    }),
-    ("tied/cps_p", |f, n| {
-        predictive(f, n, |row, y| row.p_value(y))
-    }),
-    ("main/cps_p_smoothed", |f, n| {
-        predictive(f, n, |row, y| row.p_value_smoothed(y, TAU))
-    }),
-    ("tied/cps_p_smoothed", |f, n| {
-        predictive(f, n, |row, y| row.p_value_smoothed(y, TAU))
-    }),
-    ("tied/cps_crps", |f, n| {
-        predictive(f, n, |row, y| row.crps(y))
-    }),
-    ("main/cps_crps_mean", |f, n| {
-        mean_of(&predictive(f, n, |row, y| row.crps(y)))
-    }),
-    ("main/crps_ensemble_fair_mean", |f, n| {
-        mean_of(&predictive(f, n, |row, y| {
-            crps_ensemble_fair(&row.points(), y).unwrap()
-        }))
-    }),
-    ("main/cps_percentiles_05_95", percentiles),
     ("main/interval_p", interval_p),
     ("main/nll", |f, _| gaussian_mean(f, gaussian_nll)),
     ("main/crps_gaussian", |f, _| gaussian_mean(f, gaussian_crps)),
-    ("main/check_score", |f, _| gaussian(f, gaussian_check_score)),
-    ("main/interval_score", |f, _| {
-        gaussian(f, gaussian_interval_score)
-    }),
     ("main/mace", |f, _| {
         gaussian(f, |y, m, s| Ok(gaussian_curve_errors(y, m, s)?.mace))
     }),
@@ -102,12 +58,6 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     }),
     ("main/sharpness", |f, _| {
         num(sharpness(&f.input("main", "sigma")).unwrap())
-    }),
-    ("main/pit_ece19", |f, _| gaussian(f, transform_error)),
-    ("main/qce15", |f, _| {
-        let (y, m, s) = block(f, "main");
-        let e = quantile_errors(&y, &m, &s).unwrap();
-        json!({ "l1": e.l1, "l2": e.l2, "max": e.max })
     }),
     ("main/ence_width5", |f, _| ence(f, Binning::EqualWidth, 5)),
     ("main/ence_width10", |f, _| ence(f, Binning::EqualWidth, 10)),
@@ -260,25 +210,6 @@ fn weighted(f: &Fixture, case: &str, test_weight: f64) -> Value {
     f.per_alpha(case, |alpha| num(fitted.quantile(test_weight, alpha)))
 }
 
-fn predictive(f: &Fixture, case: &str, value: impl Fn(&PredictiveRow<'_>, f64) -> f64) -> Value {
-    let name = block_name(case);
-    let (y, m, s) = block(f, name);
-    let system = PredictiveSystem::fit(&y, &m, Some(&s)).unwrap();
-    let rows = f
-        .input(name, "mu_t")
-        .into_iter()
-        .zip(f.input(name, "sigma_t"))
-        .zip(f.input(name, "y_t"));
-    nums(rows.map(|((m, s), y)| value(&system.row(m, s).unwrap(), y)))
-}
-
-fn percentiles(f: &Fixture, case: &str) -> Value {
-    let (low, high): (Alpha, Alpha) = ("0.05".parse().unwrap(), "0.95".parse().unwrap());
-    let lower = numbers(&predictive(f, case, |row, _| row.percentile_below(low)));
-    let upper = numbers(&predictive(f, case, |row, _| row.percentile_above(high)));
-    pairs(lower.into_iter().zip(upper))
-}
-
 fn interval_p(f: &Fixture, _: &str) -> Value {
     let sorted = SortedScores::new(&scores(f, "main")).unwrap();
     let (y, m, s) = (
@@ -329,8 +260,6 @@ fn gaussian_intervals(f: &Fixture, case: &str) -> Value {
             "mean_width": summary.mean_width,
             "winkler": summary.winkler,
             "ssc3": size_stratified_coverage(&intervals, &y, 3).unwrap(),
-            "hsic": width_coverage_hsic(&intervals, &y).unwrap(),
-            "cwc_eta30": coverage_width_criterion(&intervals, &y, alpha, 30.0).unwrap(),
             "pearson_width_error": metrics::pearson(&intervals.widths(), &errors(&y, &m)).unwrap(),
         })
     })
@@ -367,7 +296,6 @@ fn kuleshov(f: &Fixture, case: &str) -> Value {
         "p": p,
         "R": nums(p.iter().map(|p| map.observed(*p))),
         "R_inverse": nums(p.iter().map(|p| map.predicted(*p))),
-        "quantile_of_row_0": nums(p.iter().map(|p| map.gaussian_quantile(*p, m[0], s[0]).unwrap())),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Conformal prediction: intervals, boxes, bands and distributions with a finite-sample guarantee.
+//! Conformal prediction: intervals, boxes and bands with a finite-sample guarantee.
 //!
 //! One rule underlies all of it: the conformal quantile of n scores is the k-th smallest with `k =
 //! ceil((n + 1)(1 - alpha))` in exact arithmetic, and +∞ when `k > n`. It is never interpolated and
@@ -11,26 +11,19 @@
 //! | [`cqr`] | conformalized quantile regression and its variants |
 //! | [`mondrian`] | a quantile per group, merging of small groups |
 //! | [`cross`] | CV+, min-max, jackknife+-after-bootstrap |
-//! | [`left_out`] | the same with a state: sorted residuals by the members that left a row out |
 //! | [`weighted`], [`density_ratio`] | covariate shift |
-//! | [`joint`], [`ellipsoid`] | several tasks at once |
+//! | [`joint`] | several tasks at once |
 //! | [`band`] | base-resolution profiles |
-//! | [`predictive`] | whole predictive distributions, p-values |
-//! | [`adaptive`] | streams (adaptive conformal inference) |
 //! | [`coverage`] | where the observed interval coverage should fall |
 
-pub mod adaptive;
 pub mod band;
 pub mod coverage;
 pub mod cqr;
 pub mod cross;
 pub mod density_ratio;
-pub mod ellipsoid;
 pub mod intervals;
 pub mod joint;
-pub mod left_out;
 pub mod mondrian;
-pub mod predictive;
 pub mod scores;
 pub mod split;
 pub mod weighted;

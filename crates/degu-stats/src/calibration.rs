@@ -2,9 +2,9 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`curve`] | calibration curves of Gaussian predictions: MACE, RMSCE, miscalibration area, quantile errors |
+//! | [`curve`] | calibration curves of Gaussian predictions: MACE, RMSCE, miscalibration area |
 //! | [`binned`] | ENCE and UCE over bins of predicted spread |
-//! | [`conditional`] | interval coverage by group, width and slab: CovGap, SSC, worst slab, HSIC |
+//! | [`conditional`] | interval coverage by group, width and slab: CovGap, SSC, worst slab |
 //! | [`transforms`] | histogram of probability integral transforms with its band |
 
 pub mod binned;

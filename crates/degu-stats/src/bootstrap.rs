@@ -8,8 +8,8 @@
 //! | module | what |
 //! |---|---|
 //! | [`units`] | which rows form a unit |
-//! | [`paired`] | one set of resamples for many predictions: ranks, means over models, shares of a gap |
-//! | [`sums`] | fast paths for statistics of sums: mean, RMSE, Pearson, and their paired differences |
+//! | [`paired`] | one set of resamples for many predictions |
+//! | [`sums`] | fast paths for statistics of sums: mean, RMSE, Pearson |
 //!
 //! Resample r draws from stream r of one ChaCha8 key, so two methods bootstrapped with the same
 //! seed and units see the same resamples: that is what makes a difference paired.

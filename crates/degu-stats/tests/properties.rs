@@ -1,4 +1,4 @@
-//! Laws that hold for any data: invariance to row order, and the relations between methods.
+//! Properties that hold for any data: invariance to row order, and the relations between methods.
 
 #![expect(
     clippy::unwrap_used,

@@ -3,15 +3,12 @@
 //! | module | what |
 //! |---|---|
 //! | [`interval`] | interval coverage (PICP), mean width (MPIW), Winkler, WIS, pinball |
-//! | [`gaussian`] | negative log likelihood and CRPS of N(m, σ²), grid scores |
-//! | [`ensemble`] | CRPS of members as points, mixtures, energy score |
+//! | [`gaussian`] | negative log likelihood and CRPS of N(m, σ²) |
 //! | [`evidential`] | Student t and normal-inverse-gamma predictives |
 
-pub mod ensemble;
 pub mod evidential;
 pub mod gaussian;
 pub mod interval;
 
-pub use ensemble::{crps_ensemble, crps_ensemble_fair};
 pub use gaussian::{gaussian_crps, gaussian_nll};
 pub use interval::{IntervalSummary, interval_summary, weighted_interval_score, winkler};
