@@ -100,7 +100,7 @@ fn run(model: &str, out: &Path, n: usize, k: usize, threads: usize) -> Result<()
             .resolve_json(&params)?
             .build()?;
         let wanted = [Wanted { target, form }];
-        let attribute = || method.attribute_many(&opened.model, &codes, &wanted, &seeds);
+        let attribute = || method.attribute_forms(&opened.model, &codes, &wanted, &seeds);
         let mut times = Vec::new();
         let mut map = attribute()?.remove(0);
         for _ in 0..3 {

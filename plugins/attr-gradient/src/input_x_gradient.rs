@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use degu_core::{
     Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
-    Wanted, attribution, explain,
+    explain,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,24 +31,12 @@ impl Attributor for InputXGradient {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Observed;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         _seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         explain::check_codes(model, codes)?;
         let mut maps = Vec::with_capacity(targets.len());
-        for values in model.gradients(&Sequences::codes(codes.clone())?, &targets)? {
+        for values in model.gradients(&Sequences::codes(codes.clone())?, targets)? {
             let values = if self.gradient_correction {
                 corrected(&values)?
             } else {
@@ -56,7 +44,7 @@ impl Attributor for InputXGradient {
             };
             maps.push(Attribution::new(Form::Hypothetical, values));
         }
-        attribution::arrange(wanted, &targets, &maps, codes)
+        Ok(maps)
     }
 }
 

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use degu_core::{
     Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
-    Wanted, attribution, explain,
+    explain,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,24 +42,12 @@ impl Attributor for Saliency {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         _seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         explain::check_codes(model, codes)?;
         let mut maps = Vec::with_capacity(targets.len());
-        for mut values in model.gradients(&Sequences::codes(codes.clone())?, &targets)? {
+        for mut values in model.gradients(&Sequences::codes(codes.clone())?, targets)? {
             if self.gradient_correction {
                 values = corrected(&values)?;
             }
@@ -68,7 +56,7 @@ impl Attributor for Saliency {
             }
             maps.push(Attribution::new(Form::Hypothetical, values));
         }
-        attribution::arrange(wanted, &targets, &maps, codes)
+        Ok(maps)
     }
 }
 
@@ -108,8 +96,8 @@ mod tests {
             part: Part::Mean,
         };
         let map = |method: Saliency| {
-            let map = method.attribute(&Linear(weights.clone()), &codes, target, &[]);
-            map.unwrap().values
+            let map = method.attribute(&Linear(weights.clone()), &codes, &[target], &[]);
+            map.unwrap().remove(0).values
         };
         let plain = map(Saliency {
             gradient_correction: false,
@@ -136,7 +124,7 @@ mod tests {
             (target(1, Part::Mean), "task 1 of a model of 1"),
         ] {
             let found =
-                Saliency::default().attribute(&Linear(weights.clone()), &codes, target, &[]);
+                Saliency::default().attribute(&Linear(weights.clone()), &codes, &[target], &[]);
             let error = found.unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use degu_core::{
     Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Substitution,
-    Target, Wanted, attribution, explain,
+    Target, explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -46,26 +46,14 @@ impl Attributor for Ism {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         let (n, length) = explain::check_codes(model, codes)?;
         if self.fast && self.verify > 0 {
             explain::check_seeds(seeds, n)?;
         }
-        let own = model.values(codes, &targets)?;
+        let own = model.values(codes, targets)?;
         let mut maps = vec![Vec::with_capacity(n * length * 4); targets.len()];
         for (i, row) in codes.to_vec2::<u8>()?.iter().enumerate() {
             let edits = substitutions(row);
@@ -79,8 +67,7 @@ impl Attributor for Ism {
             let values = values.to_dtype(model.dtype())?;
             Ok(Attribution::new(Form::Hypothetical, values))
         };
-        let maps: Vec<Attribution> = maps.into_iter().map(finish).collect::<Result<_>>()?;
-        attribution::arrange(wanted, &targets, &maps, codes)
+        maps.into_iter().map(finish).collect()
     }
 }
 
@@ -236,8 +223,9 @@ mod tests {
             task: 0,
             part: Part::Mean,
         };
-        let map = method.attribute(&Counts { wrong }, &codes, target, &[Seed::root(1)]);
+        let map = method.attribute(&Counts { wrong }, &codes, &[target], &[Seed::root(1)]);
         map.unwrap()
+            .remove(0)
             .values
             .flatten_all()
             .unwrap()

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use degu_core::{
     Attribution, Attributor, Build, Ctx, FileRef, Form, Invalid, PluginConfig, Predictor, Result,
-    Seed, Sequences, Target, Wanted, attribution, check, explain,
+    Seed, Sequences, Target, check, explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -147,21 +147,9 @@ impl Attributor for Path {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         let (n, length) = explain::check_codes(model, codes)?;
         explain::check_seeds(seeds, n)?;
         self.references.check_length(length)?;
@@ -171,12 +159,12 @@ impl Attributor for Path {
             let x = one_hot.narrow(0, i, 1)?;
             for (all, one) in sums
                 .iter_mut()
-                .zip(self.one(model, row, &x, seed, &targets)?)
+                .zip(self.one(model, row, &x, seed, targets)?)
             {
                 all.push(one);
             }
         }
-        maps::finish(wanted, &targets, &sums, codes, model.dtype(), false)
+        maps::finish(&sums, codes, model.dtype(), false)
     }
 }
 

@@ -51,7 +51,7 @@ fn maps_are_a_function_of_the_sequence_and_its_seed() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let map: Attribution = pool
                 .unwrap()
-                .install(|| method.attribute(&model, codes, target(1), seeds))
+                .install(|| method.attribute_one(&model, codes, target(1), seeds))
                 .unwrap();
             let size = golden.length() * 4;
             numbers(&map.values)
@@ -105,9 +105,7 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
         .map(|(task, part)| Target { task, part });
     for (name, params) in methods() {
         let method = method(name, &params);
-        let one = method
-            .attribute(&model, &codes, targets[1], &seeds)
-            .unwrap();
+        let one = method.attribute_one(&model, &codes, targets[1], &seeds).unwrap();
         let wanted: Vec<Wanted> = targets
             .iter()
             .map(|target| Wanted {
@@ -115,9 +113,7 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
                 form: one.form,
             })
             .collect();
-        let many = method
-            .attribute_many(&model, &codes, &wanted, &seeds)
-            .unwrap();
+        let many = method.attribute_forms(&model, &codes, &wanted, &seeds).unwrap();
         assert_eq!(many.len(), 3, "{name}");
         assert!(
             apart(&numbers(&many[1].values), &numbers(&one.values)) < 1e-12,
@@ -131,7 +127,7 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
             target: targets[0],
             form: Form::ShapValues,
         };
-        let found = method.attribute_many(&model, &codes, &[shap], &seeds);
+        let found = method.attribute_forms(&model, &codes, &[shap], &seeds);
         let gives = ["deepshap", "integrated-gradients", "expected-gradients"].contains(&name);
         assert_eq!(found.is_ok(), gives, "{name}");
     }
@@ -146,7 +142,7 @@ fn every_part_of_a_student_is_complete() {
         for part in [Part::Mean, Part::Epistemic, Part::Aleatoric] {
             let target = Target { task: 1, part };
             let map = method("deepshap", &json!({ "references": 5 }))
-                .attribute(&model, &codes, target, &seeds(3))
+                .attribute_one(&model, &codes, target, &seeds(3))
                 .unwrap();
             let sum = |v: &Option<Vec<f64>>| v.as_ref().unwrap().iter().sum::<f64>();
             assert!(sum(&map.change) > 1e-3, "{part:?}: nothing to explain");
@@ -213,7 +209,7 @@ fn every_architecture_is_complete() {
         };
         let codes = codes(1, 249);
         let map = method("deepshap", &json!({ "references": 2 }))
-            .attribute(&model, &codes, target(0), &seeds(1))
+            .attribute_one(&model, &codes, target(0), &seeds(1))
             .unwrap();
         let (delta, change) = (map.delta.unwrap()[0], map.change.unwrap()[0]);
         println!("{}: {:.1e} of {change:.2}", entry.name, delta / change);
@@ -252,7 +248,7 @@ fn degenerate_sequences() {
                 "deepshap",
                 &json!({ "baseline": baseline, "references": 3 }),
             )
-            .attribute(&model, &all, target(0), &seeds(3))
+            .attribute_one(&model, &all, target(0), &seeds(3))
             .unwrap();
             assert!(
                 numbers(&map.values).iter().all(|v| v.is_finite()),
@@ -269,7 +265,7 @@ fn corrected_gradients_sum_to_zero() {
     let codes = golden.array("sequences");
     let n = codes.dims()[0];
     let map = method("saliency", &json!({}))
-        .attribute(&golden.model(DType::F64), &codes, target(0), &seeds(n))
+        .attribute_one(&golden.model(DType::F64), &codes, target(0), &seeds(n))
         .unwrap();
     let size = numbers(&map.values)
         .iter()
@@ -348,9 +344,7 @@ fn a_planted_motif_is_found() {
             target: target(0),
             form: Form::Observed,
         };
-        let map = method
-            .attribute_many(&model, &x, &[wanted], &seeds(n))
-            .unwrap();
+        let map = method.attribute_forms(&model, &x, &[wanted], &seeds(n)).unwrap();
         let scores = numbers(&map[0].values.sum(2).unwrap());
         let precision: f64 = scores
             .chunks(length)

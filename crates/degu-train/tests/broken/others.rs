@@ -321,10 +321,10 @@ impl Attributor for WrongTask {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
+        targets: &[Target],
         _: &[Seed],
-    ) -> Result<Attribution> {
-        if target.part != Part::Mean {
+    ) -> Result<Vec<Attribution>> {
+        if targets.iter().any(|t| t.part != Part::Mean) {
             return Err(degu_core::Error::Missing {
                 what: "a spread",
                 by: "wrong-task",
@@ -340,7 +340,8 @@ impl Attributor for WrongTask {
             Some(gradient) => gradient.detach(),
             None => one_hot.zeros_like()?,
         };
-        Ok(Attribution::new(Form::Hypothetical, values))
+        let map = Attribution::new(Form::Hypothetical, values);
+        Ok(vec![map; targets.len()])
     }
 }
 degu_core::register!(Attributor "wrong-task", WrongTask, revision = 1, "gradients for tests");

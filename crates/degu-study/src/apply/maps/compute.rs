@@ -209,7 +209,7 @@ impl MapJob<'_> {
             let tensor = Tensor::from_slice(codes, (rows, length), &self.device)?;
             let explain = |model: &dyn Predictor| {
                 let attributor = &self.method.attributor;
-                attributor.attribute(model, &tensor, self.target, &seeds)
+                attributor.attribute_one(model, &tensor, self.target, &seeds)
             };
             for (group, maps) in self.groups.iter().zip(&mut all) {
                 let own: Vec<&Autograd> = group.models.iter().map(|i| &networks[*i]).collect();
