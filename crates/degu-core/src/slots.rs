@@ -9,8 +9,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    Architecture, Attributor, Augmentation, Calibrator, Dataset, Metric, Plugin, Shift,
-    UncertaintyHead,
+    Architecture, Attributor, Augmentation, Build, Calibrator, Dataset, Metric, Plugin,
+    PluginConfig, Shift, UncertaintyHead,
 };
 
 /// Implemented by the trait object of each slot.
@@ -22,7 +22,8 @@ pub trait SlotTrait: Send + Sync + 'static {
     const RESERVED: &'static [&'static str];
 }
 
-/// Lists the slots once: the enum, its display, the link from trait to slot, and the registries.
+/// Lists the slots once: the enum, its display, the link from trait to slot, the registries, and
+/// how parameters that are themselves the object are built.
 macro_rules! slots {
     ($($(#[$doc:meta])* $slot:ident = $name:literal, reserved $reserved:tt;)*) => {
         /// The place in an experiment that a plugin fills.
@@ -65,6 +66,11 @@ macro_rules! slots {
                 const RESERVED: &'static [&'static str] = &$reserved;
             }
             inventory::collect!(Plugin<dyn $slot>);
+            impl<C: PluginConfig + $slot> Build<dyn $slot> for C {
+                fn build(self) -> crate::Result<Box<dyn $slot>> {
+                    Ok(Box::new(self))
+                }
+            }
         )*
     };
 }

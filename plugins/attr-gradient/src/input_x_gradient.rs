@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
     explain,
 };
 use schemars::JsonSchema;
@@ -19,12 +19,6 @@ pub struct InputXGradient {
 }
 
 impl PluginConfig for InputXGradient {}
-
-impl Build<dyn Attributor> for InputXGradient {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
 
 impl Attributor for InputXGradient {
     fn attribute(

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
     explain,
 };
 use schemars::JsonSchema;
@@ -30,12 +30,6 @@ impl Default for Saliency {
 }
 
 impl PluginConfig for Saliency {}
-
-impl Build<dyn Attributor> for Saliency {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
 
 impl Attributor for Saliency {
     fn attribute(

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Build, Form, Invalid, PluginConfig, Predictor, Result, Seed,
-    Sequences, Target, check, explain,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences,
+    Target, explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -35,18 +35,7 @@ impl Default for SmoothGrad {
     }
 }
 
-impl PluginConfig for SmoothGrad {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("samples", self.samples, 1..)?;
-        check::range("sd", self.sd, 0.0..=10.0)
-    }
-}
-
-impl Build<dyn Attributor> for SmoothGrad {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for SmoothGrad {}
 
 impl Attributor for SmoothGrad {
     fn attribute(

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Substitution,
-    Target, explain,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Substitution, Target,
+    explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -34,12 +34,6 @@ impl Default for Ism {
 }
 
 impl PluginConfig for Ism {}
-
-impl Build<dyn Attributor> for Ism {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
 
 impl Attributor for Ism {
     fn attribute(

@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Attribution, Attributor, Build, Form, Invalid, PluginConfig, Predictor, Result, Seed, Target,
-    check, explain,
+    Attribution, Attributor, Form, Invalid, PluginConfig, Predictor, Result, Seed, Target,
+    explain,
 };
 use degu_genome::{Draws, Shuffle};
 use schemars::JsonSchema;
@@ -53,9 +53,6 @@ impl Default for WindowShuffle {
 
 impl PluginConfig for WindowShuffle {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("width", self.width, 2..)?;
-        check::range("stride", self.stride, 1..)?;
-        check::range("shuffles", self.shuffles, 1..)?;
         if self.stride > self.width {
             return Err(Invalid {
                 field: "stride",
@@ -66,12 +63,6 @@ impl PluginConfig for WindowShuffle {
             });
         }
         Ok(())
-    }
-}
-
-impl Build<dyn Attributor> for WindowShuffle {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
     }
 }
 

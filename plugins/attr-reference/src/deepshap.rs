@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor, Var};
 use degu_core::{
-    Attribution, Attributor, Build, Ctx, Error, FileRef, Form, Invalid, Mode, Multipliers,
-    PluginConfig, Predictor, Result, Seed, Sequences, Tap, Target, check, explain,
+    Attribution, Attributor, Build, Ctx, Error, FileRef, Invalid, Mode, Multipliers,
+    PluginConfig, Predictor, Result, Seed, Sequences, Tap, Target, explain,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,8 +48,6 @@ impl Default for DeepShap {
 
 impl PluginConfig for DeepShap {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("references", self.references, 1..)?;
-        check::range("tolerance", self.tolerance, 0.0..)?;
         if self.baseline == Baseline::Uniform {
             return Err(Invalid {
                 field: "baseline",

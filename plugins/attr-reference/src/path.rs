@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Build, Ctx, FileRef, Form, Invalid, PluginConfig, Predictor, Result,
-    Seed, Sequences, Target, check, explain,
+    Attribution, Attributor, Build, Ctx, FileRef, Invalid, PluginConfig, Predictor, Result,
+    Seed, Sequences, Target, explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -56,8 +56,6 @@ impl Default for IntegratedGradients {
 
 impl PluginConfig for IntegratedGradients {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("references", self.references, 1..)?;
-        check::range("steps", self.steps, 1..=1000)?;
         References::check(self.baseline, self.file.as_ref())
     }
 }
@@ -100,8 +98,6 @@ impl Default for ExpectedGradients {
 
 impl PluginConfig for ExpectedGradients {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("references", self.references, 1..)?;
-        check::range("samples", self.samples, 1..=1000)?;
         References::check(self.baseline, self.file.as_ref())
     }
 }

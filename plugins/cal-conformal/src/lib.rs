@@ -42,9 +42,8 @@ mod boxes;
 mod fitted;
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Forecast, Invalid, PluginConfig, Result,
+    Calibration, CalibrationSet, Calibrator, Forecast, Invalid, PluginConfig, Result,
     calibration::{CalibratorNeeds, Recalibrate, Scale, ScaleConfig, TooFew},
-    check,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,7 +129,6 @@ impl SplitConformalConfig {
 
 impl PluginConfig for SplitConformalConfig {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("epsilon", self.epsilon, 0.0..=10.0)?;
         if self.score != ScoreKind::Normalized && self.recalibrate != Recalibrate::None {
             return Err(Invalid {
                 field: "recalibrate",
@@ -148,12 +146,6 @@ impl PluginConfig for SplitConformalConfig {
     }
 }
 
-impl Build<dyn Calibrator> for SplitConformalConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl Calibrator for SplitConformalConfig {
     fn tuning_fraction(&self) -> f64 {
         let tunes = self.scaled().is_some_and(|s| s.tunes());
@@ -163,6 +155,23 @@ impl Calibrator for SplitConformalConfig {
             _ if tunes => 1.0 / 3.0,
             _ => 0.0,
         }
+    }
+
+    fn variant(&self) -> Option<String> {
+        let score = match self.score {
+            ScoreKind::Absolute => "absolute",
+            ScoreKind::Normalized => "normalized",
+            ScoreKind::Signed => "signed",
+            ScoreKind::Upper => "upper",
+            ScoreKind::Lower => "lower",
+        };
+        let joint = match self.joint {
+            Joint::None => "",
+            Joint::Bonferroni => ", bonferroni",
+            Joint::MaxScore => ", max_score",
+            Joint::Copula => ", copula",
+        };
+        Some(format!("{score}{joint}"))
     }
 
     fn needs(&self) -> CalibratorNeeds {
@@ -198,3 +207,25 @@ degu_core::register!(Calibrator "split-conformal", SplitConformalConfig, revisio
     cite = "doi:10.1080/01621459.2017.1307116");
 
 degu_core::document!("lib.rs");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_are_called_by_their_parameters() {
+        let variant = |score, joint| {
+            let config = SplitConformalConfig {
+                score,
+                joint,
+                ..SplitConformalConfig::default()
+            };
+            config.variant().unwrap()
+        };
+        assert_eq!(variant(ScoreKind::Normalized, Joint::None), "normalized");
+        assert_eq!(
+            variant(ScoreKind::Absolute, Joint::MaxScore),
+            "absolute, max_score"
+        );
+    }
+}

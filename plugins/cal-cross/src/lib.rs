@@ -32,8 +32,7 @@
 use std::collections::BTreeSet;
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig,
-    Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig, Result,
     calibration::{CalibratorNeeds, OutputRows, TooFew, gather},
 };
 use degu_stats::{
@@ -68,12 +67,6 @@ pub enum Variant {
 }
 
 impl PluginConfig for CvPlusConfig {}
-
-impl Build<dyn Calibrator> for CvPlusConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
 
 const NEEDS: Error = Error::Missing {
     what: "members that left training rows out",

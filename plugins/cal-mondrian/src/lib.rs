@@ -31,13 +31,12 @@
 mod groups;
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, Invalid,
-    PluginConfig, Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, Invalid, PluginConfig,
+    Result,
     calibration::{
         CalibratorNeeds, Covariate, FittedScale, OutputRows, Recalibrate, Scale, ScaleConfig,
         TooFew, column, gather,
     },
-    check,
 };
 use degu_stats::{
     Alpha, Guarantee,
@@ -141,8 +140,6 @@ impl MondrianConfig {
 
 impl PluginConfig for MondrianConfig {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("bins", self.bins, 1..=1000)?;
-        check::range("epsilon", self.epsilon, 0.0..=10.0)?;
         let invalid = |field, message: &str| {
             Err(Invalid {
                 field,
@@ -172,12 +169,6 @@ impl PluginConfig for MondrianConfig {
             );
         }
         Ok(())
-    }
-}
-
-impl Build<dyn Calibrator> for MondrianConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
     }
 }
 

@@ -37,18 +37,12 @@ mod fitted;
 pub use config::{Feature, Weight, WeightedConfig, WeightedScore};
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Result,
     calibration::{CalibratorNeeds, Covariate},
 };
 use serde::Deserialize as _;
 
 use fitted::Fitted;
-
-impl Build<dyn Calibrator> for WeightedConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
 
 impl Calibrator for WeightedConfig {
     fn tuning_fraction(&self) -> f64 {

@@ -38,8 +38,8 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, Invalid, LabelInfo, LabelNeeds, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead, check,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets,
+    UncertaintyHead,
 };
 use degu_nn::{
     columns::{block, in_units, per_task, scales},
@@ -70,25 +70,15 @@ impl Default for Evidential {
     }
 }
 
-impl PluginConfig for Evidential {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("penalty", self.penalty, 0.0..)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for Evidential {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Evidential {}
 
 impl UncertaintyHead for Evidential {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             aleatoric: true,
             epistemic: true,
         }

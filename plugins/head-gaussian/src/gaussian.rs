@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, Invalid, LabelInfo, LabelNeeds, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead, check,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets,
+    UncertaintyHead,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,29 +41,17 @@ impl Default for Gaussian {
     }
 }
 
-impl PluginConfig for Gaussian {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("beta", self.beta, 0.0..=1.0)?;
-        check::range("floor", self.floor, 0.0..=1.0)?;
-        check::range("clamp", self.clamp, 1.0..=30.0)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for Gaussian {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Gaussian {}
 
 impl UncertaintyHead for Gaussian {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             aleatoric: true,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 

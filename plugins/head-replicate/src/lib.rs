@@ -35,8 +35,8 @@
 
 use candle_core::{D, Tensor};
 use degu_core::{
-    Build, Ctx, Error, Head, Invalid, LabelInfo, LabelNeeds, LabelWeights, Masked, PluginConfig,
-    Prediction, Result, Targets, UncertaintyHead, check,
+    Components, Ctx, Error, Head, LabelInfo, LabelWeights, Masked, PluginConfig,
+    Prediction, Result, Targets, UncertaintyHead,
 };
 use degu_nn::{
     columns::{block, in_units, per_task, scales},
@@ -102,32 +102,20 @@ impl Default for Replicate {
     }
 }
 
-impl PluginConfig for Replicate {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("spread_weight", self.spread_weight, 1e-6..=1e6)?;
-        check::range("floor", self.floor, 1e-6..=1.0)?;
-        check::range("half", self.half, 0.001..)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for Replicate {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Replicate {}
 
 impl UncertaintyHead for Replicate {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds {
+    fn labels(&self) -> Components {
+        Components {
             aleatoric: true,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 
-    fn gives(&self, labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, labels: Components) -> Components {
+        Components {
             aleatoric: labels.aleatoric,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 

@@ -29,7 +29,7 @@
 //!
 //! None: the tests hold the rules above.
 
-use degu_core::{Build, Error, PluginConfig, Result, Seed, SequenceBatch, Shift};
+use degu_core::{Error, PluginConfig, Result, Seed, SequenceBatch, Shift};
 use degu_genome::{Draws, N, dinucleotide_shuffle};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -158,16 +158,5 @@ impl Shift for DinucleotideShuffle {
         )
     }
 }
-
-macro_rules! build {
-    ($($config:ty),*) => {$(
-        impl Build<dyn Shift> for $config {
-            fn build(self) -> Result<Box<dyn Shift>> {
-                Ok(Box::new(self))
-            }
-        }
-    )*};
-}
-build!(Mutagenesis, Shuffle, DinucleotideShuffle);
 
 degu_core::document!("lib.rs");

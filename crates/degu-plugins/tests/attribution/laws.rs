@@ -105,7 +105,9 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
         .map(|(task, part)| Target { task, part });
     for (name, params) in methods() {
         let method = method(name, &params);
-        let one = method.attribute_one(&model, &codes, targets[1], &seeds).unwrap();
+        let one = method
+            .attribute_one(&model, &codes, targets[1], &seeds)
+            .unwrap();
         let wanted: Vec<Wanted> = targets
             .iter()
             .map(|target| Wanted {
@@ -113,7 +115,9 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
                 form: one.form,
             })
             .collect();
-        let many = method.attribute_forms(&model, &codes, &wanted, &seeds).unwrap();
+        let many = method
+            .attribute_forms(&model, &codes, &wanted, &seeds)
+            .unwrap();
         assert_eq!(many.len(), 3, "{name}");
         assert!(
             apart(&numbers(&many[1].values), &numbers(&one.values)) < 1e-12,
@@ -344,7 +348,9 @@ fn a_planted_motif_is_found() {
             target: target(0),
             form: Form::Observed,
         };
-        let map = method.attribute_forms(&model, &x, &[wanted], &seeds(n)).unwrap();
+        let map = method
+            .attribute_forms(&model, &x, &[wanted], &seeds(n))
+            .unwrap();
         let scores = numbers(&map[0].values.sum(2).unwrap());
         let precision: f64 = scores
             .chunks(length)

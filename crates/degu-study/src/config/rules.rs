@@ -4,7 +4,7 @@ mod calibrated;
 mod comparison;
 mod split;
 
-use degu_core::{LabelNeeds, Part, suggest::nearest};
+use degu_core::{Components, Part, suggest::nearest};
 
 use super::{
     check::Scope,
@@ -265,11 +265,11 @@ impl Rules<'_> {
         let (true, Ok(built)) = (distill.enabled, head.build()) else {
             return;
         };
-        let wanted = LabelNeeds {
+        let wanted = Components {
             aleatoric: distill.targets.contains(&Part::Aleatoric),
             epistemic: distill.targets.contains(&Part::Epistemic),
         };
-        let gives = built.gives(wanted);
+        let gives = built.components(wanted);
         for (part, wanted, gives) in [
             ("epistemic", wanted.epistemic, gives.epistemic),
             ("aleatoric", wanted.aleatoric, gives.aleatoric),

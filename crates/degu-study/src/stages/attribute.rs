@@ -170,7 +170,7 @@ fn networks(context: &TaskContext<'_>) -> Result<Vec<Explained>> {
         } else {
             ModelKind::Student
         };
-        let gives = saved.gives();
+        let gives = saved.components();
         all.push(Explained {
             kind,
             name,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Dataset, LabelNeeds, LabelWeights, Part, Resolved, UncertaintyHead};
+use degu_core::{Components, Dataset, LabelWeights, Part, Resolved, UncertaintyHead};
 
 use super::{Result, StageError};
 use crate::config::Study;
@@ -25,7 +25,7 @@ struct Labels {
 /// That is not the spread between replicates where targets are means over several, and the two are
 /// never mixed.
 pub(crate) fn by_likelihood(head: &dyn UncertaintyHead) -> bool {
-    head.gives(LabelNeeds::default()).aleatoric
+    head.components(Components::default()).aleatoric
 }
 
 impl Sources {

@@ -83,10 +83,7 @@ pub(super) fn checks_without_parameters<T: ?Sized + SlotTrait>(
 /// Whether an error says which parameter it is about, in its text or in its path.
 fn names(error: &Error, field: &str) -> bool {
     let in_path = match error {
-        Error::Config(figment) => figment
-            .path
-            .iter()
-            .any(|key| key == field || field.split('.').next_back() == Some(key)),
+        Error::Config(refused) => refused.iter().any(|r| r.path.join(".") == field),
         _ => false,
     };
     in_path || error.to_string().contains(field)

@@ -22,7 +22,7 @@
 //! None yet: export outputs of a reference implementation and compare them in `tests/`.
 
 use degu_core::{
-    Architecture, Build, Invalid, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
+    Architecture, Invalid, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
     check,
     graph::{Graph, NormStyle},
 };
@@ -73,19 +73,7 @@ impl Example {
     }
 }
 
-impl PluginConfig for Example {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("filters", self.filters, 1..=4096)?;
-        check::range("units", self.units, 1..=65536)?;
-        check::range("dropout", self.dropout, 0.0..=0.99)
-    }
-}
-
-impl Build<dyn Architecture> for Example {
-    fn build(self) -> Result<Box<dyn Architecture>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Example {}
 
 impl Architecture for Example {
     fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {

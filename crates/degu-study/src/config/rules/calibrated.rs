@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Calibrator, LabelNeeds, Part};
+use degu_core::{Calibrator, Components, Part};
 
 use super::Rules;
 use crate::config::{
@@ -18,7 +18,7 @@ impl Rules<'_> {
         calibration: &BTreeMap<String, Slotted<dyn Calibrator, CalibrationKeys>>,
     ) {
         let head = ensemble.head.plugin.build();
-        let own = head.is_ok_and(|head| head.gives(LabelNeeds::default()).epistemic);
+        let own = head.is_ok_and(|head| head.components(Components::default()).epistemic);
         if ensemble.members > 1 || own {
             return;
         }
@@ -45,11 +45,11 @@ impl Rules<'_> {
         distill: &Distill,
         calibration: &BTreeMap<String, Slotted<dyn Calibrator, CalibrationKeys>>,
     ) {
-        let all = LabelNeeds {
+        let all = Components {
             aleatoric: true,
             epistemic: true,
         };
-        let learned = LabelNeeds {
+        let learned = Components {
             aleatoric: distill.targets.contains(&Part::Aleatoric),
             epistemic: distill.targets.contains(&Part::Epistemic),
         };
@@ -62,8 +62,8 @@ impl Rules<'_> {
             let Ok(head) = head.plugin.build() else {
                 return;
             };
-            quantiles |= head.gives_quantiles();
-            aleatoric |= head.gives(labels).aleatoric;
+            quantiles |= head.has_quantiles();
+            aleatoric |= head.components(labels).aleatoric;
         }
         for (name, block) in calibration {
             let Ok(needs) = block.plugin.build().map(|built| built.needs()) else {
