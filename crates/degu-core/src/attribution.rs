@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Predictor, Result, Seed, Sequences};
 
-/// The part of a prediction that is attributed.
+/// A component of a prediction.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub enum Component {
     /// Mean.
     Mean,
     /// Epistemic standard deviation.
@@ -20,7 +20,7 @@ pub enum Part {
     Aleatoric,
 }
 
-impl Part {
+impl Component {
     /// Name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -36,8 +36,8 @@ impl Part {
 pub struct Target {
     /// Index of the task.
     pub task: usize,
-    /// Part of its prediction.
-    pub part: Part,
+    /// Component of its prediction.
+    pub part: Component,
 }
 
 /// What the numbers of a map are; stored with the map and never guessed.

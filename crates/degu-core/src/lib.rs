@@ -49,7 +49,7 @@ pub mod sequences;
 pub mod slots;
 pub mod suggest;
 
-pub use attribution::{Attribution, Attributor, Form, Part, Target, Wanted};
+pub use attribution::{Attribution, Attributor, Component, Form, Target, Wanted};
 pub use augment::{Augmentation, SequenceBatch, Shift};
 pub use calibration::{Calibration, CalibrationSet, Calibrator, Forecast, Intervals};
 pub use ctx::{BatchStatistics, Ctx, Mode, Tap};

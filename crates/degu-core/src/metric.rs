@@ -46,22 +46,36 @@ pub trait Metric: Send + Sync {
         units: &Units,
         forecasts: &[TaskForecast<'_>],
     ) -> Result<Vec<Vec<f64>>> {
-        let one = |forecast: &TaskForecast<'_>| {
-            bootstrap.each(units, |rows: &[usize]| {
-                let drawn = |values: &[f64]| rows.iter().map(|r| values[*r]).collect::<Vec<f64>>();
-                let (epistemic, aleatoric) =
-                    (forecast.epistemic.map(drawn), forecast.aleatoric.map(drawn));
-                let value = self.compute(&TaskForecast {
-                    y: &drawn(forecast.y),
-                    mean: &drawn(forecast.mean),
-                    epistemic: epistemic.as_deref(),
-                    aleatoric: aleatoric.as_deref(),
-                })?;
-                Ok(value.unwrap_or(f64::NAN))
-            })
-        };
-        forecasts.iter().map(one).collect()
+        resampled_rows(|f| self.compute(f), bootstrap, units, forecasts)
     }
+}
+
+/// Computes a metric of every resample: what [`Metric::resampled`] does by default.
+///
+/// # Errors
+///
+/// As [`Metric::resampled`].
+pub fn resampled_rows(
+    compute: impl Fn(&TaskForecast<'_>) -> Result<Option<f64>> + Sync,
+    bootstrap: &Bootstrap,
+    units: &Units,
+    forecasts: &[TaskForecast<'_>],
+) -> Result<Vec<Vec<f64>>> {
+    let one = |forecast: &TaskForecast<'_>| {
+        bootstrap.each(units, |rows: &[usize]| {
+            let drawn = |values: &[f64]| rows.iter().map(|r| values[*r]).collect::<Vec<f64>>();
+            let (epistemic, aleatoric) =
+                (forecast.epistemic.map(drawn), forecast.aleatoric.map(drawn));
+            let value = compute(&TaskForecast {
+                y: &drawn(forecast.y),
+                mean: &drawn(forecast.mean),
+                epistemic: epistemic.as_deref(),
+                aleatoric: aleatoric.as_deref(),
+            })?;
+            Ok(value.unwrap_or(f64::NAN))
+        })
+    };
+    forecasts.iter().map(one).collect()
 }
 
 /// [`Metric::resampled`] of a metric that compares measured values and means by a statistic of

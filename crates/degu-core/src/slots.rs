@@ -38,6 +38,11 @@ macro_rules! slots {
             /// All slots, in the order of a study.
             pub const ALL: &'static [Slot] = &[$(Slot::$slot),*];
 
+            /// Name in files and on the command line.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$slot => $name,)* }
+            }
+
             /// Keys of the slot's table that belong to the framework.
             pub fn reserved(self) -> &'static [&'static str] {
                 match self { $(Self::$slot => &$reserved,)* }
@@ -56,7 +61,7 @@ macro_rules! slots {
 
         impl fmt::Display for Slot {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$slot => $name,)* })
+                f.write_str(self.name())
             }
         }
 

@@ -1,5 +1,10 @@
 //! DeepSTARR: four convolutions and two dense layers.
 //!
+//! Use it first: it is small, trains in minutes and is what most STARR-seq work is compared with.
+//! Its dense layers see positions, so it wants sequences of one length, at least 16 bp, and has no
+//! profile output. For MPRA elements of 200 bp `residualbind` is usually more accurate, at several
+//! times the cost.
+//!
 //! # Model
 //!
 //! `conv 256 x 7, pool 2 - conv 60 x 3, pool 2 - conv 60 x 5, pool 2 - conv 120 x 3, pool 2 - dense

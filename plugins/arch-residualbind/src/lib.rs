@@ -1,5 +1,10 @@
 //! ResidualBind, as in the lentiMPRA studies: a dilated residual block, two poolings, dense layers.
 //!
+//! Use it for MPRA and other short elements where accuracy counts: the dilated block sees pairs of
+//! motifs at a distance, and the mean over positions does not care where they stand. It costs
+//! several times a `deepstarr` of the same data, and its mean over positions is wrong where a site
+//! only acts at a fixed place.
+//!
 //! # Model
 //!
 //! `conv 196 x 19 - residual block of 1 + D convolutions 196 x 3 with dilations 1, 1, 2, 4, ... -

@@ -62,7 +62,7 @@ degu_core::register!(Attributor "saliency", Saliency, revision = 2,
 mod tests {
     use super::*;
     use candle_core::{DType, Device};
-    use degu_core::{Ctx, Part, Prediction};
+    use degu_core::{Component, Ctx, Prediction};
 
     /// Sum over positions and bases of weights times input.
     struct Linear(Tensor);
@@ -87,7 +87,7 @@ mod tests {
             Tensor::from_vec(vec![0u8, 1, 2, 3, 4, 3, 3, 0, 1, 2], (2, 5), &Device::Cpu).unwrap();
         let target = Target {
             task: 0,
-            part: Part::Mean,
+            part: Component::Mean,
         };
         let map = |method: Saliency| {
             let map = method.attribute(&Linear(weights.clone()), &codes, &[target], &[]);
@@ -114,8 +114,8 @@ mod tests {
         let codes = Tensor::zeros((1, 2), DType::U8, &Device::Cpu).unwrap();
         let target = |task, part| Target { task, part };
         for (target, says) in [
-            (target(0, Part::Epistemic), "epistemic"),
-            (target(1, Part::Mean), "task 1 of a model of 1"),
+            (target(0, Component::Epistemic), "epistemic"),
+            (target(1, Component::Mean), "task 1 of a model of 1"),
         ] {
             let found =
                 Saliency::default().attribute(&Linear(weights.clone()), &codes, &[target], &[]);

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences,
-    Target, explain,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
+    explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;

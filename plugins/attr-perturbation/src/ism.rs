@@ -184,7 +184,7 @@ degu_core::register!(Attributor "ism", Ism, revision = 1,
 mod tests {
     use super::*;
     use candle_core::Device;
-    use degu_core::{Ctx, Part, Prediction, Sequences};
+    use degu_core::{Component, Ctx, Prediction, Sequences};
 
     /// Counts A, and claims `wrong` of every substitution that it is asked for.
     struct Counts {
@@ -215,7 +215,7 @@ mod tests {
         let codes = Tensor::from_vec(vec![0u8, 4, 2], (1, 3), &Device::Cpu).unwrap();
         let target = Target {
             task: 0,
-            part: Part::Mean,
+            part: Component::Mean,
         };
         let map = method.attribute(&Counts { wrong }, &codes, &[target], &[Seed::root(1)]);
         map.unwrap()

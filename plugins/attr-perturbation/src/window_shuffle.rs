@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Attribution, Attributor, Form, Invalid, PluginConfig, Predictor, Result, Seed, Target,
-    explain,
+    Attribution, Attributor, Form, Invalid, PluginConfig, Predictor, Result, Seed, Target, explain,
 };
 use degu_genome::{Draws, Shuffle};
 use schemars::JsonSchema;

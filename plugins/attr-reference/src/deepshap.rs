@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor, Var};
 use degu_core::{
-    Attribution, Attributor, Build, Ctx, Error, FileRef, Invalid, Mode, Multipliers,
-    PluginConfig, Predictor, Result, Seed, Sequences, Tap, Target, explain,
+    Attribution, Attributor, Build, Ctx, Error, FileRef, Invalid, Mode, Multipliers, PluginConfig,
+    Predictor, Result, Seed, Sequences, Tap, Target, explain,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

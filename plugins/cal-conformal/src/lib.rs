@@ -1,6 +1,11 @@
 //! Split conformal intervals: around the mean, scaled by a predicted spread, one-sided, or for all
 //! tasks of a row at once.
 //!
+//! Use it by default: it promises coverage for any model and any noise, from a calibration part of
+//! a few hundred rows. The promise is an average over rows like the calibration rows: it is not
+//! kept for each group (`mondrian`) nor under a shift (`weighted-conformal`), and small alphas need
+//! many rows.
+//!
 //! # Model
 //!
 //! The score of a calibration row is `|y - mean|`, divided by `spread + epsilon` for the normalized

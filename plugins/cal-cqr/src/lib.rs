@@ -1,5 +1,8 @@
 //! Conformalized quantile regression: the band between two predicted quantiles, made valid.
 //!
+//! Use it with the head `quantile`: it keeps what the quantiles say about skew and repairs their
+//! level. With heads that predict a standard deviation `split-conformal` does the same with less.
+//!
 //! # Model
 //!
 //! A head that predicts quantiles gives a band [lo, hi] that need not cover what its levels say.

@@ -1,6 +1,10 @@
 //! Conformal intervals with a quantile for each group of rows: what is promised holds within every
 //! group.
 //!
+//! Use it where coverage must hold for weak and strong elements alike, or for each category. Every
+//! group needs its own calibration rows, so a few large groups are better than many small ones, and
+//! intervals are wider than those of `split-conformal`.
+//!
 //! # Model
 //!
 //! Rows are cut into groups by predicted activity, by GC content, or by a category of the data

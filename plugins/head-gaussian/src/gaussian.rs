@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets, UncertaintyHead,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,5 +82,5 @@ impl Head for Bound {
 }
 
 degu_core::register!(UncertaintyHead "gaussian", Gaussian, revision = 1,
-    "mean and standard deviation by the likelihood of a normal law, or by the beta-NLL",
+    "mean and standard deviation by the likelihood of a normal distribution, or by the beta-NLL",
     cite = "arXiv:2203.09168");

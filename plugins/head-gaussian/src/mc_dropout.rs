@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets, UncertaintyHead,
 };
 use degu_nn::loss;
 use schemars::JsonSchema;

@@ -2,8 +2,8 @@
 
 use candle_core::{D, Tensor};
 use degu_core::{
-    Components, Ctx, Error, Head, LabelInfo, Masked, PluginConfig, Prediction, Result,
-    Spread, Targets, UncertaintyHead,
+    Components, Ctx, Error, Head, LabelInfo, Masked, PluginConfig, Prediction, Result, Spread,
+    Targets, UncertaintyHead,
 };
 use degu_nn::{loss, ops};
 use schemars::JsonSchema;

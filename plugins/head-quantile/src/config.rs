@@ -1,8 +1,6 @@
 //! Parameters.
 
-use degu_core::{
-    Components, Head, Invalid, LabelInfo, PluginConfig, Result, UncertaintyHead,
-};
+use degu_core::{Components, Head, Invalid, LabelInfo, PluginConfig, Result, UncertaintyHead};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +47,8 @@ pub enum Aleatoric {
     /// None.
     #[default]
     None,
-    /// The one of the normal law whose quantiles are nearest to the predicted ones around the
-    /// median, by least squares.
+    /// The one of the normal distribution whose quantiles are nearest to the predicted ones around
+    /// the median, by least squares.
     Normal,
 }
 

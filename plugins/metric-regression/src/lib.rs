@@ -1,5 +1,9 @@
 //! Agreement of predicted and measured values: correlations and errors.
 //!
+//! Use a correlation for ranking, an error for calibrated values, and both for reports: a
+//! correlation is blind to a wrong scale, and an error depends on the unit. Neither says anything
+//! about spreads; the framework's interval and score metrics do.
+//!
 //! # Model
 //!
 //! One number per task over the rows with a measurement. Correlations with a constant are

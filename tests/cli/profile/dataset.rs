@@ -1,8 +1,8 @@
 //! `kit-profile`: counts in bins around two planted motifs.
 
 use degu_core::{
-    Build, Dataset, DatasetInfo, Error, Examples, OutputKind, PluginConfig, Result, Row,
-    Seed, Split, Truth,
+    Build, Dataset, DatasetInfo, Error, Examples, OutputKind, PluginConfig, Result, Row, Seed,
+    Split, Truth,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Architecture, Attributor, Ctx, ModelIo, Network, Params, Part, Predictor, Result, Sequences,
-    Target,
+    Architecture, Attributor, Component, Ctx, ModelIo, Network, Params, Predictor, Result,
+    Sequences, Target,
 };
 use degu_genome::decode;
 use degu_nn::{Model, ParamStore, ops};
@@ -60,7 +60,7 @@ fn tasks_and_parts_that_there_are_not() {
         assert!(error.contains("task 2 of a model of 2"), "{name}: {error}");
         let spread = Target {
             task: 0,
-            part: Part::Epistemic,
+            part: Component::Epistemic,
         };
         let error = fails(&model, name, &codes(1, 49), spread);
         assert!(

@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Architecture, Attribution, Form, LabelInfo, ModelIo, OutputKind, Part, Predictor, Seed,
+    Architecture, Attribution, Component, Form, LabelInfo, ModelIo, OutputKind, Predictor, Seed,
     Sequences, Spread, Target, UncertaintyHead, Wanted,
     graph::{Graph, Layer, NormStyle},
 };
@@ -101,8 +101,12 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
     let model = student(Spread::LogVar);
     let codes = codes(2, model.length().unwrap());
     let seeds = seeds(2);
-    let targets = [(0, Part::Mean), (1, Part::Epistemic), (1, Part::Aleatoric)]
-        .map(|(task, part)| Target { task, part });
+    let targets = [
+        (0, Component::Mean),
+        (1, Component::Epistemic),
+        (1, Component::Aleatoric),
+    ]
+    .map(|(task, part)| Target { task, part });
     for (name, params) in methods() {
         let method = method(name, &params);
         let one = method
@@ -143,7 +147,7 @@ fn every_part_of_a_student_is_complete() {
     for spread in [Spread::Std, Spread::LogVar] {
         let model = student(spread);
         let codes = codes(3, model.length().unwrap());
-        for part in [Part::Mean, Part::Epistemic, Part::Aleatoric] {
+        for part in [Component::Mean, Component::Epistemic, Component::Aleatoric] {
             let target = Target { task: 1, part };
             let map = method("deepshap", &json!({ "references": 5 }))
                 .attribute_one(&model, &codes, target, &seeds(3))

@@ -8,7 +8,7 @@ use crate::check;
 use crate::error::{Result, StatsError};
 use crate::special::{ln_beta, ln_gamma, student_cdf, student_pdf};
 
-/// Parameters of a normal-inverse-gamma law for one row.
+/// Parameters of a normal-inverse-gamma distribution for one row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct NormalInverseGamma {
     /// Location γ.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Components, Dataset, LabelWeights, Part, Resolved, UncertaintyHead};
+use degu_core::{Component, Components, Dataset, LabelWeights, Resolved, UncertaintyHead};
 
 use super::{Result, StageError};
 use crate::config::Study;
@@ -45,7 +45,7 @@ impl Sources {
         let plugin = &study.distill.head.plugin;
         let student = plugin.build()?;
         self.head(dataset, plugin, student.as_ref())?;
-        let wanted = study.distill.targets.contains(&Part::Aleatoric);
+        let wanted = study.distill.targets.contains(&Component::Aleatoric);
         if wanted && !by_likelihood(teacher.as_ref()) && !self.of(dataset)?.replicates {
             return Err(StageError::Study {
                 what: format!(

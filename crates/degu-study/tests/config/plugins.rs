@@ -3,8 +3,7 @@
 
 use degu_core::{
     Architecture, Attributor, Augmentation, Build, Calibrator, Components, Dataset, Error, FileRef,
-    Head, LabelInfo, Metric, PluginConfig, Result, Shift, UncertaintyHead,
-    register,
+    Head, LabelInfo, Metric, PluginConfig, Result, Shift, UncertaintyHead, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Attribution, Attributor, Ctx, Form, Part, Plugin, Prediction, Predictor, Resolved, Result,
+    Attribution, Attributor, Component, Ctx, Form, Plugin, Prediction, Predictor, Resolved, Result,
     Seed, Sequences, Target,
 };
 use degu_nn::gradcheck::irregular;
@@ -17,7 +17,7 @@ const LENGTH: usize = 21;
 const ROWS: usize = 4;
 const TARGET: Target = Target {
     task: 1,
-    part: Part::Mean,
+    part: Component::Mean,
 };
 
 /// Two tasks that are linear in the one-hot sequence.
@@ -112,7 +112,7 @@ pub(super) fn checks(
             let codes = tensor(&codes("t5", 1, LENGTH, false))?;
             let target = Target {
                 task: 0,
-                part: Part::Epistemic,
+                part: Component::Epistemic,
             };
             let found = method.attribute_one(&Linear::new(1.0)?, &codes, target, &seeds(0..1));
             ensure(found.is_err(), || {

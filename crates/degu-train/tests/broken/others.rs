@@ -3,8 +3,8 @@
 use candle_core::{D, DType, Tensor};
 use degu_core::{
     Attribution, Attributor, Augmentation, Build, Calibration, CalibrationSet, Calibrator,
-    Components, Ctx, Dataset, DatasetInfo, Examples, Forecast, Form, Head, Intervals, Invalid,
-    LabelInfo, Metric, OutputKind, Part, PluginConfig, Prediction, Predictor, Result, Row, Seed,
+    Component, Components, Ctx, Dataset, DatasetInfo, Examples, Forecast, Form, Head, Intervals,
+    Invalid, LabelInfo, Metric, OutputKind, PluginConfig, Prediction, Predictor, Result, Row, Seed,
     SequenceBatch, Sequences, Shift, Split, Target, Targets, TaskForecast, UncertaintyHead, check,
 };
 use degu_nn::loss;
@@ -318,7 +318,7 @@ impl Attributor for WrongTask {
         targets: &[Target],
         _: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        if targets.iter().any(|t| t.part != Part::Mean) {
+        if targets.iter().any(|t| t.part != Component::Mean) {
             return Err(degu_core::Error::Missing {
                 what: "a spread",
                 by: "wrong-task",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Calibrator, Components, Part};
+use degu_core::{Calibrator, Component, Components};
 
 use super::Rules;
 use crate::config::{
@@ -50,8 +50,8 @@ impl Rules<'_> {
             epistemic: true,
         };
         let learned = Components {
-            aleatoric: distill.targets.contains(&Part::Aleatoric),
-            epistemic: distill.targets.contains(&Part::Epistemic),
+            aleatoric: distill.targets.contains(&Component::Aleatoric),
+            epistemic: distill.targets.contains(&Component::Epistemic),
         };
         let students = distill.enabled.then_some((&distill.head, learned));
         let (mut quantiles, mut aleatoric) = (false, false);
