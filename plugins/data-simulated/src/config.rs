@@ -125,7 +125,7 @@ impl PluginConfig for Simulated {
             "1 to 30 of the letters A, C, G and T",
         )?;
         let widest = self.consensus().iter().map(String::len).max().unwrap_or(1);
-        check::range("length", self.length, widest..)?;
+        check::range("length", self.length, widest..=1_000_000)?;
         if self.programme != ProgrammeChoice::Random && !self.motifs.is_empty() {
             return Err(Invalid {
                 field: "motifs",
