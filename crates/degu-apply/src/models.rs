@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use degu_core::{OutputKind, Part, suggest::nearest};
+use degu_core::{Component, OutputKind, suggest::nearest};
 use degu_train::{
     ModelCard, SavedModel,
     model_file::{CARD_FILE, WEIGHTS_FILE},
@@ -205,16 +205,16 @@ impl ModelSet {
 
     /// Whether a group predicts a part: an ensemble has a spread between its members whatever they
     /// predict.
-    pub fn predicts(&self, group: &Group, part: Part) -> bool {
+    pub fn predicts(&self, group: &Group, part: Component) -> bool {
         let gives = |i: &usize| {
             let labels = &self.models[*i].saved.card.labels;
             match part {
-                Part::Mean => true,
-                Part::Epistemic => labels.epistemic,
-                Part::Aleatoric => labels.aleatoric,
+                Component::Mean => true,
+                Component::Epistemic => labels.epistemic,
+                Component::Aleatoric => labels.aleatoric,
             }
         };
-        (part == Part::Epistemic && group.models.len() > 1) || group.models.iter().all(gives)
+        (part == Component::Epistemic && group.models.len() > 1) || group.models.iter().all(gives)
     }
 
     /// An error unless the models predict one number a task.

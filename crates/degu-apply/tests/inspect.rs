@@ -176,6 +176,7 @@ fn a_dataset_with_replicates() {
         tasks: vec!["y".into()],
         unit: String::new(),
         output: OutputKind::Scalar,
+        flanks: Default::default(),
         replicates: 3,
     };
     let rows = (0..12)

@@ -7,7 +7,11 @@ mod store;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use degu_core::Slot;
 
 pub(crate) use apply::{
     AblateArgs, AnchorArg, AttributeArgs, BackgroundArg, EdgeArg, MarginalizeArgs, MismatchArg,
@@ -175,9 +179,9 @@ pub(crate) struct CheckArgs {
 /// `degu-lab plugins new`.
 #[derive(Debug, Args)]
 pub(crate) struct NewArgs {
-    /// What to write.
-    #[arg(value_enum)]
-    pub(crate) kind: NewKind,
+    /// What kind of plugin: a slot.
+    #[arg(value_parser = slots())]
+    pub(crate) slot: Slot,
     /// Name of the plugin, kebab-case.
     pub(crate) name: String,
     /// Folder of the new crate [default: the package's name].
@@ -188,11 +192,12 @@ pub(crate) struct NewArgs {
     pub(crate) framework: String,
 }
 
-/// Templates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum NewKind {
-    /// A family of networks.
-    Architecture,
+/// A slot by its name.
+fn slots() -> impl TypedValueParser<Value = Slot> {
+    PossibleValuesParser::new(Slot::ALL.iter().map(|slot| slot.name())).try_map(|name| {
+        let found = Slot::ALL.iter().find(|slot| slot.name() == name);
+        found.copied().ok_or("no such slot")
+    })
 }
 
 /// Points of a study beside its own.

@@ -7,6 +7,7 @@ use degu_apply::data::fetch::FetchError;
 use degu_apply::import::ImportError;
 use degu_config::ConfigErrors;
 use degu_core::Slot;
+use degu_core::{Problem, Refusal};
 use degu_genome::GenomeError;
 use degu_study::run::RunError;
 use degu_train::TrainError;
@@ -14,7 +15,6 @@ use degu_workflow::gc::GcError;
 use degu_workflow::journal::JournalError;
 use degu_workflow::store::StoreError;
 use degu_workflow::why::WhyError;
-use figment::error::Kind;
 
 /// Result of the command line.
 pub type Result<T, E = CliError> = std::result::Result<T, E>;
@@ -190,11 +190,11 @@ impl CliError {
         let (Self::Core(error) | Self::Train(TrainError::Core(error))) = self else {
             return None;
         };
-        let degu_core::Error::Config(error) = error else {
+        let degu_core::Error::Config(all) = error else {
             return None;
         };
-        let refused: Vec<String> = (**error).clone().into_iter().map(refused).collect();
-        Some(refused.join("; "))
+        let all: Vec<String> = all.iter().map(refused).collect();
+        Some(all.join("; "))
     }
 
     /// Whether the reader of our output has gone.
@@ -231,26 +231,20 @@ impl CliError {
 }
 
 /// One parameter that a plugin refuses: which, what was expected, what was found.
-fn refused(error: figment::Error) -> String {
-    // The first key is the table that the parameters were wrapped in.
-    let keys: Vec<&str> = error.path.iter().skip(1).map(String::as_str).collect();
-    let path = keys.join(".");
-    match error.kind {
-        Kind::UnknownField(name, known) => {
-            let near = degu_core::suggest::nearest(&name, known.iter().copied())
+fn refused(refused: &Refusal) -> String {
+    let path = refused.path.join(".");
+    match &refused.problem {
+        Problem::Unknown { name, known } => {
+            let near = degu_core::suggest::nearest(name, known.iter().copied())
                 .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
             format!(
                 "there is no parameter `{name}`{near}; parameters: {}",
                 known.join(", ")
             )
         }
-        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-            format!("the parameter `{path}` is {found}, expected {expected}")
-        }
-        Kind::Message(message) if path.is_empty() || message.contains(&path) => message,
-        Kind::Message(message) => format!("the parameter `{path}` {message}"),
-        other if path.is_empty() => other.to_string(),
-        other => format!("the parameter `{path}`: {other}"),
+        Problem::Value(message) if path.is_empty() || message.contains(&path) => message.clone(),
+        problem if path.is_empty() => format!("the table {problem}"),
+        problem => format!("the parameter `{path}` {problem}"),
     }
 }
 

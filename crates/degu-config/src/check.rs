@@ -1,5 +1,6 @@
 //! The validation of a merged configuration.
 
+use degu_core::{Problem, Refusal};
 use figment::error::Kind;
 
 use super::{
@@ -145,18 +146,54 @@ fn plugin_errors(used: &SlotUse) -> Vec<ConfigError> {
             ConfigError::new(Code::Plugin, used.path.clone(), error.to_string()).at(&used.place),
         ];
     };
-    let explained = |error: figment::Error| {
-        let inner: Vec<String> = error.path.iter().skip(1).cloned().collect();
-        explain(&used.path, &inner, &error.kind, &used.table, &used.place)
+    let explained = |refused: Refusal| {
+        let said = match refused.problem {
+            Problem::Missing(field) => missing(&field),
+            Problem::Type { found, expected } => wrong_type(&expected, &found),
+            Problem::Value(message) => (Code::Plugin, message, "here"),
+            other => (Code::Type, other.to_string(), "here"),
+        };
+        explain(&used.path, &refused.path, said, &used.table, &used.place)
     };
     errors.into_iter().map(explained).collect()
+}
+
+/// What an error says: its code, the message, and the label of its place.
+type Said = (Code, String, &'static str);
+
+fn missing(field: &str) -> Said {
+    (
+        Code::MissingKey,
+        format!("`{field}` is missing"),
+        "in this table",
+    )
+}
+
+fn wrong_type(expected: &str, found: &str) -> Said {
+    (
+        Code::Type,
+        format!("expected {expected}, found {found}"),
+        "wrong type",
+    )
+}
+
+/// What serde says of a section.
+fn of_kind(kind: &Kind) -> Said {
+    match kind {
+        Kind::MissingField(field) => missing(field),
+        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
+            wrong_type(expected, &actual.to_string())
+        }
+        Kind::Message(message) => (Code::Plugin, message.clone(), "here"),
+        other => (Code::Type, other.to_string(), "here"),
+    }
 }
 
 /// An error of serde or of a plugin, with its place in a table.
 fn explain(
     prefix: &KeyPath,
     inner: &[String],
-    kind: &Kind,
+    (code, message, label): Said,
     table: &Table,
     place: &Place,
 ) -> ConfigError {
@@ -174,20 +211,6 @@ fn explain(
         }
     }
     let path = KeyPath(prefix.0.iter().chain(&below.0).cloned().collect());
-    let (code, message, label) = match kind {
-        Kind::MissingField(field) => (
-            Code::MissingKey,
-            format!("`{field}` is missing"),
-            "in this table",
-        ),
-        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => (
-            Code::Type,
-            format!("expected {expected}, found {actual}"),
-            "wrong type",
-        ),
-        Kind::Message(message) => (Code::Plugin, message.clone(), "here"),
-        other => (Code::Type, other.to_string(), "here"),
-    };
     ConfigError::new(code, path, message)
         .at(&found)
         .label(label)
@@ -237,7 +260,7 @@ impl SectionReader for Reader<'_> {
             Some(Node { place, .. }) => (self.tree, place),
             None => (self.tree, self.file),
         };
-        let mut explained = explain(&path, &error.path, &error.kind, table, place);
+        let mut explained = explain(&path, &error.path, of_kind(&error.kind), table, place);
         // Of a section without its wrong keys, only what the framework's own types refuse is news.
         let echo = !matches!(error.kind, Kind::Message(_)) || self.is_wrong(explained.key_path());
         if wrong && echo {

@@ -4,7 +4,7 @@ mod calibrated;
 mod comparison;
 mod split;
 
-use degu_core::{LabelNeeds, Part, suggest::nearest};
+use degu_core::{Component, Components, suggest::nearest};
 
 use super::{
     check::Scope,
@@ -204,7 +204,10 @@ impl Rules<'_> {
     }
 
     fn spread(&mut self, ensemble: &Ensemble, distill: &Distill) {
-        if distill.enabled && ensemble.members < 2 && distill.targets.contains(&Part::Epistemic) {
+        if distill.enabled
+            && ensemble.members < 2
+            && distill.targets.contains(&Component::Epistemic)
+        {
             let message = "a teacher of one member has no spread, but students are to learn the epistemic part".to_owned();
             let help = "raise ensemble.members, or write distill.targets = [\"mean\"], or distill.enabled = false";
             self.refuse(&["ensemble", "members"], message, "one member", help);
@@ -248,7 +251,7 @@ impl Rules<'_> {
     }
 
     fn targets(&mut self, distill: &Distill) {
-        if !distill.targets.contains(&Part::Mean) {
+        if !distill.targets.contains(&Component::Mean) {
             let help = "write targets = [\"mean\", \"epistemic\"]";
             self.refuse(
                 &["distill", "targets"],
@@ -265,11 +268,11 @@ impl Rules<'_> {
         let (true, Ok(built)) = (distill.enabled, head.build()) else {
             return;
         };
-        let wanted = LabelNeeds {
-            aleatoric: distill.targets.contains(&Part::Aleatoric),
-            epistemic: distill.targets.contains(&Part::Epistemic),
+        let wanted = Components {
+            aleatoric: distill.targets.contains(&Component::Aleatoric),
+            epistemic: distill.targets.contains(&Component::Epistemic),
         };
-        let gives = built.gives(wanted);
+        let gives = built.components(wanted);
         for (part, wanted, gives) in [
             ("epistemic", wanted.epistemic, gives.epistemic),
             ("aleatoric", wanted.aleatoric, gives.aleatoric),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::Deref};
 
-use degu_core::{ParamSource, Plugin, Resolved, Slot, SlotTrait, find};
+use degu_core::{Plugin, PluginTable, Resolved, Slot, SlotTrait, find};
 use figment::{
     Figment, Metadata, Profile, Provider,
     value::{Dict, Map, Value},
@@ -125,7 +125,7 @@ where
     Plugin<T>: Collect,
 {
     let figment = Figment::from(Provided(table.clone()));
-    let source = ParamSource::new(&figment, "table");
+    let source = PluginTable::new(&figment, "table");
     find::<T>(&source.plugin()?)?.resolve(&source)
 }
 

@@ -1,8 +1,8 @@
-//! T1 to T6: attribution methods.
+//! T1 to T7: attribution methods.
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Attribution, Attributor, Ctx, Form, Part, Plugin, Prediction, Predictor, Resolved, Result,
+    Attribution, Attributor, Component, Ctx, Form, Plugin, Prediction, Predictor, Resolved, Result,
     Seed, Sequences, Target,
 };
 use degu_nn::gradcheck::irregular;
@@ -17,7 +17,7 @@ const LENGTH: usize = 21;
 const ROWS: usize = 4;
 const TARGET: Target = Target {
     task: 1,
-    part: Part::Mean,
+    part: Component::Mean,
 };
 
 /// Two tasks that are linear in the one-hot sequence.
@@ -112,9 +112,9 @@ pub(super) fn checks(
             let codes = tensor(&codes("t5", 1, LENGTH, false))?;
             let target = Target {
                 task: 0,
-                part: Part::Epistemic,
+                part: Component::Epistemic,
             };
-            let found = method.attribute(&Linear::new(1.0)?, &codes, target, &seeds(0..1));
+            let found = method.attribute_one(&Linear::new(1.0)?, &codes, target, &seeds(0..1));
             ensure(found.is_err(), || {
                 "a map of an epistemic spread that there is not".to_owned()
             })
@@ -126,6 +126,23 @@ pub(super) fn checks(
         let once = values(&attribute(method, &model, &all, 0)?.values)?;
         let twice = values(&attribute(method, &model, &all, 0)?.values)?;
         ensure(once == twice, || "two runs differ".to_owned())
+    });
+    checks.run("T7", "every target has its own map, in order", || {
+        let model = Linear::new(1.0)?;
+        let all = tensor(&codes("t7", ROWS, LENGTH, false))?;
+        let targets = [TARGET, Target { task: 0, ..TARGET }];
+        let together = method.attribute(&model, &all, &targets, &seeds(0..ROWS))?;
+        ensure(together.len() == targets.len(), || {
+            format!("{} maps of {} targets", together.len(), targets.len())
+        })?;
+        for (target, map) in targets.into_iter().zip(&together) {
+            let alone = method.attribute_one(&model, &all, target, &seeds(0..ROWS))?;
+            ensure(
+                apart(&values(&alone.values)?, &values(&map.values)?) < 1e-5,
+                || format!("the map of task {} differs alone", target.task),
+            )?;
+        }
+        Ok(())
     });
 }
 
@@ -149,7 +166,7 @@ fn attribute(
     first: usize,
 ) -> Result<Attribution> {
     let rows = codes.len() / LENGTH;
-    method.attribute(model, &tensor(codes)?, TARGET, &seeds(first..first + rows))
+    method.attribute_one(model, &tensor(codes)?, TARGET, &seeds(first..first + rows))
 }
 
 /// Every method agrees on a linear model, once the mean over the bases is taken off: the weights.

@@ -1,4 +1,4 @@
-//! K1 to K6: calibrators.
+//! K1 to K7: calibrators.
 
 use degu_core::{Calibration, CalibrationSet, Calibrator, Forecast, Plugin, Resolved, Result};
 use degu_stats::{Alpha, Guarantee};
@@ -21,6 +21,13 @@ pub(super) fn checks(
         Err(error) => return checks.run("K1", "builds", || Err(error.into())),
     };
     let method = method.as_ref();
+    checks.run("K7", "its variant in tables is a few words", || {
+        let variant = method.variant();
+        let sound = variant
+            .as_ref()
+            .is_none_or(|v| !v.trim().is_empty() && v.len() <= 40 && !v.contains('\n'));
+        ensure(sound, || format!("found {variant:?}"))
+    });
     checks.run(
         "K1",
         "intervals are ordered, and widen as alpha falls",

@@ -1,4 +1,4 @@
-//! C1 to C7: what every plugin says of itself, and how it reads its parameters.
+//! C1 to C8: what every plugin says of itself, and how it reads its parameters.
 
 use degu_core::{Error, Plugin, Resolved, SlotTrait};
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ const STEP: f64 = 1e-6;
 
 /// Sentence of C1.
 const IDENTITY: &str = "name, summary, revision and citation are well-formed";
+/// Sentence of C8.
+const FILES: &str = "files are parameters of the type `FileRef`, by which the framework knows them";
 /// Sentence of C3.
 const DESCRIBED: &str =
     "every parameter has a description and a default, and unknown ones are excluded";
@@ -59,6 +61,21 @@ pub(super) fn checks<T: ?Sized + SlotTrait>(plugin: &Plugin<T>, base: &Value, ch
             })
         },
     );
+    checks.run("C8", FILES, || files(&parameters));
+}
+
+/// The framework looks for files by the mark of `FileRef`: a path of another type would enter keys.
+fn files(parameters: &[Parameter]) -> Checked {
+    let text = parameters.iter().find(|p| {
+        let last = p.path.rsplit('.').next().unwrap_or_default();
+        ["path", "file", "files"].contains(&last) && matches!(p.kind, Kind::Text)
+    });
+    text.map_or(Ok(()), |p| {
+        Err(Verdict::Fail(format!(
+            "expected `degu_core::FileRef` for `{}`, found text",
+            p.path
+        )))
+    })
 }
 
 /// What can be checked of a plugin that takes no empty table.
@@ -78,15 +95,13 @@ pub(super) fn checks_without_parameters<T: ?Sized + SlotTrait>(
     checks.run("C3", DESCRIBED, || {
         described(T::RESERVED, schema.as_value(), &parameters, None)
     });
+    checks.run("C8", FILES, || files(&parameters));
 }
 
 /// Whether an error says which parameter it is about, in its text or in its path.
 fn names(error: &Error, field: &str) -> bool {
     let in_path = match error {
-        Error::Config(figment) => figment
-            .path
-            .iter()
-            .any(|key| key == field || field.split('.').next_back() == Some(key)),
+        Error::Config(refused) => refused.iter().any(|r| r.path.join(".") == field),
         _ => false,
     };
     in_path || error.to_string().contains(field)

@@ -1,4 +1,4 @@
-//! D1 to D5: data sets.
+//! D1 to D6: data sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +59,17 @@ pub(super) fn checks(
         "D5",
         "columns and the truth have one value per row; a row that is not there is an error",
         || columns(data),
+    );
+    checks.run(
+        "D6",
+        "flanks are of the letters A, C, G and T, and shorter than a sequence",
+        || {
+            let (left, right) = &data.info().flanks;
+            let mut letters = left.bytes().chain(right.bytes());
+            let short = left.len() + right.len() < data.info().length;
+            let sound = letters.all(|b| b"ACGT".contains(&b.to_ascii_uppercase()));
+            ensure(sound && short, || format!("found `{left}` and `{right}`"))
+        },
     );
 }
 

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor, Var};
 use degu_core::{
-    Ctx, Error, Head, LabelNeeds, Masked, Mode, Plugin, Prediction, Resolved, Targets,
+    Components, Ctx, Error, Head, Masked, Mode, Plugin, Prediction, Resolved, Targets,
     UncertaintyHead,
 };
 use degu_nn::gradcheck::{gradient_errors, irregular};
@@ -234,19 +234,19 @@ fn predicts(family: &dyn UncertaintyHead, head: &dyn Head) -> Checked {
             format!("`{name}` is a standard deviation and has negative values")
         })?;
     }
-    let all = LabelNeeds {
+    let all = Components {
         aleatoric: true,
         epistemic: true,
     };
-    let announced = family.gives(all);
-    let found = LabelNeeds {
+    let announced = family.components(all);
+    let found = Components {
         aleatoric: prediction.aleatoric.is_some(),
         epistemic: prediction.epistemic.is_some() || head.stochastic_passes() > 0,
     };
     ensure(announced == found, || {
         format!("announced {announced:?}, found {found:?}")
     })?;
-    let quantiles = (family.gives_quantiles(), prediction.quantiles.is_some());
+    let quantiles = (family.has_quantiles(), prediction.quantiles.is_some());
     ensure(quantiles.0 == quantiles.1, || {
         format!(
             "announced quantiles: {}, found: {}",

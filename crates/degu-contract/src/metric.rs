@@ -1,6 +1,7 @@
-//! M1 to M4: metrics.
+//! M1 to M5: metrics.
 
-use degu_core::{Metric, Plugin, Resolved, Result, Seed, TaskForecast};
+use degu_core::{Metric, Plugin, Resolved, Result, Seed, TaskForecast, metric::resampled_rows};
+use degu_stats::bootstrap::{Bootstrap, Units};
 use rand::RngExt as _;
 
 use super::{Checked, Checks, Verdict, ensure, probe::root};
@@ -71,6 +72,34 @@ pub(super) fn checks(
             Ok(())
         },
     );
+    checks.run(
+        "M5",
+        "values of resamples are those of the rows that were drawn",
+        || resamples(metric),
+    );
+}
+
+fn resamples(metric: &dyn Metric) -> Checked {
+    let sample = Sample::new(0.5);
+    let forecasts = [sample.forecast(true)];
+    let bootstrap = Bootstrap {
+        resamples: 20,
+        ..Bootstrap::from_u64(1)
+    };
+    let units = Units::rows(ROWS);
+    let found = metric.resampled(&bootstrap, &units, &forecasts)?;
+    let plain = resampled_rows(|f| metric.compute(f), &bootstrap, &units, &forecasts)?;
+    let near = |(a, b): (&f64, &f64)| {
+        a.to_bits() == b.to_bits() || (a - b).abs() <= 1e-9 * (1.0 + a.abs())
+    };
+    let alike = found.len() == plain.len()
+        && found
+            .iter()
+            .zip(&plain)
+            .all(|(a, b)| a.len() == b.len() && a.iter().zip(b).all(near));
+    ensure(alike, || {
+        format!("{:?} and {:?}", found.first(), plain.first())
+    })
 }
 
 /// Measurements and a prediction with errors of a known spread.
@@ -107,13 +136,17 @@ impl Sample {
     }
 
     fn value(&self, metric: &dyn Metric, spreads: bool) -> Result<Option<f64>> {
+        metric.compute(&self.forecast(spreads))
+    }
+
+    fn forecast(&self, spreads: bool) -> TaskForecast<'_> {
         let spread = spreads.then_some(self.spread.as_slice());
-        metric.compute(&TaskForecast {
+        TaskForecast {
             y: &self.y,
             mean: &self.mean,
             epistemic: spread,
             aleatoric: spread,
-        })
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The parameters of a plugin, read from its JSON schema: what help pages print and what the
 //! contract probes.
 
+use degu_core::schema::{follow, is_file};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -159,32 +160,6 @@ fn walk(
             path,
         });
     }
-}
-
-/// The definition that a schema refers to, through `$ref` and an `allOf` of one.
-pub(crate) fn follow<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    let reference = schema.get("$ref").and_then(Value::as_str);
-    if let Some(target) = reference
-        .and_then(|r| r.strip_prefix('#'))
-        .and_then(|pointer| root.pointer(pointer))
-    {
-        return follow(root, target);
-    }
-    match schema
-        .get("allOf")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-    {
-        Some([one]) => follow(root, one),
-        _ => schema,
-    }
-}
-
-fn is_file(schema: &Value) -> bool {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    properties.is_some_and(|p: &Map<String, Value>| {
-        p.len() == 2 && p.contains_key("path") && p.contains_key("sha256")
-    })
 }
 
 fn kind(root: &Value, schema: &Value) -> Kind {

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Predictor, Result, Seed, Sequences};
 
-/// The part of a prediction that is attributed.
+/// A component of a prediction.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub enum Component {
     /// Mean.
     Mean,
     /// Epistemic standard deviation.
@@ -20,7 +20,7 @@ pub enum Part {
     Aleatoric,
 }
 
-impl Part {
+impl Component {
     /// Name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -36,8 +36,8 @@ impl Part {
 pub struct Target {
     /// Index of the task.
     pub task: usize,
-    /// Part of its prediction.
-    pub part: Part,
+    /// Component of its prediction.
+    pub part: Component,
 }
 
 /// What the numbers of a map are; stored with the map and never guessed.
@@ -72,6 +72,9 @@ pub struct Attribution {
     pub form: Form,
     /// `[N, L, 4]`, in units of the target.
     pub values: Tensor,
+    /// The same map in the form [`Form::ShapValues`], `[N, L, 4]`, for the methods that compare
+    /// with references.
+    pub shap_values: Option<Tensor>,
     /// Completeness error per sequence, for the methods that have one: mean over references of
     /// `|sum m (x - r) - (f(x) - f(r))|`, in units of the target.
     pub delta: Option<Vec<f64>>,
@@ -87,6 +90,7 @@ impl Attribution {
         Self {
             form,
             values,
+            shap_values: None,
             delta: None,
             change: None,
         }
@@ -97,10 +101,17 @@ impl Attribution {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for every other change of form.
-    pub fn into_form(self, form: Form, codes: &Tensor) -> Result<Self> {
+    /// [`Error::Unsupported`] for a form that the method does not give.
+    pub fn into_form(mut self, form: Form, codes: &Tensor) -> Result<Self> {
         if self.form == form {
             return Ok(self);
+        }
+        if let (Form::ShapValues, Some(values)) = (form, self.shap_values.take()) {
+            return Ok(Self {
+                form,
+                values,
+                ..self
+            });
         }
         if (self.form, form) != (Form::Hypothetical, Form::Observed) {
             return Err(Error::Unsupported {
@@ -133,91 +144,77 @@ pub struct Wanted {
 
 /// An attribution method.
 pub trait Attributor: Send + Sync {
-    /// Maps of `codes`, `[N, L]`, u8, in the method's own form. `seeds` holds one stream per
-    /// sequence (references, noise), so that maps do not depend on how sequences are cut into
-    /// batches.
+    /// Maps of `codes`, `[N, L]`, u8: one for each target, in the order of the targets and in the
+    /// method's own form. The framework turns them into the other forms.
+    ///
+    /// `seeds` holds one stream per sequence (references, noise), so that maps do not depend on how
+    /// sequences are cut into batches. The map of a target does not depend on the other targets; a
+    /// method may share forward passes and references between them.
+    ///
+    /// # Errors
+    ///
+    /// A task or a part that the model does not predict, and whatever the method cannot do.
     fn attribute(
+        &self,
+        model: &dyn Predictor,
+        codes: &Tensor,
+        targets: &[Target],
+        seeds: &[Seed],
+    ) -> Result<Vec<Attribution>>;
+}
+
+impl dyn Attributor + '_ {
+    /// The map of one target.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attributor::attribute`].
+    pub fn attribute_one(
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
         target: Target,
         seeds: &[Seed],
-    ) -> Result<Attribution>;
+    ) -> Result<Attribution> {
+        let maps = self.attribute(model, codes, &[target], seeds)?;
+        maps.into_iter().next().ok_or(NO_MAP)
+    }
 
-    /// Several maps of the same sequences, in the order in which they are asked for.
-    ///
-    /// The numbers are those of [`attribute`](Self::attribute); a method that can shares forward
-    /// passes and references between targets and forms.
+    /// Maps in the order and in the forms in which they are asked for.
     ///
     /// # Errors
     ///
-    /// As [`attribute`](Self::attribute), and [`Error::Unsupported`] for a form that the method
-    /// does not give.
-    fn attribute_many(
+    /// As [`Attributor::attribute`], and [`Error::Unsupported`] for a form that the method does not
+    /// give.
+    pub fn attribute_forms(
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
         wanted: &[Wanted],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let mut own: Vec<(Target, Attribution)> = Vec::new();
-        let mut maps = Vec::with_capacity(wanted.len());
+        let mut targets: Vec<Target> = Vec::new();
         for w in wanted {
-            let known = own.iter().find(|(target, _)| *target == w.target);
-            let map = if let Some((_, map)) = known {
-                map.clone()
-            } else {
-                let map = self.attribute(model, codes, w.target, seeds)?;
-                own.push((w.target, map.clone()));
-                map
-            };
-            maps.push(map.into_form(w.form, codes)?);
+            if !targets.contains(&w.target) {
+                targets.push(w.target);
+            }
         }
-        Ok(maps)
+        let own = self.attribute(model, codes, &targets, seeds)?;
+        let in_form = |w: &Wanted| {
+            let found = targets.iter().zip(&own).find(|(t, _)| **t == w.target);
+            let (_, map) = found.ok_or(NO_MAP)?;
+            map.clone().into_form(w.form, codes)
+        };
+        wanted.iter().map(in_form).collect()
     }
 }
 
-/// The targets of a list of wanted maps, each once, in their order.
-pub fn distinct_targets(wanted: &[Wanted]) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
-    for w in wanted {
-        if !targets.contains(&w.target) {
-            targets.push(w.target);
-        }
-    }
-    targets
-}
-
-/// The only map of a list of one.
-///
-/// # Errors
-///
-/// [`Error::Missing`] for an empty list.
-pub fn single(maps: Vec<Attribution>) -> Result<Attribution> {
-    maps.into_iter().next().ok_or(Error::Missing {
-        what: "a target",
-        by: "an attribution",
-        help: "ask for at least one map",
-    })
-}
-
-/// Puts a map of every distinct target into the order and the forms in which maps are wanted.
-///
-/// # Errors
-///
-/// As [`Attribution::into_form`].
-pub fn arrange(
-    wanted: &[Wanted],
-    targets: &[Target],
-    maps: &[Attribution],
-    codes: &Tensor,
-) -> Result<Vec<Attribution>> {
-    let own = |w: &Wanted| {
-        let found = targets.iter().zip(maps).find(|(t, _)| **t == w.target);
-        found.map(|(_, map)| map.clone().into_form(w.form, codes))
-    };
-    wanted.iter().filter_map(own).collect()
-}
+/// A method that gives fewer maps than there are targets.
+const NO_MAP: Error = Error::Missing {
+    what: "a map of each target",
+    by: "an attribution",
+    help: "the method gives fewer maps than targets: report it to its author",
+};
 
 #[cfg(test)]
 mod tests {
@@ -242,6 +239,12 @@ mod tests {
         );
         let error = observed.into_form(Form::Hypothetical, &codes).unwrap_err();
         assert!(error.to_string().contains("observed values"), "{error}");
-        assert!(map.into_form(Form::ShapValues, &codes).is_err());
+        assert!(map.clone().into_form(Form::ShapValues, &codes).is_err());
+        let both = Attribution {
+            shap_values: Some(map.values.ones_like().unwrap()),
+            ..map
+        };
+        let shap = both.into_form(Form::ShapValues, &codes).unwrap();
+        assert_eq!(shap.form, Form::ShapValues);
     }
 }

@@ -116,6 +116,12 @@ pub trait Calibrator: Send + Sync {
         0.0
     }
 
+    /// What tables write behind the name of its block, as in `main (normalized)`, if that is not
+    /// the name of the plugin: the variant that its parameters choose.
+    fn variant(&self) -> Option<String> {
+        None
+    }
+
     /// What it cannot do without.
     fn needs(&self) -> CalibratorNeeds {
         CalibratorNeeds::default()

@@ -10,8 +10,10 @@ use crate::Result;
 /// A file that a plugin reads.
 ///
 /// A relative path is relative to the experiment file that contains it. The path never enters an
-/// artifact key; the contents do.
+/// artifact key; the contents do. The schema marks it with `x-file`, which is how the framework
+/// knows the files of a plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-file" = true))]
 #[serde(deny_unknown_fields)]
 pub struct FileRef {
     /// Path of the file; `.gz` is recognised by content.
@@ -34,6 +36,10 @@ pub struct DatasetInfo {
     pub unit: String,
     /// Whether a target is one number or a profile.
     pub output: OutputKind,
+    /// Bases that the dataset puts before and after each element (the adaptors of an assay); whoever
+    /// predicts new elements with a model of these data puts them there as well.
+    #[serde(default)]
+    pub flanks: (String, String),
     /// Largest number of replicate measurements per task; 1 if the targets carry no replicate
     /// spread.
     pub replicates: usize,

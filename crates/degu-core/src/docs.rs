@@ -41,14 +41,39 @@ macro_rules! document {
 /// How a plugin differs from its original, one sentence each; empty where its crate carries no
 /// documentation.
 pub fn differences(entry: &Entry) -> Vec<String> {
+    of_entry(entry)
+        .map(|docs| items(docs.text, DIFFERS))
+        .unwrap_or_default()
+}
+
+/// Why one would use a plugin and when not, in paragraphs: what stands between the title of its
+/// documentation and the first heading. Empty where its crate carries no documentation.
+pub fn introduction(entry: &Entry) -> Vec<String> {
+    of_entry(entry)
+        .map(|docs| paragraphs(docs.text))
+        .unwrap_or_default()
+}
+
+fn of_entry(entry: &Entry) -> Option<&'static SourceDocs> {
     let of_package = || {
         let all = inventory::iter::<SourceDocs>.into_iter();
         all.filter(|docs| docs.package == entry.origin.package)
     };
     let own = of_package().find(|docs| docs.file == entry.origin.file);
-    let docs = own.or_else(|| of_package().find(|docs| docs.file.ends_with("lib.rs")));
-    docs.map(|docs| items(docs.text, DIFFERS))
-        .unwrap_or_default()
+    own.or_else(|| of_package().find(|docs| docs.file.ends_with("lib.rs")))
+}
+
+/// The paragraphs of the `//!` lines between the first, the title, and the first heading.
+fn paragraphs(source: &str) -> Vec<String> {
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let lines: Vec<&str> = lines
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("# "))
+        .collect();
+    let all = lines.split(|line| line.is_empty()).skip(1);
+    all.filter(|paragraph| !paragraph.is_empty())
+        .map(|paragraph| paragraph.join(" "))
+        .collect()
 }
 
 /// The items of a list below a heading of the `//!` lines, or the paragraph that stands there
@@ -81,7 +106,7 @@ fn items(source: &str, heading: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::items;
+    use super::{items, paragraphs};
 
     const SOURCE: &str = "//! A plugin.\n//!\n//! # Differs from the original in\n//!\n//! - one thing, on\n//!   two lines;\n//! - another.\n//!\n//! # Source of golden numbers\n//!\n//! - none\n\nmod x;\n";
 
@@ -102,5 +127,12 @@ mod tests {
             items(source, "Differs from the original in"),
             ["Nothing: it is the original"]
         );
+    }
+
+    #[test]
+    fn the_introduction_stands_between_title_and_headings() {
+        let source = "//! A plugin,\n//! of two lines.\n//!\n//! Use it\n//! here.\n//!\n//! Not there.\n//!\n//! # Model\n//!\n//! x\n";
+        assert_eq!(paragraphs(source), ["Use it here.", "Not there."]);
+        assert!(paragraphs("//! A plugin.\n\nmod x;\n").is_empty());
     }
 }

@@ -22,9 +22,9 @@ pub enum Error {
     #[error(transparent)]
     Stats(#[from] degu_stats::StatsError),
 
-    /// A plugin table could not be read; carries the key path and the layer that set the value.
-    #[error("invalid configuration: {0}")]
-    Config(#[source] Box<figment::Error>),
+    /// Parameters of a plugin's table that are refused.
+    #[error("invalid configuration: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<Refusal>),
 
     /// The parameters of a plugin do not serialize.
     #[error("the parameters of `{plugin}` do not serialize to JSON")]
@@ -163,4 +163,78 @@ pub enum Error {
         /// Registering crate.
         origin: Box<Origin>,
     },
+}
+
+/// One parameter of a plugin's table that is refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Refusal {
+    /// Keys and numbers of elements from the plugin's table down to the value; empty for the table.
+    pub path: Vec<String>,
+    /// Why.
+    pub problem: Problem,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.path.is_empty() || matches!(self.problem, Problem::Unknown { .. }) {
+            return self.problem.fmt(f);
+        }
+        write!(f, "`{}` {}", self.path.join("."), self.problem)
+    }
+}
+
+/// Why a parameter is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The plugin has no such parameter.
+    #[error("there is no parameter `{name}`; parameters: {}", known.join(", "))]
+    Unknown {
+        /// Name that was given.
+        name: String,
+        /// Names that there are.
+        known: Vec<&'static str>,
+    },
+    /// A value of another type.
+    #[error("is {found}, expected {expected}")]
+    Type {
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A key that has no default is missing.
+    #[error("lacks `{0}`")]
+    Missing(String),
+    /// A value that a range or another parameter excludes: "must be in [0, 1), found 1.5".
+    #[error("{0}")]
+    Value(String),
+    /// Any other value that cannot be read, such as an unknown word.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl Refusal {
+    pub(crate) fn from_figment(error: figment::Error) -> Self {
+        use figment::error::Kind;
+        let problem = match error.kind {
+            Kind::UnknownField(name, known) => Problem::Unknown {
+                name,
+                known: known.to_vec(),
+            },
+            Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+                Problem::Type {
+                    found: found.to_string(),
+                    expected,
+                }
+            }
+            Kind::MissingField(name) => Problem::Missing(name.into_owned()),
+            Kind::Message(message) => Problem::Value(message),
+            other => Problem::Unreadable(other.to_string()),
+        };
+        Self {
+            path: error.path,
+            problem,
+        }
+    }
 }

@@ -4,7 +4,8 @@
 use candle_core::{D, DType, Device, Tensor, Var};
 
 use crate::{
-    Ctx, Error, Mode, Multipliers, Part, Prediction, Predictor, Result, Seed, Sequences, Target,
+    Component, Ctx, Error, Mode, Multipliers, Prediction, Predictor, Result, Seed, Sequences,
+    Target,
 };
 
 /// Sequences of a prediction.
@@ -21,16 +22,16 @@ const GRADIENT_ROWS: usize = 32;
 /// that it does not have.
 pub fn select(prediction: &Prediction, target: Target) -> Result<Tensor> {
     let part = match target.part {
-        Part::Mean => Some(&prediction.mean),
-        Part::Epistemic => prediction.epistemic.as_ref(),
-        Part::Aleatoric => prediction.aleatoric.as_ref(),
+        Component::Mean => Some(&prediction.mean),
+        Component::Epistemic => prediction.epistemic.as_ref(),
+        Component::Aleatoric => prediction.aleatoric.as_ref(),
     };
     let Some(part) = part else {
         return Err(Error::Missing {
             what: match target.part {
-                Part::Mean => "a mean",
-                Part::Epistemic => "an epistemic standard deviation",
-                Part::Aleatoric => "an aleatoric standard deviation",
+                Component::Mean => "a mean",
+                Component::Epistemic => "an epistemic standard deviation",
+                Component::Aleatoric => "an aleatoric standard deviation",
             },
             by: "the attribution of that part",
             help: "this model's head does not predict it; explain `mean`, or a student whose `distill.targets` have the part",

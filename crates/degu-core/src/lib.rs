@@ -12,7 +12,8 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`slots`], [`plugin`], [`registry`], [`params`] | slots, registration, look-up, typed parameters |
+//! | [`slots`], [`plugin`], [`registry`] | slots, registration, look-up |
+//! | [`params`], [`schema`] | typed parameters, what their schema says |
 //! | [`data`], [`augment`] | data sets, augmentations, shifts |
 //! | [`graph`], [`model`], [`ctx`], [`sequences`] | networks, heads, predictions, modes of a forward pass |
 //! | [`attribution`], [`calibration`], [`metric`] | the remaining slots |
@@ -44,25 +45,26 @@ pub mod params;
 pub mod plugin;
 pub mod predictor;
 pub mod registry;
+pub mod schema;
 pub mod seed;
 pub mod sequences;
 pub mod slots;
 pub mod suggest;
 
-pub use attribution::{Attribution, Attributor, Form, Part, Target, Wanted};
+pub use attribution::{Attribution, Attributor, Component, Form, Target, Wanted};
 pub use augment::{Augmentation, SequenceBatch, Shift};
 pub use calibration::{Calibration, CalibrationSet, Calibrator, Forecast, Intervals};
 pub use ctx::{BatchStatistics, Ctx, Mode, Tap};
 pub use data::{Dataset, DatasetInfo, Examples, FileRef, OutputKind, Row, Split, Truth};
-pub use error::{Error, Result};
+pub use error::{Error, Problem, Refusal, Result};
 pub use ids::{ModelId, NotAModel, TaskId};
 pub use memory::{InMemory, ReadColumn};
 pub use metric::{Metric, TaskForecast};
 pub use model::{
-    Architecture, Head, LabelInfo, LabelNeeds, LabelWeights, Masked, ModelIo, Network, Params,
-    Prediction, Quantiles, Spread, Targets, UncertaintyHead,
+    Architecture, Components, GraphArchitecture, Head, LabelInfo, LabelWeights, Masked, ModelIo,
+    Network, Params, Prediction, Quantiles, Spread, Targets, UncertaintyHead,
 };
-pub use params::ParamSource;
+pub use params::PluginTable;
 pub use plugin::{Build, Invalid, Origin, Plugin, PluginConfig, Resolved};
 pub use predictor::{Multipliers, Predictor, Substitution};
 pub use registry::{find, plugins};

@@ -124,6 +124,7 @@ mod tests {
             tasks: vec!["a".to_owned(), "b".to_owned()],
             unit: String::new(),
             output: OutputKind::Profile { bins: 2 },
+            flanks: Default::default(),
             replicates: 1,
         });
         for id in ["x", "y"] {

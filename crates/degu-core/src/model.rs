@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Ctx, OutputKind, Result, Sequences,
-    graph::{Graph, Init},
+    Ctx, Error, OutputKind, Result, Sequences,
+    graph::{Graph, Init, Shape},
 };
 
 /// What a network is asked for.
@@ -22,25 +22,27 @@ pub struct ModelIo {
 
 /// Gives a network its parameters: `get` returns the tensor of a path, drawn from the path's own
 /// stream when it is new.
-pub trait ParamSourceBackend {
+pub trait TensorSource {
     /// The tensor with this path and shape.
     fn tensor(&self, path: &str, shape: &[usize], init: Init) -> Result<Tensor>;
     /// The type of the parameters.
     fn dtype(&self) -> DType;
     /// Where they live.
     fn device(&self) -> &Device;
+    /// The network of a graph with these parameters; `params` is a place among them.
+    fn network(&self, graph: Graph, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>>;
 }
 
 /// A place in the tree of parameter names.
 #[derive(Clone)]
 pub struct Params<'a> {
-    backend: &'a dyn ParamSourceBackend,
+    backend: &'a dyn TensorSource,
     path: String,
 }
 
 impl<'a> Params<'a> {
     /// The root.
-    pub fn new(backend: &'a dyn ParamSourceBackend) -> Self {
+    pub fn new(backend: &'a dyn TensorSource) -> Self {
         Self {
             backend,
             path: String::new(),
@@ -78,6 +80,15 @@ impl<'a> Params<'a> {
         self.backend.dtype()
     }
 
+    /// The network of a graph, with its parameters below this place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Layer`] naming the first layer that does not fit its input.
+    pub fn network(&self, graph: Graph, io: &ModelIo) -> Result<Box<dyn Network>> {
+        self.backend.network(graph, io, self)
+    }
+
     /// Where the parameters live.
     pub fn device(&self) -> &Device {
         self.backend.device()
@@ -88,15 +99,49 @@ impl<'a> Params<'a> {
 pub trait Architecture: Send + Sync {
     /// Builds the layers. The path of a layer is the name of its tensors in checkpoints.
     ///
-    /// Most families describe themselves as a [`Graph`] and return
-    /// `degu_nn::GraphNetwork::boxed(graph, io, params)`, which trains with the fused engine; a
-    /// family that needs more freedom implements [`Network`] with the layers of `degu_nn`.
+    /// Most families are a [`GraphArchitecture`] instead, which trains with the fused engine. One
+    /// whose layers depend on `io` returns `params.network(graph, io)`, and one that needs more
+    /// freedom implements [`Network`] with the layers of `degu_nn`.
     fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>>;
 
     /// Initial values of the last dense layer, which belongs to the framework; Glorot uniform
     /// unless the family has a rule.
     fn head_init(&self, features: usize, outputs: usize) -> Init {
         Init::glorot_uniform(features, outputs)
+    }
+}
+
+/// A family of networks that is described by a graph: its layers depend on the parameters of the
+/// plugin alone.
+pub trait GraphArchitecture: Send + Sync {
+    /// The layers before the head.
+    fn graph(&self) -> Graph;
+
+    /// As [`Architecture::head_init`].
+    fn head_init(&self, features: usize, outputs: usize) -> Init {
+        Init::glorot_uniform(features, outputs)
+    }
+}
+
+impl<A: GraphArchitecture> Architecture for A {
+    fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {
+        let graph = self.graph();
+        if let OutputKind::Profile { bins } = io.output {
+            let keeps = matches!(graph.output(io.length)?, Shape::Sequence { length, .. } if length == bins);
+            if !keeps {
+                let name = std::any::type_name::<A>();
+                return Err(Error::Unsupported {
+                    operation: name.rsplit("::").next().unwrap_or(name).to_owned(),
+                    rule: "profile output",
+                    help: "use an architecture that keeps one position for each bin",
+                });
+            }
+        }
+        params.network(graph, io)
+    }
+
+    fn head_init(&self, features: usize, outputs: usize) -> Init {
+        GraphArchitecture::head_init(self, features, outputs)
     }
 }
 
@@ -184,7 +229,7 @@ pub struct Targets {
 
 /// What a head needs in [`Targets`] beyond the activity; known at plan time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct LabelNeeds {
+pub struct Components {
     /// Standard deviations between replicates.
     pub aleatoric: bool,
     /// Standard deviations between the members of a teacher.
@@ -250,11 +295,11 @@ pub struct LabelInfo {
 /// Turns raw outputs into a loss and into a prediction.
 pub trait UncertaintyHead: Send + Sync {
     /// What the stage must provide.
-    fn labels(&self) -> LabelNeeds;
+    fn labels(&self) -> Components;
     /// Whether predictions have an epistemic part, given what the labels have.
-    fn gives(&self, labels: LabelNeeds) -> LabelNeeds;
+    fn components(&self, labels: Components) -> Components;
     /// Whether predictions have quantiles.
-    fn gives_quantiles(&self) -> bool {
+    fn has_quantiles(&self) -> bool {
         false
     }
     /// How it wants the values of a row weighed.

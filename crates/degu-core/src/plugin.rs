@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, ParamSource, Result, SlotTrait};
+use crate::{FileRef, PluginTable, Result, SlotTrait};
 
 /// What the parameters of every plugin are.
 ///
@@ -15,7 +15,8 @@ use crate::{Error, ParamSource, Result, SlotTrait};
 pub trait PluginConfig:
     Serialize + DeserializeOwned + JsonSchema + Default + fmt::Debug + Clone + Send + Sync + 'static
 {
-    /// Checks what the types cannot express.
+    /// Checks relations between fields. Ranges of single fields stand in the schema alone
+    /// (`#[schemars(range(..))]`), where the framework enforces them.
     ///
     /// # Errors
     ///
@@ -36,8 +37,12 @@ pub struct Invalid {
 }
 
 /// Ties a config type to the object that it builds.
+///
+/// Parameters that are themselves the object, because they implement the trait of the slot, need no
+/// implementation.
 pub trait Build<T: ?Sized>: PluginConfig {
-    /// Builds the object. The configuration has passed [`PluginConfig::check`].
+    /// Builds the object. The configuration lies in its ranges and has passed
+    /// [`PluginConfig::check`].
     ///
     /// # Errors
     ///
@@ -61,7 +66,7 @@ pub struct Plugin<T: ?Sized + SlotTrait> {
     pub schema: fn() -> Schema,
     /// Reads and checks the parameters; see [`Plugin::resolve`].
     #[doc(hidden)]
-    pub resolver: fn(&'static str, u32, &ParamSource<'_>) -> Result<Resolved<T>>,
+    pub resolver: fn(&'static str, u32, &PluginTable<'_>) -> Result<Resolved<T>>,
 }
 
 impl<T: ?Sized + SlotTrait> Plugin<T> {
@@ -70,7 +75,7 @@ impl<T: ?Sized + SlotTrait> Plugin<T> {
     /// # Errors
     ///
     /// [`Error::Config`] for an unknown key, a wrong type or a value out of range.
-    pub fn resolve(&self, source: &ParamSource<'_>) -> Result<Resolved<T>> {
+    pub fn resolve(&self, source: &PluginTable<'_>) -> Result<Resolved<T>> {
         (self.resolver)(self.name, self.revision, source)
     }
 
@@ -83,7 +88,7 @@ impl<T: ?Sized + SlotTrait> Plugin<T> {
         let figment = figment::Figment::from(figment::providers::Serialized::defaults(
             serde_json::json!({ "table": params }),
         ));
-        self.resolve(&ParamSource::new(&figment, "table"))
+        self.resolve(&PluginTable::new(&figment, "table"))
     }
 }
 
@@ -122,6 +127,7 @@ pub struct Resolved<T: ?Sized> {
     /// Parameters with every default filled in: part of the artifact key, of the locked
     /// configuration and of the report.
     pub params: serde_json::Value,
+    schema: fn() -> Schema,
     build: BuildFn<T>,
 }
 
@@ -133,6 +139,7 @@ impl<T: ?Sized> Clone for Resolved<T> {
             name: self.name,
             revision: self.revision,
             params: self.params.clone(),
+            schema: self.schema,
             build: self.build.clone(),
         }
     }
@@ -156,6 +163,16 @@ impl<T: ?Sized> Resolved<T> {
     pub fn build(&self) -> Result<Box<T>> {
         (self.build)()
     }
+
+    /// The files that the parameters name, each with its place, as in `files[1]`.
+    pub fn files(&self) -> Vec<(String, FileRef)> {
+        crate::schema::files((self.schema)().as_value(), &self.params)
+    }
+
+    /// The parameters without the paths of files: contents enter a key, places do not.
+    pub fn params_without_files(&self) -> serde_json::Value {
+        crate::schema::without_files((self.schema)().as_value(), &self.params)
+    }
 }
 
 /// The monomorphic function that [`register!`](crate::register) stores.
@@ -163,17 +180,14 @@ impl<T: ?Sized> Resolved<T> {
 pub fn resolve<T: ?Sized + SlotTrait, C: Build<T>>(
     name: &'static str,
     revision: u32,
-    source: &ParamSource<'_>,
+    source: &PluginTable<'_>,
 ) -> Result<Resolved<T>> {
-    let config: C = source.read::<T, C>()?;
-    let params = serde_json::to_value(&config).map_err(|source| Error::Parameters {
-        plugin: name,
-        source,
-    })?;
+    let (config, params) = source.read::<T, C>(name)?;
     Ok(Resolved {
         name,
         revision,
         params,
+        schema: schema::<C>,
         build: std::sync::Arc::new(move || config.clone().build()),
     })
 }

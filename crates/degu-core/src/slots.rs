@@ -9,8 +9,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    Architecture, Attributor, Augmentation, Calibrator, Dataset, Metric, Plugin, Shift,
-    UncertaintyHead,
+    Architecture, Attributor, Augmentation, Build, Calibrator, Dataset, Metric, Plugin,
+    PluginConfig, Shift, UncertaintyHead,
 };
 
 /// Implemented by the trait object of each slot.
@@ -22,7 +22,8 @@ pub trait SlotTrait: Send + Sync + 'static {
     const RESERVED: &'static [&'static str];
 }
 
-/// Lists the slots once: the enum, its display, the link from trait to slot, and the registries.
+/// Lists the slots once: the enum, its display, the link from trait to slot, the registries, and
+/// how parameters that are themselves the object are built.
 macro_rules! slots {
     ($($(#[$doc:meta])* $slot:ident = $name:literal, reserved $reserved:tt;)*) => {
         /// The place in an experiment that a plugin fills.
@@ -36,6 +37,11 @@ macro_rules! slots {
         impl Slot {
             /// All slots, in the order of a study.
             pub const ALL: &'static [Slot] = &[$(Slot::$slot),*];
+
+            /// Name in files and on the command line.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$slot => $name,)* }
+            }
 
             /// Keys of the slot's table that belong to the framework.
             pub fn reserved(self) -> &'static [&'static str] {
@@ -55,7 +61,7 @@ macro_rules! slots {
 
         impl fmt::Display for Slot {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$slot => $name,)* })
+                f.write_str(self.name())
             }
         }
 
@@ -65,6 +71,11 @@ macro_rules! slots {
                 const RESERVED: &'static [&'static str] = &$reserved;
             }
             inventory::collect!(Plugin<dyn $slot>);
+            impl<C: PluginConfig + $slot> Build<dyn $slot> for C {
+                fn build(self) -> crate::Result<Box<dyn $slot>> {
+                    Ok(Box::new(self))
+                }
+            }
         )*
     };
 }

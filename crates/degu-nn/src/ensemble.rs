@@ -2,7 +2,8 @@
 
 use candle_core::{D, DType, Tensor};
 use degu_core::{
-    Ctx, Error, Multipliers, Part, Prediction, Predictor, Result, Sequences, Substitution, Target,
+    Component, Ctx, Error, Multipliers, Prediction, Predictor, Result, Sequences, Substitution,
+    Target,
 };
 
 use crate::ops;
@@ -59,39 +60,41 @@ impl<'a> Ensemble<'a> {
     }
 
     /// A part of the ensemble from one value of each member.
-    fn combine(&self, part: Part, values: &[f64]) -> f64 {
+    fn combine(&self, part: Component, values: &[f64]) -> f64 {
         let mean = values.iter().sum::<f64>() / self.count();
         match part {
-            Part::Mean => mean,
-            Part::Epistemic => {
+            Component::Mean => mean,
+            Component::Epistemic => {
                 let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
                 (squares / (self.count() - self.ddof as f64)).sqrt()
             }
-            Part::Aleatoric => (values.iter().map(|v| v * v).sum::<f64>() / self.count()).sqrt(),
+            Component::Aleatoric => {
+                (values.iter().map(|v| v * v).sum::<f64>() / self.count()).sqrt()
+            }
         }
     }
 
     /// Multipliers of the members' values, given those at the sequence and at the reference.
-    fn weights(&self, part: Part, own: &[f64], reference: &[f64]) -> Vec<f64> {
+    fn weights(&self, part: Component, own: &[f64], reference: &[f64]) -> Vec<f64> {
         let (u, u_r) = (self.combine(part, own), self.combine(part, reference));
         let centre = |values: &[f64]| match part {
-            Part::Epistemic => values.iter().sum::<f64>() / self.count(),
+            Component::Epistemic => values.iter().sum::<f64>() / self.count(),
             _ => 0.0,
         };
         let (mean, mean_r) = (centre(own), centre(reference));
         let divisor = match part {
-            Part::Epistemic => self.count() - self.ddof as f64,
+            Component::Epistemic => self.count() - self.ddof as f64,
             _ => self.count(),
         };
         let weight = |(f, r): (&f64, &f64)| match part {
-            Part::Mean => 1.0 / self.count(),
+            Component::Mean => 1.0 / self.count(),
             _ if u + u_r > 0.0 => ((f - mean) + (r - mean_r)) / (divisor * (u + u_r)),
             _ => 0.0,
         };
         own.iter().zip(reference).map(weight).collect()
     }
 
-    fn combined(&self, part: Part, members: &[Vec<f64>]) -> Vec<f64> {
+    fn combined(&self, part: Component, members: &[Vec<f64>]) -> Vec<f64> {
         let rows = members.first().map_or(0, Vec::len);
         (0..rows)
             .map(|i| {
@@ -106,8 +109,8 @@ impl<'a> Ensemble<'a> {
 fn member_target(target: Target) -> Target {
     Target {
         part: match target.part {
-            Part::Mean | Part::Epistemic => Part::Mean,
-            Part::Aleatoric => Part::Aleatoric,
+            Component::Mean | Component::Epistemic => Component::Mean,
+            Component::Aleatoric => Component::Aleatoric,
         },
         ..target
     }
@@ -216,7 +219,7 @@ impl Ensemble<'_> {
     /// The weighted sum of the members' maps, `[N, ..]` with `k` pairs in each row.
     fn mix(
         &self,
-        part: Part,
+        part: Component,
         maps: &[Tensor],
         own: &[Vec<f64>],
         other: &[Vec<f64>],

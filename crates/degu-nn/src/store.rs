@@ -7,13 +7,13 @@ use std::{
 
 use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{
-    BatchStatistics, Params, Seed,
+    BatchStatistics, ModelIo, Network, Params, Seed,
     graph::{Graph, Init},
-    model::ParamSourceBackend,
+    model::TensorSource,
 };
 
 use crate::{
-    Error, Result,
+    Error, GraphNetwork, Result,
     array::{self, Array},
     error::Differences,
     init::initial_values,
@@ -292,7 +292,7 @@ pub fn is_buffer(name: &str) -> bool {
     BUFFERS.contains(&name.rsplit('.').next().unwrap_or(name))
 }
 
-impl ParamSourceBackend for ParamStore {
+impl TensorSource for ParamStore {
     fn tensor(&self, path: &str, shape: &[usize], init: Init) -> degu_core::Result<Tensor> {
         let mut vars = self.lock();
         if let Some(var) = vars.get(path) {
@@ -323,5 +323,14 @@ impl ParamSourceBackend for ParamStore {
 
     fn device(&self) -> &Device {
         &self.device
+    }
+
+    fn network(
+        &self,
+        graph: Graph,
+        io: &ModelIo,
+        params: &Params<'_>,
+    ) -> degu_core::Result<Box<dyn Network>> {
+        GraphNetwork::boxed(graph, io, params)
     }
 }

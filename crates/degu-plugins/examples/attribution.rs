@@ -14,8 +14,8 @@ use std::{path::Path, time::Instant};
 use candle_core::{Device, Tensor};
 use degu_attr_reference::{Baseline, Reference, References};
 use degu_core::{
-    Architecture, Attributor, Ctx, Form, Head, ModelIo, OutputKind, Part, Prediction, Predictor,
-    Seed, Target, Targets, Wanted,
+    Architecture, Attributor, Component, Ctx, Form, Head, ModelIo, OutputKind, Prediction,
+    Predictor, Seed, Target, Targets, Wanted,
 };
 use degu_genome::{Draws, NpyArray, NpyValues, write_npy};
 use degu_nn::loss;
@@ -82,7 +82,7 @@ fn run(model: &str, out: &Path, n: usize, k: usize, threads: usize) -> Result<()
     let codes = Tensor::from_vec(codes, (n, length), &Device::Cpu)?;
     let target = Target {
         task: 0,
-        part: Part::Mean,
+        part: Component::Mean,
     };
     save(
         "predictions.npy",
@@ -100,7 +100,7 @@ fn run(model: &str, out: &Path, n: usize, k: usize, threads: usize) -> Result<()
             .resolve_json(&params)?
             .build()?;
         let wanted = [Wanted { target, form }];
-        let attribute = || method.attribute_many(&opened.model, &codes, &wanted, &seeds);
+        let attribute = || method.attribute_forms(&opened.model, &codes, &wanted, &seeds);
         let mut times = Vec::new();
         let mut map = attribute()?.remove(0);
         for _ in 0..3 {

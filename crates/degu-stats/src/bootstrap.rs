@@ -128,17 +128,7 @@ impl Bootstrap {
             .flat_map(|unit| units.rows_of(unit))
             .copied()
             .collect();
-        let resampled: Vec<Option<f64>> = (0..self.resamples)
-            .into_par_iter()
-            .map_init(Vec::new, |rows: &mut Vec<usize>, resample| {
-                rows.clear();
-                let mut draw = self.stream(resample);
-                for _ in 0..units.len() {
-                    rows.extend_from_slice(units.rows_of(below(&mut draw, units.len())));
-                }
-                statistic(rows)
-            })
-            .collect();
+        let resampled = self.each(units, |rows| Ok::<_, StatsError>(statistic(rows)))?;
         let left_out = |unit: usize| {
             let rows: Vec<usize> = (0..units.len())
                 .filter(|u| *u != unit)
@@ -148,6 +138,30 @@ impl Bootstrap {
             statistic(&rows)
         };
         self.interval(units.len(), statistic(&all), resampled, left_out)
+    }
+
+    /// Any value of the rows of every resample: those that [`rows`](Self::rows) draws.
+    ///
+    /// # Errors
+    ///
+    /// Fewer than two units or resamples, and the first error of `value`.
+    pub fn each<T: Send, E: Send + From<StatsError>>(
+        &self,
+        units: &Units,
+        value: impl Fn(&[usize]) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
+        self.check(units.len())?;
+        (0..self.resamples)
+            .into_par_iter()
+            .map_init(Vec::new, |rows: &mut Vec<usize>, resample| {
+                rows.clear();
+                let mut draw = self.stream(resample);
+                for _ in 0..units.len() {
+                    rows.extend_from_slice(units.rows_of(below(&mut draw, units.len())));
+                }
+                value(rows)
+            })
+            .collect()
     }
 
     fn check(&self, units: usize) -> Result<()> {

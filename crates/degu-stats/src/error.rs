@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// Shorthand for results of this crate.
-pub type Result<T> = std::result::Result<T, StatsError>;
+pub type Result<T, E = StatsError> = std::result::Result<T, E>;
 
 /// Why a statistic could not be computed.
 ///

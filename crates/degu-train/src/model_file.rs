@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use degu_core::{Architecture, LabelInfo, LabelNeeds, OutputKind, Seed, UncertaintyHead, registry};
+use degu_core::{Architecture, Components, LabelInfo, OutputKind, Seed, UncertaintyHead, registry};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -232,9 +232,9 @@ impl SavedModel {
     }
 
     /// The spreads that it predicts.
-    pub fn gives(&self) -> LabelNeeds {
+    pub fn components(&self) -> Components {
         let labels = &self.card.labels;
-        self.head.gives(LabelNeeds {
+        self.head.components(Components {
             aleatoric: labels.aleatoric,
             epistemic: labels.epistemic,
         })

@@ -1,5 +1,10 @@
 //! DeepSTARR: four convolutions and two dense layers.
 //!
+//! Use it first: it is small, trains in minutes and is what most STARR-seq work is compared with.
+//! Its dense layers see positions, so it wants sequences of one length, at least 16 bp, and has no
+//! profile output. For MPRA elements of 200 bp `residualbind` is usually more accurate, at several
+//! times the cost.
+//!
 //! # Model
 //!
 //! `conv 256 x 7, pool 2 - conv 60 x 3, pool 2 - conv 60 x 5, pool 2 - conv 120 x 3, pool 2 - dense
@@ -26,11 +31,9 @@
 //! `degu-lab import keras`.
 
 use degu_core::{
-    Architecture, Build, Invalid, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
-    check,
+    GraphArchitecture, PluginConfig,
     graph::{Activation, Graph, NormStyle},
 };
-use degu_nn::GraphNetwork;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +42,10 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct DeepStarr {
     /// Filters of the four convolutions.
+    #[schemars(inner(range(min = 1)))]
     pub filters: [usize; 4],
     /// Units of the two dense layers.
+    #[schemars(inner(range(min = 1)))]
     pub units: [usize; 2],
     /// Factor on every width, rounded; at least one channel stays.
     #[schemars(range(min = 0.01, max = 16.0))]
@@ -70,9 +75,8 @@ impl Default for DeepStarr {
 /// Widths of the four kernels in bp.
 const KERNELS: [usize; 4] = [7, 3, 5, 3];
 
-impl DeepStarr {
-    /// The layers before the head.
-    pub fn graph(&self) -> Graph {
+impl GraphArchitecture for DeepStarr {
+    fn graph(&self) -> Graph {
         let scaled = |n: usize| ((n as f64 * self.width).round() as usize).max(1);
         let mut graph = Graph::new(self.norm);
         for (i, (filters, kernel)) in self.filters.into_iter().zip(KERNELS).enumerate() {
@@ -101,33 +105,7 @@ impl DeepStarr {
     }
 }
 
-impl PluginConfig for DeepStarr {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("dropout", self.dropout, 0.0..=0.99)?;
-        check::range("width", self.width, 0.01..=16.0)?;
-        check::each("filters", &self.filters, |f| *f > 0, "at least 1")?;
-        check::each("units", &self.units, |u| *u > 0, "at least 1")
-    }
-}
-
-impl Build<dyn Architecture> for DeepStarr {
-    fn build(self) -> Result<Box<dyn Architecture>> {
-        Ok(Box::new(self))
-    }
-}
-
-impl Architecture for DeepStarr {
-    fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {
-        if let OutputKind::Profile { .. } = io.output {
-            return Err(degu_core::Error::Unsupported {
-                operation: "deepstarr".to_owned(),
-                rule: "profile output",
-                help: "use an architecture that keeps positions, such as `bpnet`",
-            });
-        }
-        GraphNetwork::boxed(self.graph(), io, params)
-    }
-}
+impl PluginConfig for DeepStarr {}
 
 degu_core::register!(Architecture "deepstarr", DeepStarr, revision = 1,
     "four convolutions and two dense layers, for enhancer activity",
@@ -137,7 +115,7 @@ degu_core::document!("lib.rs");
 
 #[cfg(test)]
 mod tests {
-    use super::DeepStarr;
+    use super::*;
 
     /// Trained parameters with a dense head of `outputs`.
     fn count(length: usize, outputs: usize) -> usize {

@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
-    Wanted, attribution, explain,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
+    explain,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,35 +20,17 @@ pub struct InputXGradient {
 
 impl PluginConfig for InputXGradient {}
 
-impl Build<dyn Attributor> for InputXGradient {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl Attributor for InputXGradient {
     fn attribute(
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Observed;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         _seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         explain::check_codes(model, codes)?;
         let mut maps = Vec::with_capacity(targets.len());
-        for values in model.gradients(&Sequences::codes(codes.clone())?, &targets)? {
+        for values in model.gradients(&Sequences::codes(codes.clone())?, targets)? {
             let values = if self.gradient_correction {
                 corrected(&values)?
             } else {
@@ -56,7 +38,7 @@ impl Attributor for InputXGradient {
             };
             maps.push(Attribution::new(Form::Hypothetical, values));
         }
-        attribution::arrange(wanted, &targets, &maps, codes)
+        Ok(maps)
     }
 }
 

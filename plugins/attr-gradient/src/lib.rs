@@ -1,5 +1,10 @@
 //! Attribution by gradients at the sequence: `saliency`, `input-x-gradient`, `smoothgrad`.
 //!
+//! Use `saliency` for a first look: one backward pass a sequence, and good enough to find motifs.
+//! Gradients are local: where the output is saturated, a site that decides looks unimportant; take
+//! `deepshap` or `ism` there. `input-x-gradient` is for comparisons with published maps,
+//! `smoothgrad` for networks whose gradients are noisy.
+//!
 //! # Model
 //!
 //! The gradient of one predicted number with respect to the one-hot sequence, in evaluation mode: a

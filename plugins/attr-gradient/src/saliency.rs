@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
-    Wanted, attribution, explain,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
+    explain,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,35 +31,17 @@ impl Default for Saliency {
 
 impl PluginConfig for Saliency {}
 
-impl Build<dyn Attributor> for Saliency {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl Attributor for Saliency {
     fn attribute(
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         _seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         explain::check_codes(model, codes)?;
         let mut maps = Vec::with_capacity(targets.len());
-        for mut values in model.gradients(&Sequences::codes(codes.clone())?, &targets)? {
+        for mut values in model.gradients(&Sequences::codes(codes.clone())?, targets)? {
             if self.gradient_correction {
                 values = corrected(&values)?;
             }
@@ -68,7 +50,7 @@ impl Attributor for Saliency {
             }
             maps.push(Attribution::new(Form::Hypothetical, values));
         }
-        attribution::arrange(wanted, &targets, &maps, codes)
+        Ok(maps)
     }
 }
 
@@ -80,7 +62,7 @@ degu_core::register!(Attributor "saliency", Saliency, revision = 2,
 mod tests {
     use super::*;
     use candle_core::{DType, Device};
-    use degu_core::{Ctx, Part, Prediction};
+    use degu_core::{Component, Ctx, Prediction};
 
     /// Sum over positions and bases of weights times input.
     struct Linear(Tensor);
@@ -105,11 +87,11 @@ mod tests {
             Tensor::from_vec(vec![0u8, 1, 2, 3, 4, 3, 3, 0, 1, 2], (2, 5), &Device::Cpu).unwrap();
         let target = Target {
             task: 0,
-            part: Part::Mean,
+            part: Component::Mean,
         };
         let map = |method: Saliency| {
-            let map = method.attribute(&Linear(weights.clone()), &codes, target, &[]);
-            map.unwrap().values
+            let map = method.attribute(&Linear(weights.clone()), &codes, &[target], &[]);
+            map.unwrap().remove(0).values
         };
         let plain = map(Saliency {
             gradient_correction: false,
@@ -132,11 +114,11 @@ mod tests {
         let codes = Tensor::zeros((1, 2), DType::U8, &Device::Cpu).unwrap();
         let target = |task, part| Target { task, part };
         for (target, says) in [
-            (target(0, Part::Epistemic), "epistemic"),
-            (target(1, Part::Mean), "task 1 of a model of 1"),
+            (target(0, Component::Epistemic), "epistemic"),
+            (target(1, Component::Mean), "task 1 of a model of 1"),
         ] {
             let found =
-                Saliency::default().attribute(&Linear(weights.clone()), &codes, target, &[]);
+                Saliency::default().attribute(&Linear(weights.clone()), &codes, &[target], &[]);
             let error = found.unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }

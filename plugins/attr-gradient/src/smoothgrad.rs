@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Build, Form, Invalid, PluginConfig, Predictor, Result, Seed,
-    Sequences, Target, Wanted, attribution, check, explain,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Sequences, Target,
+    explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -35,39 +35,16 @@ impl Default for SmoothGrad {
     }
 }
 
-impl PluginConfig for SmoothGrad {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("samples", self.samples, 1..)?;
-        check::range("sd", self.sd, 0.0..=10.0)
-    }
-}
-
-impl Build<dyn Attributor> for SmoothGrad {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for SmoothGrad {}
 
 impl Attributor for SmoothGrad {
     fn attribute(
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         let (n, length) = explain::check_codes(model, codes)?;
         explain::check_seeds(seeds, n)?;
         let x = Sequences::codes(codes.clone())?.one_hot(model.dtype())?;
@@ -81,7 +58,7 @@ impl Attributor for SmoothGrad {
                 .collect();
             let noise = Tensor::from_vec(noise, (n, length, 4), codes.device())?;
             let noisy = Sequences::OneHot((&x + noise.to_dtype(x.dtype())?)?);
-            for (sum, gradient) in sums.iter_mut().zip(model.gradients(&noisy, &targets)?) {
+            for (sum, gradient) in sums.iter_mut().zip(model.gradients(&noisy, targets)?) {
                 *sum = (&*sum + gradient.to_dtype(DType::F64)?)?;
             }
         }
@@ -96,7 +73,7 @@ impl Attributor for SmoothGrad {
             let values = mean.to_dtype(model.dtype())?;
             maps.push(Attribution::new(Form::Hypothetical, values));
         }
-        attribution::arrange(wanted, &targets, &maps, codes)
+        Ok(maps)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Build, Form, PluginConfig, Predictor, Result, Seed, Substitution,
-    Target, Wanted, attribution, explain,
+    Attribution, Attributor, Form, PluginConfig, Predictor, Result, Seed, Substitution, Target,
+    explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -35,37 +35,19 @@ impl Default for Ism {
 
 impl PluginConfig for Ism {}
 
-impl Build<dyn Attributor> for Ism {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl Attributor for Ism {
     fn attribute(
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         let (n, length) = explain::check_codes(model, codes)?;
         if self.fast && self.verify > 0 {
             explain::check_seeds(seeds, n)?;
         }
-        let own = model.values(codes, &targets)?;
+        let own = model.values(codes, targets)?;
         let mut maps = vec![Vec::with_capacity(n * length * 4); targets.len()];
         for (i, row) in codes.to_vec2::<u8>()?.iter().enumerate() {
             let edits = substitutions(row);
@@ -79,8 +61,7 @@ impl Attributor for Ism {
             let values = values.to_dtype(model.dtype())?;
             Ok(Attribution::new(Form::Hypothetical, values))
         };
-        let maps: Vec<Attribution> = maps.into_iter().map(finish).collect::<Result<_>>()?;
-        attribution::arrange(wanted, &targets, &maps, codes)
+        maps.into_iter().map(finish).collect()
     }
 }
 
@@ -203,7 +184,7 @@ degu_core::register!(Attributor "ism", Ism, revision = 1,
 mod tests {
     use super::*;
     use candle_core::Device;
-    use degu_core::{Ctx, Part, Prediction, Sequences};
+    use degu_core::{Component, Ctx, Prediction, Sequences};
 
     /// Counts A, and claims `wrong` of every substitution that it is asked for.
     struct Counts {
@@ -234,10 +215,11 @@ mod tests {
         let codes = Tensor::from_vec(vec![0u8, 4, 2], (1, 3), &Device::Cpu).unwrap();
         let target = Target {
             task: 0,
-            part: Part::Mean,
+            part: Component::Mean,
         };
-        let map = method.attribute(&Counts { wrong }, &codes, target, &[Seed::root(1)]);
+        let map = method.attribute(&Counts { wrong }, &codes, &[target], &[Seed::root(1)]);
         map.unwrap()
+            .remove(0)
             .values
             .flatten_all()
             .unwrap()

@@ -1,5 +1,10 @@
 //! Attribution by changed sequences: `ism`, `window-shuffle`.
 //!
+//! Use `ism` where a number must be read directly as the effect of a mutation: it is exact and easy
+//! to explain, and needs three predictions for each base pair. It misses sites that stand in for
+//! each other, because it changes one at a time; `window-shuffle` changes whole windows, but says
+//! less about single bases.
+//!
 //! # Model
 //!
 //! `ism` predicts every single substitution; the hypothetical map is the change of the prediction,

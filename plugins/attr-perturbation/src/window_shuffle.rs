@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Attribution, Attributor, Build, Form, Invalid, PluginConfig, Predictor, Result, Seed, Target,
-    Wanted, attribution, check, explain,
+    Attribution, Attributor, Form, Invalid, PluginConfig, Predictor, Result, Seed, Target, explain,
 };
 use degu_genome::{Draws, Shuffle};
 use schemars::JsonSchema;
@@ -53,9 +52,6 @@ impl Default for WindowShuffle {
 
 impl PluginConfig for WindowShuffle {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("width", self.width, 2..)?;
-        check::range("stride", self.stride, 1..)?;
-        check::range("shuffles", self.shuffles, 1..)?;
         if self.stride > self.width {
             return Err(Invalid {
                 field: "stride",
@@ -69,35 +65,17 @@ impl PluginConfig for WindowShuffle {
     }
 }
 
-impl Build<dyn Attributor> for WindowShuffle {
-    fn build(self) -> Result<Box<dyn Attributor>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl Attributor for WindowShuffle {
     fn attribute(
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Observed;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         let (n, length) = explain::check_codes(model, codes)?;
         explain::check_seeds(seeds, n)?;
-        let own = model.values(codes, &targets)?;
+        let own = model.values(codes, targets)?;
         let mut maps = vec![Vec::with_capacity(n * length * 4); targets.len()];
         for (i, (row, seed)) in codes.to_vec2::<u8>()?.iter().zip(seeds).enumerate() {
             let starts = self.starts(length);
@@ -106,7 +84,7 @@ impl Attributor for WindowShuffle {
             for some in shuffled.chunks(TOGETHER * length) {
                 let shape = (some.len() / length, length);
                 let some = Tensor::from_slice(some, shape, codes.device())?;
-                for (all, found) in values.iter_mut().zip(model.values(&some, &targets)?) {
+                for (all, found) in values.iter_mut().zip(model.values(&some, targets)?) {
                     all.extend(found);
                 }
             }
@@ -119,8 +97,7 @@ impl Attributor for WindowShuffle {
             let values = values.to_dtype(model.dtype())?;
             Ok(Attribution::new(Form::Observed, values))
         };
-        let maps: Vec<Attribution> = maps.into_iter().map(finish).collect::<Result<_>>()?;
-        attribution::arrange(wanted, &targets, &maps, codes)
+        maps.into_iter().map(finish).collect()
     }
 }
 

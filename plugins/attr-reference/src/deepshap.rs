@@ -2,9 +2,8 @@
 
 use candle_core::{DType, Tensor, Var};
 use degu_core::{
-    Attribution, Attributor, Build, Ctx, Error, FileRef, Form, Invalid, Mode, Multipliers,
-    PluginConfig, Predictor, Result, Seed, Sequences, Tap, Target, Wanted, attribution, check,
-    explain,
+    Attribution, Attributor, Build, Ctx, Error, FileRef, Invalid, Mode, Multipliers, PluginConfig,
+    Predictor, Result, Seed, Sequences, Tap, Target, explain,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,8 +48,6 @@ impl Default for DeepShap {
 
 impl PluginConfig for DeepShap {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("references", self.references, 1..)?;
-        check::range("tolerance", self.tolerance, 0.0..)?;
         if self.baseline == Baseline::Uniform {
             return Err(Invalid {
                 field: "baseline",
@@ -84,21 +81,9 @@ impl Attributor for Built {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         let (n, length) = explain::check_codes(model, codes)?;
         explain::check_seeds(seeds, n)?;
         self.references.check_length(length)?;
@@ -114,13 +99,13 @@ impl Attributor for Built {
             for ((target, sums), found) in targets
                 .iter()
                 .zip(&mut sums)
-                .zip(model.rescale(&x, &r, &targets)?)
+                .zip(model.rescale(&x, &r, targets)?)
             {
                 self.collect(model, &rows[first..end], first, &r, *target, &found, sums)?;
             }
         }
         let correct = self.gradient_correction;
-        maps::finish(wanted, &targets, &sums, codes, model.dtype(), correct)
+        maps::finish(&sums, codes, model.dtype(), correct)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Attribution by comparison with references: `deepshap`, `integrated-gradients`,
 //! `expected-gradients`.
 //!
+//! Use `deepshap` for maps that motifs are called from: it sees through saturated outputs and costs
+//! one pass for each reference. It needs a rule for every layer, and its maps depend on the
+//! references. `integrated-gradients` and `expected-gradients` work on any differentiable model, at
+//! many passes for each reference.
+//!
 //! # Model
 //!
 //! A reference is a sequence without the signal: by default a uniform dinucleotide shuffle. For a

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Build, Ctx, FileRef, Form, Invalid, PluginConfig, Predictor, Result,
-    Seed, Sequences, Target, Wanted, attribution, check, explain,
+    Attribution, Attributor, Build, Ctx, FileRef, Invalid, PluginConfig, Predictor, Result, Seed,
+    Sequences, Target, explain,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -56,8 +56,6 @@ impl Default for IntegratedGradients {
 
 impl PluginConfig for IntegratedGradients {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("references", self.references, 1..)?;
-        check::range("steps", self.steps, 1..=1000)?;
         References::check(self.baseline, self.file.as_ref())
     }
 }
@@ -100,8 +98,6 @@ impl Default for ExpectedGradients {
 
 impl PluginConfig for ExpectedGradients {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("references", self.references, 1..)?;
-        check::range("samples", self.samples, 1..=1000)?;
         References::check(self.baseline, self.file.as_ref())
     }
 }
@@ -147,21 +143,9 @@ impl Attributor for Path {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
-        seeds: &[Seed],
-    ) -> Result<Attribution> {
-        let form = Form::Hypothetical;
-        attribution::single(self.attribute_many(model, codes, &[Wanted { target, form }], seeds)?)
-    }
-
-    fn attribute_many(
-        &self,
-        model: &dyn Predictor,
-        codes: &Tensor,
-        wanted: &[Wanted],
+        targets: &[Target],
         seeds: &[Seed],
     ) -> Result<Vec<Attribution>> {
-        let targets = attribution::distinct_targets(wanted);
         let (n, length) = explain::check_codes(model, codes)?;
         explain::check_seeds(seeds, n)?;
         self.references.check_length(length)?;
@@ -171,12 +155,12 @@ impl Attributor for Path {
             let x = one_hot.narrow(0, i, 1)?;
             for (all, one) in sums
                 .iter_mut()
-                .zip(self.one(model, row, &x, seed, &targets)?)
+                .zip(self.one(model, row, &x, seed, targets)?)
             {
                 all.push(one);
             }
         }
-        maps::finish(wanted, &targets, &sums, codes, model.dtype(), false)
+        maps::finish(&sums, codes, model.dtype(), false)
     }
 }
 

@@ -223,57 +223,40 @@ fn row(code: u8) -> [f64; 4] {
     std::array::from_fn(|b| f64::from(u8::from(usize::from(code) == b)))
 }
 
-/// Maps of many sequences in the forms that are asked for.
+/// Maps of many sequences.
 pub(crate) mod maps {
     use candle_core::{DType, Device, Tensor};
-    use degu_core::{Attribution, Form, Result, Target, Wanted};
+    use degu_core::{Attribution, Form, Result};
 
     use super::Sums;
 
-    /// One map for each wanted one, from the sums by target and sequence; with `correct` less its
-    /// mean over the bases.
+    /// One map for each target, from the sums by target and sequence; with `correct` less its mean
+    /// over the bases.
     pub(crate) fn finish(
-        wanted: &[Wanted],
-        targets: &[Target],
         sums: &[Vec<Sums>],
         codes: &Tensor,
         dtype: DType,
         correct: bool,
     ) -> Result<Vec<Attribution>> {
-        let (n, length) = codes.dims2()?;
-        let mut all = Vec::with_capacity(wanted.len());
-        for w in wanted {
-            let found = targets.iter().zip(sums).find(|(t, _)| **t == w.target);
-            let Some((_, sums)) = found else { continue };
-            let shap = w.form == Form::ShapValues;
-            let values: Vec<f64> = sums
-                .iter()
-                .flat_map(|s| -> Vec<f64> {
-                    if shap {
-                        s.shap_values().collect()
-                    } else {
-                        s.hypothetical().collect()
-                    }
-                })
-                .collect();
-            let mut values = Tensor::from_vec(values, (n, length, 4), &Device::Cpu)?;
+        let shape = codes.dims2()?;
+        let tensor = |values: Vec<f64>| -> Result<Tensor> {
+            let mut values = Tensor::from_vec(values, (shape.0, shape.1, 4), &Device::Cpu)?;
             if correct {
                 values = values.broadcast_sub(&values.mean_keepdim(2)?)?;
             }
-            let values = values.to_dtype(dtype)?;
-            let form = if shap {
-                Form::ShapValues
-            } else {
-                Form::Hypothetical
-            };
-            let map = Attribution {
+            Ok(values.to_dtype(dtype)?)
+        };
+        let of_target = |sums: &Vec<Sums>| -> Result<Attribution> {
+            let own = tensor(sums.iter().flat_map(Sums::hypothetical).collect())?;
+            let shap_values = tensor(sums.iter().flat_map(Sums::shap_values).collect())?;
+            Ok(Attribution {
+                shap_values: Some(shap_values),
                 delta: Some(sums.iter().map(Sums::delta).collect()),
                 change: Some(sums.iter().map(Sums::change).collect()),
-                ..Attribution::new(form, values)
-            };
-            all.push(map.into_form(w.form, codes)?);
-        }
-        Ok(all)
+                ..Attribution::new(Form::Hypothetical, own)
+            })
+        };
+        sums.iter().map(of_target).collect()
     }
 }
 

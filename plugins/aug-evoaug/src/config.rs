@@ -1,6 +1,6 @@
 use degu_core::{
-    Augmentation, Build, Error, Invalid, PluginConfig, Result, Seed, SequenceBatch,
-    augment::FineTune, check,
+    Augmentation, Error, Invalid, PluginConfig, Result, Seed, SequenceBatch, augment::FineTune,
+    check,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -16,6 +16,7 @@ use crate::operation::{
 pub struct EvoAug {
     /// Operations to choose from, in the order in which those chosen are applied; `noise` is the
     /// last.
+    #[schemars(length(min = 1, max = 7), extend("uniqueItems" = true))]
     pub operations: Vec<Operation>,
     /// Operations per sequence: exactly (`hard`) or at most.
     #[schemars(range(min = 1, max = 7))]
@@ -43,6 +44,7 @@ pub struct EvoAug {
     #[schemars(range(min = 0))]
     pub fine_tune_epochs: usize,
     /// Learning rate of these epochs.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub fine_tune_learning_rate: f64,
 }
 
@@ -95,14 +97,7 @@ impl Default for EvoAug {
 impl PluginConfig for EvoAug {
     fn check(&self) -> Result<(), Invalid> {
         let invalid = |field, message: String| Err(Invalid { field, message });
-        check::range("operations", self.operations.len(), 1..=7)?;
         for (i, operation) in self.operations.iter().enumerate() {
-            if self.operations[..i].contains(operation) {
-                return invalid(
-                    "operations",
-                    format!("must be distinct, found {operation:?} twice"),
-                );
-            }
             if *operation == Operation::Noise && i + 1 < self.operations.len() {
                 return invalid(
                     "operations",
@@ -124,22 +119,7 @@ impl PluginConfig for EvoAug {
                 );
             }
         }
-        check::range("mutation", self.mutation, 0.0..=0.75)?;
-        check::range("reverse_complement", self.reverse_complement, 0.0..=1.0)?;
-        check::range("noise", self.noise, 0.0..f64::INFINITY)?;
-        if !(self.fine_tune_learning_rate > 0.0 && self.fine_tune_learning_rate.is_finite()) {
-            return invalid(
-                "fine_tune_learning_rate",
-                format!("must be above 0, found {}", self.fine_tune_learning_rate),
-            );
-        }
         Ok(())
-    }
-}
-
-impl Build<dyn Augmentation> for EvoAug {
-    fn build(self) -> Result<Box<dyn Augmentation>> {
-        Ok(Box::new(self))
     }
 }
 

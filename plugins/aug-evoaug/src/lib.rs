@@ -1,19 +1,26 @@
 //! EvoAug: evolution-inspired changes of training sequences.
 //!
+//! Use it with few thousand training sequences, where it often beats a larger network. It changes
+//! labels a little by assuming that they do not change, so finish on unchanged data
+//! (`fine_tune_epochs`), and leave `insertion`, `deletion` and `translocation` out where positions
+//! matter.
+//!
 //! # Model
 //!
 //! Each sequence gets `max_augs` different operations of the list (`hard`), or 1 to `max_augs` of
 //! them, chosen at random and applied in the order of the list. U{a..b} is inclusive.
 //!
-//! | operation | rule |
-//! |---|---|
-//! | `deletion` | len ~ U{min..max}, start ~ U{0..L - max}; the segment is removed, len / 2 random bases come to the left end, the rest to the right |
-//! | `insertion` | len ~ U{min..max}, start ~ U{0..L - 1}; random bases are inserted, len / 2 bases of the left end and the rest of the right are lost |
-//! | `translocation` | s ~ U{min..max}, sign with probability 1/2; circular roll by s, positive towards the end |
-//! | `inversion` | len ~ U{min..max}, start ~ U{0..L - max}; the segment is reverse-complemented |
-//! | `mutation` | round(rate / 0.75 L) different positions (half to even), each replaced by a uniform base of four: about rate L change |
-//! | `reverse-complement` | with its probability |
-//! | `noise` | N(0, std) is added to the one-hot tensor at known bases; the last of the list |
+//! - `deletion`: len ~ U{min..max}, start ~ U{0..L - max}; the segment is removed, len / 2 random
+//!   bases come to the left end, the rest to the right;
+//! - `insertion`: len ~ U{min..max}, start ~ U{0..L - 1}; random bases are inserted, len / 2 bases
+//!   of the left end and the rest of the right are lost;
+//! - `translocation`: s ~ U{min..max}, sign with probability 1/2; circular roll by s, positive
+//!   towards the end;
+//! - `inversion`: len ~ U{min..max}, start ~ U{0..L - max}; the segment is reverse-complemented;
+//! - `mutation`: round(rate / 0.75 L) different positions (half to even), each replaced by a
+//!   uniform base of four: about rate L change;
+//! - `reverse-complement`: with its probability;
+//! - `noise`: N(0, std) is added to the one-hot tensor at known bases; the last of the list.
 //!
 //! Labels stay. Training on unchanged data follows for `fine_tune_epochs`.
 //!

@@ -1,13 +1,17 @@
 //! Simple augmentations: none, reverse complement, mutagenesis, random sequences.
 //!
+//! Use `reverse-complement` where an assay does not see the strand, and not where it does, as with
+//! promoters. `mutagenesis` and `random` are for experiments with unlabelled sequences in
+//! distillation; as training augmentations their labels are wrong.
+//!
 //! # Model
 //!
-//! | plugin | rule |
-//! |---|---|
-//! | `none` | nothing |
-//! | `reverse-complement` | with probability `p` the sequence is reverse-complemented; `left` and `right` bp of adaptors stay as they are |
-//! | `mutagenesis` | round(rate / 0.75 L) different positions (half to even), each replaced by a uniform base of four: about rate L change |
-//! | `random` | the positions of a sequence are shuffled |
+//! - `none`: nothing;
+//! - `reverse-complement`: with probability `p` the sequence is reverse-complemented; `left` and
+//!   `right` bp of adaptors stay as they are;
+//! - `mutagenesis`: round(rate / 0.75 L) different positions (half to even), each replaced by a
+//!   uniform base of four: about rate L change;
+//! - `random`: the positions of a sequence are shuffled.
 //!
 //! The last two do not keep labels: they are for dynamic labels, which the teacher gives to the
 //! changed sequences.

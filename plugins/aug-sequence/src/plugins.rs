@@ -1,6 +1,4 @@
-use degu_core::{
-    Augmentation, Build, Error, Invalid, PluginConfig, Result, Seed, SequenceBatch, check,
-};
+use degu_core::{Augmentation, Error, PluginConfig, Result, Seed, SequenceBatch};
 use degu_genome::{Draws, N, mononucleotide_shuffle, reverse_complement_in_place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,17 +55,9 @@ pub struct Random {}
 
 impl PluginConfig for Nothing {}
 
-impl PluginConfig for ReverseComplement {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("p", self.p, 0.0..=1.0)
-    }
-}
+impl PluginConfig for ReverseComplement {}
 
-impl PluginConfig for Mutagenesis {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("rate", self.rate, 0.0..=0.75)
-    }
-}
+impl PluginConfig for Mutagenesis {}
 
 impl PluginConfig for Random {}
 
@@ -149,14 +139,3 @@ impl Augmentation for Random {
         })
     }
 }
-
-macro_rules! build {
-    ($($config:ty),*) => {$(
-        impl Build<dyn Augmentation> for $config {
-            fn build(self) -> Result<Box<dyn Augmentation>> {
-                Ok(Box::new(self))
-            }
-        }
-    )*};
-}
-build!(Nothing, ReverseComplement, Mutagenesis, Random);

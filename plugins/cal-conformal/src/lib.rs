@@ -1,6 +1,11 @@
 //! Split conformal intervals: around the mean, scaled by a predicted spread, one-sided, or for all
 //! tasks of a row at once.
 //!
+//! Use it by default: it promises coverage for any model and any noise, from a calibration part of
+//! a few hundred rows. The promise is an average over rows like the calibration rows: it is not
+//! kept for each group (`mondrian`) nor under a shift (`weighted-conformal`), and small alphas need
+//! many rows.
+//!
 //! # Model
 //!
 //! The score of a calibration row is `|y - mean|`, divided by `spread + epsilon` for the normalized
@@ -42,9 +47,8 @@ mod boxes;
 mod fitted;
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Forecast, Invalid, PluginConfig, Result,
+    Calibration, CalibrationSet, Calibrator, Forecast, Invalid, PluginConfig, Result,
     calibration::{CalibratorNeeds, Recalibrate, Scale, ScaleConfig, TooFew},
-    check,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,7 +134,6 @@ impl SplitConformalConfig {
 
 impl PluginConfig for SplitConformalConfig {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("epsilon", self.epsilon, 0.0..=10.0)?;
         if self.score != ScoreKind::Normalized && self.recalibrate != Recalibrate::None {
             return Err(Invalid {
                 field: "recalibrate",
@@ -148,12 +151,6 @@ impl PluginConfig for SplitConformalConfig {
     }
 }
 
-impl Build<dyn Calibrator> for SplitConformalConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl Calibrator for SplitConformalConfig {
     fn tuning_fraction(&self) -> f64 {
         let tunes = self.scaled().is_some_and(|s| s.tunes());
@@ -163,6 +160,23 @@ impl Calibrator for SplitConformalConfig {
             _ if tunes => 1.0 / 3.0,
             _ => 0.0,
         }
+    }
+
+    fn variant(&self) -> Option<String> {
+        let score = match self.score {
+            ScoreKind::Absolute => "absolute",
+            ScoreKind::Normalized => "normalized",
+            ScoreKind::Signed => "signed",
+            ScoreKind::Upper => "upper",
+            ScoreKind::Lower => "lower",
+        };
+        let joint = match self.joint {
+            Joint::None => "",
+            Joint::Bonferroni => ", bonferroni",
+            Joint::MaxScore => ", max_score",
+            Joint::Copula => ", copula",
+        };
+        Some(format!("{score}{joint}"))
     }
 
     fn needs(&self) -> CalibratorNeeds {
@@ -198,3 +212,25 @@ degu_core::register!(Calibrator "split-conformal", SplitConformalConfig, revisio
     cite = "doi:10.1080/01621459.2017.1307116");
 
 degu_core::document!("lib.rs");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_are_called_by_their_parameters() {
+        let variant = |score, joint| {
+            let config = SplitConformalConfig {
+                score,
+                joint,
+                ..SplitConformalConfig::default()
+            };
+            config.variant().unwrap()
+        };
+        assert_eq!(variant(ScoreKind::Normalized, Joint::None), "normalized");
+        assert_eq!(
+            variant(ScoreKind::Absolute, Joint::MaxScore),
+            "absolute, max_score"
+        );
+    }
+}

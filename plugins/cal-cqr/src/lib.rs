@@ -1,5 +1,8 @@
 //! Conformalized quantile regression: the band between two predicted quantiles, made valid.
 //!
+//! Use it with the head `quantile`: it keeps what the quantiles say about skew and repairs their
+//! level. With heads that predict a standard deviation `split-conformal` does the same with less.
+//!
 //! # Model
 //!
 //! A head that predicts quantiles gives a band [lo, hi] that need not cover what its levels say.
@@ -33,10 +36,9 @@
 //! MAPIE and puncc, through the fixtures of `degu-stats`.
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, Invalid,
-    PluginConfig, Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, Invalid, PluginConfig,
+    Result,
     calibration::{CalibratorNeeds, OutputRows, SpreadSource, TooFew, column, gather},
-    check,
 };
 use degu_stats::{
     Alpha, Guarantee,
@@ -96,11 +98,6 @@ pub enum BandScore {
 
 impl PluginConfig for CqrConfig {
     fn check(&self) -> Result<(), Invalid> {
-        for (field, level) in [("lower", self.lower), ("upper", self.upper)] {
-            if let Some(level) = level {
-                check::range(field, level, 0.0..=1.0)?;
-            }
-        }
         let (lower, upper) = match self.band {
             BandKind::Predicted => (self.lower.unwrap_or(0.0), self.upper.unwrap_or(1.0)),
             BandKind::Normal => {
@@ -126,12 +123,6 @@ impl PluginConfig for CqrConfig {
             });
         }
         Ok(())
-    }
-}
-
-impl Build<dyn Calibrator> for CqrConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
     }
 }
 

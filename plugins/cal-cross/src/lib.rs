@@ -1,5 +1,9 @@
 //! CV+ and jackknife+ after bootstrap: intervals of the ensemble from its own training rows.
 //!
+//! Use it where there are too few rows to hold some out: it calibrates on training rows that
+//! members left out. It needs an ensemble of bootstrapped members, promises only coverage of 1 - 2
+//! alpha in the worst case, and keeps the residuals of all members for every prediction.
+//!
 //! # Model
 //!
 //! A training row is new to the members that did not train on it. Its residual is taken from their
@@ -32,8 +36,7 @@
 use std::collections::BTreeSet;
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig,
-    Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig, Result,
     calibration::{CalibratorNeeds, OutputRows, TooFew, gather},
 };
 use degu_stats::{
@@ -65,12 +68,6 @@ pub enum Variant {
 }
 
 impl PluginConfig for CvPlusConfig {}
-
-impl Build<dyn Calibrator> for CvPlusConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
 
 const NEEDS: Error = Error::Missing {
     what: "members that left training rows out",

@@ -1,6 +1,10 @@
 //! Conformal intervals with a quantile for each group of rows: what is promised holds within every
 //! group.
 //!
+//! Use it where coverage must hold for weak and strong elements alike, or for each category. Every
+//! group needs its own calibration rows, so a few large groups are better than many small ones, and
+//! intervals are wider than those of `split-conformal`.
+//!
 //! # Model
 //!
 //! Rows are cut into groups by predicted activity, by GC content, or by a category of the data
@@ -31,13 +35,12 @@
 mod groups;
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, Invalid,
-    PluginConfig, Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, Invalid, PluginConfig,
+    Result,
     calibration::{
         CalibratorNeeds, Covariate, FittedScale, OutputRows, Recalibrate, Scale, ScaleConfig,
         TooFew, column, gather,
     },
-    check,
 };
 use degu_stats::{
     Alpha, Guarantee,
@@ -141,8 +144,6 @@ impl MondrianConfig {
 
 impl PluginConfig for MondrianConfig {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("bins", self.bins, 1..=1000)?;
-        check::range("epsilon", self.epsilon, 0.0..=10.0)?;
         let invalid = |field, message: &str| {
             Err(Invalid {
                 field,
@@ -172,12 +173,6 @@ impl PluginConfig for MondrianConfig {
             );
         }
         Ok(())
-    }
-}
-
-impl Build<dyn Calibrator> for MondrianConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
     }
 }
 

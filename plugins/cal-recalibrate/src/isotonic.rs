@@ -1,8 +1,7 @@
 //! A map from predicted to observed quantile levels.
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig,
-    Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig, Result,
     calibration::{CalibratorNeeds, OutputRows, SpreadSource, column, gather},
 };
 use degu_stats::{
@@ -24,12 +23,6 @@ pub struct IsotonicConfig {
 }
 
 impl PluginConfig for IsotonicConfig {}
-
-impl Build<dyn Calibrator> for IsotonicConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,10 @@
 //! Recalibrated normal intervals: the predicted spread is repaired by one or two factors, or its
 //! levels by a map. No guarantee.
 //!
+//! Use it where the recalibrated distribution itself is wanted, or as the baseline that most papers
+//! report. Its intervals hold only if errors are near normal: take `split-conformal` where coverage
+//! must be promised.
+//!
 //! # Model
 //!
 //! `variance-scaling` multiplies the predicted standard deviation by the factor of largest

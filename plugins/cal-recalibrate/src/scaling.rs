@@ -1,8 +1,7 @@
 //! One factor for the spread, or one each for its parts.
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig,
-    Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Intervals, PluginConfig, Result,
     calibration::{CalibratorNeeds, OutputRows, SpreadSource, column, gather},
 };
 use degu_stats::{
@@ -37,12 +36,6 @@ pub enum Factors {
 }
 
 impl PluginConfig for VarianceScalingConfig {}
-
-impl Build<dyn Calibrator> for VarianceScalingConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

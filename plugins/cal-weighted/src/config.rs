@@ -3,7 +3,6 @@
 use degu_core::{
     Invalid, PluginConfig, Result,
     calibration::{Recalibrate, Scale, ScaleConfig, TooFew},
-    check,
 };
 use degu_stats::conformal::weighted::TestWeight;
 use schemars::JsonSchema;
@@ -111,15 +110,6 @@ impl WeightedConfig {
 
 impl PluginConfig for WeightedConfig {
     fn check(&self) -> Result<(), Invalid> {
-        check::range("k", self.k, 1..=5)?;
-        check::range("epsilon", self.epsilon, 0.0..=10.0)?;
-        check::range("clip", self.clip, 0.5..=1.0)?;
-        if self.features.is_empty() {
-            return Err(Invalid {
-                field: "features",
-                message: "must name at least one of gc, kmers, prediction".to_owned(),
-            });
-        }
         if self.score == WeightedScore::Absolute && self.recalibrate != Recalibrate::None {
             return Err(Invalid {
                 field: "recalibrate",

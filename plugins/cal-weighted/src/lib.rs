@@ -1,6 +1,10 @@
 //! Weighted conformal intervals: calibration rows count by how typical they are of the sequences
 //! that intervals are wanted for.
 //!
+//! Use it where the sequences of interest differ from the calibration rows in composition and their
+//! labels are unknown. It needs overlap: if no calibration row looks like them, few rows carry all
+//! the weight and intervals become infinite. Without a shift `split-conformal` is narrower.
+//!
 //! # Model
 //!
 //! A logistic classifier tells calibration rows from target rows by their features (GC content,
@@ -37,18 +41,12 @@ mod fitted;
 pub use config::{Feature, Weight, WeightedConfig, WeightedScore};
 
 use degu_core::{
-    Build, Calibration, CalibrationSet, Calibrator, Error, Forecast, Result,
+    Calibration, CalibrationSet, Calibrator, Error, Forecast, Result,
     calibration::{CalibratorNeeds, Covariate},
 };
 use serde::Deserialize as _;
 
 use fitted::Fitted;
-
-impl Build<dyn Calibrator> for WeightedConfig {
-    fn build(self) -> Result<Box<dyn Calibrator>> {
-        Ok(Box::new(self))
-    }
-}
 
 impl Calibrator for WeightedConfig {
     fn tuning_fraction(&self) -> f64 {

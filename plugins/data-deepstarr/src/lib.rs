@@ -1,6 +1,9 @@
 //! UMI-STARR-seq of Drosophila S2 cells, as published with DeepSTARR and as repackaged by DEGU and
 //! others.
 //!
+//! Use it to reproduce work on these data. For a STARR-seq library of your own take `table`, which
+//! reads any columns.
+//!
 //! # Model
 //!
 //! Each row is a 249-bp tile with its enhancer activity (log2 enrichment) with a developmental and

@@ -53,6 +53,7 @@ pub(crate) fn read(config: &DeepStarr) -> Result<InMemory> {
         tasks: config.tasks.clone(),
         unit: "log2 enrichment".to_owned(),
         output: OutputKind::Scalar,
+        flanks: Default::default(),
         replicates: 1,
     });
     let tables: Vec<PathBuf> = config.files.iter().map(|file| file.path.clone()).collect();

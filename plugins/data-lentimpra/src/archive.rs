@@ -62,6 +62,7 @@ pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
         ],
         unit: config.unit.clone(),
         output: OutputKind::Scalar,
+        flanks: (config.left_adapter.clone(), config.right_adapter.clone()),
         replicates: 1,
     });
     let mut elements: Vec<Vec<u8>> = Vec::new();

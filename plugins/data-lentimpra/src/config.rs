@@ -1,4 +1,4 @@
-use degu_core::{Build, Dataset, FileRef, Invalid, PluginConfig, Result, check};
+use degu_core::{Build, Dataset, FileRef, Invalid, PluginConfig, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -155,7 +155,7 @@ impl PluginConfig for LentiMpra {
                 ),
             );
         }
-        check::range("min_barcodes", self.min_barcodes, ..)
+        Ok(())
     }
 }
 

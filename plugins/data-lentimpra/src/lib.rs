@@ -1,5 +1,8 @@
 //! lentiMPRA libraries: tables (TSV, CSV, gzip) with named columns, and the HDF5 archive of DEGU.
 //!
+//! Use it for lentiMPRA tables with barcode counts and adaptors, and to reproduce DEGU. For other
+//! tables `table` has the same columns and more kinds of splits.
+//!
 //! # Model
 //!
 //! Each row is an element of 170 to 230 bp with its activity, `log2(RNA/DNA)`, per cell type. In

@@ -37,6 +37,7 @@ pub(crate) fn read(config: &LentiMpra) -> Result<InMemory> {
         tasks: tasks.iter().map(|(name, _)| name.clone()).collect(),
         unit: config.unit.clone(),
         output: OutputKind::Scalar,
+        flanks: (config.left_adapter.clone(), config.right_adapter.clone()),
         replicates: config.replicates.len().max(1),
     });
     data.replicate_std = (!config.replicates.is_empty()).then(Vec::new);

@@ -43,6 +43,7 @@ impl SimulatedData {
             tasks: (0..config.tasks).map(|t| format!("task_{t}")).collect(),
             unit: "standard deviations of the noise-free activity".to_owned(),
             output: OutputKind::Scalar,
+            flanks: Default::default(),
             replicates: config.replicates,
         };
         let parts = [

@@ -1,5 +1,9 @@
 //! Simulated regulatory sequences: a motif grammar with known mean and known noise.
 //!
+//! Use it to learn the tool and to test a method: mean and noise of every sequence are known, so
+//! spreads and intervals can be compared with the truth. Numbers on it say nothing about real data:
+//! the grammar is far simpler.
+//!
 //! # Model
 //!
 //! A sequence is an i.i.d. background of base composition `gc`, over which `min(8,

@@ -1,4 +1,4 @@
-//! The simulator against its golden numbers and its own laws.
+//! The simulator against its golden numbers and its own properties.
 
 #![expect(
     clippy::unwrap_used,

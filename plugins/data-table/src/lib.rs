@@ -1,5 +1,8 @@
 //! Any delimited table of sequences and measurements, or a FASTA file and a table of targets.
 //!
+//! Use it for data of your own: any measured table with named columns. It holds all rows in memory,
+//! and all sequences must have, or be brought to, one length.
+//!
 //! # Model
 //!
 //! One row is one sequence. The sequence stands in a column of the table, or in a FASTA file whose

@@ -74,6 +74,7 @@ pub(crate) fn read(config: &Table) -> Result<InMemory> {
         tasks: config.tasks.clone(),
         unit: config.unit.clone(),
         output: OutputKind::Scalar,
+        flanks: Default::default(),
         replicates: config.replicates.values().map(Vec::len).max().unwrap_or(1),
     });
     data.replicate_std = (!config.replicates.is_empty()).then(Vec::new);

@@ -1,4 +1,8 @@
-//! Head `evidential`: a normal-inverse-gamma law per task, from one network and one pass.
+//! Head `evidential`: a normal-inverse-gamma distribution per task, from one network and one pass.
+//!
+//! Use it to compare with work that does: it predicts both spreads from one network at no extra
+//! cost. Its epistemic spread is not one that data identify, and often only follows the aleatoric
+//! one; an ensemble, or a student of it, is the better measure.
 //!
 //! # Model
 //!
@@ -38,8 +42,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, Invalid, LabelInfo, LabelNeeds, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead, check,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets, UncertaintyHead,
 };
 use degu_nn::{
     columns::{block, in_units, per_task, scales},
@@ -54,7 +57,8 @@ const ALPHA_FLOOR: f64 = 1e-6;
 /// Smallest nu and beta.
 const FLOOR: f64 = 1e-12;
 
-/// Mean, epistemic and aleatoric standard deviation by the evidence of a normal-inverse-gamma law.
+/// Mean, epistemic and aleatoric standard deviation by the evidence of a normal-inverse-gamma
+/// distribution.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Evidential {
@@ -70,25 +74,15 @@ impl Default for Evidential {
     }
 }
 
-impl PluginConfig for Evidential {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("penalty", self.penalty, 0.0..)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for Evidential {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Evidential {}
 
 impl UncertaintyHead for Evidential {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             aleatoric: true,
             epistemic: true,
         }
@@ -162,7 +156,7 @@ impl Head for Bound {
 }
 
 degu_core::register!(UncertaintyHead "evidential", Evidential, revision = 1,
-    "mean, epistemic and aleatoric spread by the evidence of a normal-inverse-gamma law",
+    "mean, epistemic and aleatoric spread by the evidence of a normal-inverse-gamma distribution",
     cite = "arXiv:1910.02600");
 
 degu_core::document!("lib.rs");

@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, Invalid, LabelInfo, LabelNeeds, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead, check,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets, UncertaintyHead,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,29 +40,17 @@ impl Default for Gaussian {
     }
 }
 
-impl PluginConfig for Gaussian {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("beta", self.beta, 0.0..=1.0)?;
-        check::range("floor", self.floor, 0.0..=1.0)?;
-        check::range("clamp", self.clamp, 1.0..=30.0)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for Gaussian {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Gaussian {}
 
 impl UncertaintyHead for Gaussian {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             aleatoric: true,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 
@@ -95,5 +82,5 @@ impl Head for Bound {
 }
 
 degu_core::register!(UncertaintyHead "gaussian", Gaussian, revision = 1,
-    "mean and standard deviation by the likelihood of a normal law, or by the beta-NLL",
+    "mean and standard deviation by the likelihood of a normal distribution, or by the beta-NLL",
     cite = "arXiv:2203.09168");

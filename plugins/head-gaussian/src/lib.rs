@@ -1,4 +1,9 @@
-//! Heads of a normal law: `gaussian` (heteroscedastic) and `mc-dropout`.
+//! Heads of a normal distribution: `gaussian` (heteroscedastic) and `mc-dropout`.
+//!
+//! Use `gaussian` where noise differs between sequences and replicates are not at hand; with
+//! replicates, `replicate` learns their spread directly. `mc-dropout` gives an epistemic spread
+//! from one network with dropout: cheap to train, as many predictions as samples, and less reliable
+//! than an ensemble.
 //!
 //! # Model
 //!

@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, Invalid, LabelInfo, LabelNeeds, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead, check,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets, UncertaintyHead,
 };
 use degu_nn::loss;
 use schemars::JsonSchema;
@@ -49,25 +48,15 @@ impl Default for McDropout {
     }
 }
 
-impl PluginConfig for McDropout {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("samples", self.samples, 2..=10_000)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for McDropout {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for McDropout {}
 
 impl UncertaintyHead for McDropout {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             epistemic: true,
             aleatoric: self.aleatoric == Aleatoric::Gaussian,
         }

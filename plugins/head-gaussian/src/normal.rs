@@ -1,4 +1,4 @@
-//! A normal law per task: raw outputs to mean and standard deviation, and its likelihood.
+//! A normal distribution per task: raw outputs to mean and standard deviation, and its likelihood.
 
 use candle_core::Tensor;
 use degu_core::{Ctx, LabelInfo, Prediction, Result, Targets};
@@ -20,8 +20,8 @@ pub enum Output {
     Softplus,
 }
 
-/// The law of a head that is bound to its labels. Variances are computed in units of each task's
-/// own variance.
+/// The distribution of a head that is bound to its labels. Variances are computed in units of each
+/// task's own variance.
 pub(crate) struct Normal {
     pub(crate) output: Output,
     pub(crate) floor: f64,

@@ -2,8 +2,8 @@
 
 use candle_core::{D, Tensor};
 use degu_core::{
-    Build, Ctx, Error, Head, Invalid, LabelInfo, LabelNeeds, Masked, PluginConfig, Prediction,
-    Result, Spread, Targets, UncertaintyHead, check,
+    Components, Ctx, Error, Head, LabelInfo, Masked, PluginConfig, Prediction, Result, Spread,
+    Targets, UncertaintyHead,
 };
 use degu_nn::{loss, ops};
 use schemars::JsonSchema;
@@ -75,26 +75,14 @@ impl Default for Weights {
     }
 }
 
-impl PluginConfig for Distilled {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("weights.mean", self.weights.mean, 0.0..)?;
-        check::range("weights.aleatoric", self.weights.aleatoric, 0.0..)?;
-        check::range("weights.epistemic", self.weights.epistemic, 0.0..)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for Distilled {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Distilled {}
 
 impl UncertaintyHead for Distilled {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, labels: LabelNeeds) -> LabelNeeds {
+    fn components(&self, labels: Components) -> Components {
         labels
     }
 

@@ -1,5 +1,9 @@
 //! Heads of means and spreads: `point`, and `distilled` for students.
 //!
+//! Use `point` for the members of an ensemble: the spread comes from their disagreement.
+//! `distilled` is for students, which learn mean and spreads from a teacher; it needs `[distill]`
+//! and learns nothing from measurements alone.
+//!
 //! # Model
 //!
 //! One linear layer gives the raw outputs; columns are mean x T, then aleatoric x T, then epistemic

@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, LabelInfo, LabelNeeds, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets, UncertaintyHead,
 };
 use degu_nn::loss;
 use schemars::JsonSchema;
@@ -16,19 +15,13 @@ pub struct Point {}
 
 impl PluginConfig for Point {}
 
-impl Build<dyn UncertaintyHead> for Point {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl UncertaintyHead for Point {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds::default()
+    fn components(&self, _labels: Components) -> Components {
+        Components::default()
     }
 
     fn bind(&self, info: &LabelInfo) -> Result<Box<dyn Head>> {

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, LabelInfo, LabelNeeds, Masked, PluginConfig, Prediction, Result, Targets,
+    Components, Ctx, Head, LabelInfo, Masked, PluginConfig, Prediction, Result, Targets,
     UncertaintyHead,
 };
 use degu_nn::{columns::block, loss, ops};
@@ -19,21 +19,15 @@ pub struct HeteroscedasticBroadcast {}
 
 impl PluginConfig for HeteroscedasticBroadcast {}
 
-impl Build<dyn UncertaintyHead> for HeteroscedasticBroadcast {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl UncertaintyHead for HeteroscedasticBroadcast {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             aleatoric: true,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 

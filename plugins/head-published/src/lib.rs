@@ -1,11 +1,16 @@
 //! Baselines as they were published with DEGU, under names that say what they do.
 //!
+//! Use them only to reproduce the baselines of DEGU, whose losses have the slips that the names
+//! say. For new work take `gaussian` or `evidential`.
+//!
 //! # Model
 //!
-//! | head | published as | what it is |
-//! |---|---|---|
-//! | `gaussian-logvar-min1` | "evidential" | the layer emits `softplus(raw) + 1e-6` as a standard deviation, and the loss, a normal likelihood, reads it as the *logarithm of the variance*: no variance is below 1 |
-//! | `heteroscedastic-broadcast` | "heteroscedastic" (ResidualBind) | squared errors `[N]` are divided by variances `[N, 1]`, which gives `[N, N]`: every row's variance is compared with every row's error, so the best variance is the same for all rows |
+//! - `gaussian-logvar-min1`, published as "evidential": the layer emits `softplus(raw) + 1e-6` as a
+//!   standard deviation, and the loss, a normal likelihood, reads it as the *logarithm of the
+//!   variance*: no variance is below 1;
+//! - `heteroscedastic-broadcast`, published as "heteroscedastic" (ResidualBind): squared errors
+//!   `[N]` are divided by variances `[N, 1]`, which gives `[N, N]`: every row's variance is
+//!   compared with every row's error, so the best variance is the same for all rows.
 //!
 //! They are here to be compared with `evidential` and `gaussian`, which are what the names mean.
 //! Neither is a good choice.

@@ -2,8 +2,7 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Build, Ctx, Head, LabelInfo, LabelNeeds, PluginConfig, Prediction, Result, Targets,
-    UncertaintyHead,
+    Components, Ctx, Head, LabelInfo, PluginConfig, Prediction, Result, Targets, UncertaintyHead,
 };
 use degu_nn::{columns::block, loss, ops};
 use schemars::JsonSchema;
@@ -20,21 +19,15 @@ pub struct GaussianLogvarMin1 {}
 
 impl PluginConfig for GaussianLogvarMin1 {}
 
-impl Build<dyn UncertaintyHead> for GaussianLogvarMin1 {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl UncertaintyHead for GaussianLogvarMin1 {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             aleatoric: true,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 

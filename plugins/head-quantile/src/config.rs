@@ -1,9 +1,7 @@
 //! Parameters.
 
-use degu_core::{
-    Build, Head, Invalid, LabelInfo, LabelNeeds, PluginConfig, Result, UncertaintyHead, check,
-};
-use schemars::JsonSchema;
+use degu_core::{Components, Head, Invalid, LabelInfo, PluginConfig, Result, UncertaintyHead};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::head::Bound;
@@ -14,12 +12,19 @@ use crate::head::Bound;
 pub struct Quantile {
     /// Levels, ascending; 0.5 must be among them. For intervals that miss `alpha`, have `alpha / 2`
     /// and `1 - alpha / 2`.
-    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    #[schemars(schema_with = "levels")]
     pub levels: Vec<f64>,
     /// How quantiles are kept from crossing.
     pub crossing: Crossing,
     /// Whether a standard deviation is made of the quantiles.
     pub aleatoric: Aleatoric,
+}
+
+fn levels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array", "minItems": 1, "uniqueItems": true,
+        "items": { "type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0 },
+    })
 }
 
 /// How quantiles are kept from crossing.
@@ -42,8 +47,8 @@ pub enum Aleatoric {
     /// None.
     #[default]
     None,
-    /// The one of the normal law whose quantiles are nearest to the predicted ones around the
-    /// median, by least squares.
+    /// The one of the normal distribution whose quantiles are nearest to the predicted ones around
+    /// the median, by least squares.
     Normal,
 }
 
@@ -66,12 +71,6 @@ impl Quantile {
 
 impl PluginConfig for Quantile {
     fn check(&self) -> Result<(), Invalid> {
-        check::each(
-            "levels",
-            &self.levels,
-            |l| *l > 0.0 && *l < 1.0,
-            "in (0, 1)",
-        )?;
         let invalid = |message: String| {
             Err(Invalid {
                 field: "levels",
@@ -94,25 +93,19 @@ impl PluginConfig for Quantile {
     }
 }
 
-impl Build<dyn UncertaintyHead> for Quantile {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
-
 impl UncertaintyHead for Quantile {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds::default()
+    fn labels(&self) -> Components {
+        Components::default()
     }
 
-    fn gives(&self, _labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, _labels: Components) -> Components {
+        Components {
             aleatoric: self.aleatoric == Aleatoric::Normal,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 
-    fn gives_quantiles(&self) -> bool {
+    fn has_quantiles(&self) -> bool {
         true
     }
 

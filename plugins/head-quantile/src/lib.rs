@@ -1,5 +1,8 @@
 //! Head `quantile`: quantiles of the measurement by the pinball loss.
 //!
+//! Use it where noise is skewed or has heavy tails, and with `cqr`. Far quantiles need many rows,
+//! and there is no epistemic spread but that of an ensemble.
+//!
 //! # Model
 //!
 //! One raw output per level and task. Blocks of T columns: the median first, then the levels below
@@ -25,7 +28,7 @@
 //!
 //! # Source of golden numbers
 //!
-//! `heads/pinball` of the uncertainty fixtures, and quantiles of simulated laws.
+//! `heads/pinball` of the uncertainty fixtures, and quantiles of simulated distributions.
 
 mod config;
 mod head;

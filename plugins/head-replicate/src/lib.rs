@@ -1,15 +1,19 @@
 //! Head `replicate`: the mean, and the spread between biological replicates, of each target.
 //!
+//! Use it where each sequence has several replicates: it learns how they differ instead of guessing
+//! the noise from residuals. The spread between two or three replicates is a noisy label, so it
+//! needs many sequences; without replicates take `gaussian`.
+//!
 //! # Model
 //!
 //! Columns mean x T, then spread x T. The mean is learned by squared error. The spread is learned
 //! from the standard deviation between replicates (ddof 1), which the dataset provides; a target
 //! with fewer than two replicates keeps its mean and masks its spread.
 //!
-//! | `loss` | loss of a spread `s` | what is predicted |
-//! |---|---|---|
-//! | `squared` | `(s - p)^2`, as the members of DEGU's aleatoric students | `E[s]`, which is c4(n) times the true one: 0.798 for two replicates |
-//! | `likelihood` | `ln p + s^2 / (2 p^2)`, the likelihood of a variance with any number of degrees of freedom | the root of the mean variance, unbiased |
+//! - `loss = "squared"` for a spread `s`: `(s - p)^2`, as the members of DEGU's aleatoric students;
+//!   predicts `E[s]`, which is c4(n) times the true one: 0.798 for two replicates;
+//! - `loss = "likelihood"` for a spread `s`: `ln p + s^2 / (2 p^2)`, the likelihood of a variance
+//!   with any number of degrees of freedom; predicts the root of the mean variance, unbiased.
 //!
 //! The spread of two or three replicates is itself noisy (coefficient of variation 0.76 and 0.52
 //! for normal values), which bounds every correlation with it: compare binned spreads as well. It
@@ -35,8 +39,8 @@
 
 use candle_core::{D, Tensor};
 use degu_core::{
-    Build, Ctx, Error, Head, Invalid, LabelInfo, LabelNeeds, LabelWeights, Masked, PluginConfig,
-    Prediction, Result, Targets, UncertaintyHead, check,
+    Components, Ctx, Error, Head, LabelInfo, LabelWeights, Masked, PluginConfig, Prediction,
+    Result, Targets, UncertaintyHead,
 };
 use degu_nn::{
     columns::{block, in_units, per_task, scales},
@@ -102,32 +106,20 @@ impl Default for Replicate {
     }
 }
 
-impl PluginConfig for Replicate {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("spread_weight", self.spread_weight, 1e-6..=1e6)?;
-        check::range("floor", self.floor, 1e-6..=1.0)?;
-        check::range("half", self.half, 0.001..)
-    }
-}
-
-impl Build<dyn UncertaintyHead> for Replicate {
-    fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Replicate {}
 
 impl UncertaintyHead for Replicate {
-    fn labels(&self) -> LabelNeeds {
-        LabelNeeds {
+    fn labels(&self) -> Components {
+        Components {
             aleatoric: true,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 
-    fn gives(&self, labels: LabelNeeds) -> LabelNeeds {
-        LabelNeeds {
+    fn components(&self, labels: Components) -> Components {
+        Components {
             aleatoric: labels.aleatoric,
-            ..LabelNeeds::default()
+            ..Components::default()
         }
     }
 

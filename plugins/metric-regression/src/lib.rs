@@ -1,5 +1,9 @@
 //! Agreement of predicted and measured values: correlations and errors.
 //!
+//! Use a correlation for ranking, an error for calibrated values, and both for reports: a
+//! correlation is blind to a wrong scale, and an error depends on the unit. Neither says anything
+//! about spreads; the framework's interval and score metrics do.
+//!
 //! # Model
 //!
 //! One number per task over the rows with a measurement. Correlations with a constant are
@@ -21,26 +25,23 @@
 //!
 //! scipy, through the fixtures of `degu-stats`.
 
-use degu_core::{Build, Metric, PluginConfig, Result, TaskForecast, metric::Resampling};
-use degu_stats::metrics;
+use degu_core::{Metric, PluginConfig, Result, TaskForecast, metric::resampled_agreement};
+use degu_stats::{
+    bootstrap::{Agreement, Bootstrap, Units},
+    metrics,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Defines a metric of means: a configuration without parameters and its registration.
 macro_rules! metric {
-    ($config:ident, $name:literal, $summary:literal, $better:expr, $unit:literal, $resampling:ident, $compute:expr) => {
+    ($config:ident, $name:literal, $summary:literal, $better:expr, $unit:literal, $agreement:ident, $compute:expr) => {
         #[doc = concat!("The metric `", $name, "`: ", $summary, ".")]
         #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct $config {}
 
         impl PluginConfig for $config {}
-
-        impl Build<dyn Metric> for $config {
-            fn build(self) -> Result<Box<dyn Metric>> {
-                Ok(Box::new(self))
-            }
-        }
 
         impl Metric for $config {
             fn higher_is_better(&self) -> Option<bool> {
@@ -49,8 +50,13 @@ macro_rules! metric {
             fn unit(&self) -> &str {
                 $unit
             }
-            fn resampling(&self) -> Resampling {
-                Resampling::$resampling
+            fn resampled(
+                &self,
+                bootstrap: &Bootstrap,
+                units: &Units,
+                forecasts: &[TaskForecast<'_>],
+            ) -> Result<Vec<Vec<f64>>> {
+                resampled_agreement(Agreement::$agreement, bootstrap, units, forecasts)
             }
             fn compute(&self, f: &TaskForecast<'_>) -> Result<Option<f64>> {
                 if f.y.is_empty() {

@@ -1,12 +1,19 @@
 //! Shifts of sequences, for stress sets without measurements: mutagenesis and shuffles.
 //!
+//! Use them to ask whether spreads grow where predictions get worse, without new measurements.
+//! There are no labels on changed sequences, so only the answers of models are compared; errors
+//! under a real shift need data from elsewhere.
+//!
 //! # Model
 //!
-//! | plugin | severity | rule |
-//! |---|---|---|
-//! | `mutagenesis` | share of positions that change on average, 0 to 0.75 | round(severity / 0.75 L) different positions (half to even), each replaced by a uniform base of four |
-//! | `shuffle` | share of positions, 0 to 1 | round(severity L) positions exchange their bases: composition kept, neighbours not |
-//! | `dinucleotide-shuffle` | share of positions, 0 to 1 | a window of round(severity L) bp at a random place is shuffled; counts of neighbouring pairs are kept, uniform over all orderings |
+//! - `mutagenesis`, the severity being the share of positions that change on average, 0 to 0.75:
+//!   round(severity / 0.75 L) different positions (half to even), each replaced by a uniform base
+//!   of four;
+//! - `shuffle`, the severity being the share of positions, 0 to 1: round(severity L) positions
+//!   exchange their bases: composition kept, neighbours not;
+//! - `dinucleotide-shuffle`, the severity being the share of positions, 0 to 1: a window of
+//!   round(severity L) bp at a random place is shuffled; counts of neighbouring pairs are kept,
+//!   uniform over all orderings.
 //!
 //! Labels of such sets are the teacher's: nothing was measured.
 //!
@@ -29,7 +36,7 @@
 //!
 //! None: the tests hold the rules above.
 
-use degu_core::{Build, Error, PluginConfig, Result, Seed, SequenceBatch, Shift};
+use degu_core::{Error, PluginConfig, Result, Seed, SequenceBatch, Shift};
 use degu_genome::{Draws, N, dinucleotide_shuffle};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -158,16 +165,5 @@ impl Shift for DinucleotideShuffle {
         )
     }
 }
-
-macro_rules! build {
-    ($($config:ty),*) => {$(
-        impl Build<dyn Shift> for $config {
-            fn build(self) -> Result<Box<dyn Shift>> {
-                Ok(Box::new(self))
-            }
-        }
-    )*};
-}
-build!(Mutagenesis, Shuffle, DinucleotideShuffle);
 
 degu_core::document!("lib.rs");

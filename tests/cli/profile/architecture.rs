@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use degu_core::{
-    Architecture, Build, Ctx, Error, Invalid, ModelIo, Network, OutputKind, Params, PluginConfig,
-    Result, Sequences, check,
+    Architecture, Ctx, Error, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
+    Sequences,
     graph::{Graph, NormStyle},
 };
 use degu_nn::GraphNetwork;
@@ -31,17 +31,7 @@ impl Default for Tower {
     }
 }
 
-impl PluginConfig for Tower {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("filters", self.filters, 1..)
-    }
-}
-
-impl Build<dyn Architecture> for Tower {
-    fn build(self) -> Result<Box<dyn Architecture>> {
-        Ok(Box::new(self))
-    }
-}
+impl PluginConfig for Tower {}
 
 impl Architecture for Tower {
     fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {

@@ -1,8 +1,8 @@
 //! `kit-profile`: counts in bins around two planted motifs.
 
 use degu_core::{
-    Build, Dataset, DatasetInfo, Error, Examples, Invalid, OutputKind, PluginConfig, Result, Row,
-    Seed, Split, Truth, check,
+    Build, Dataset, DatasetInfo, Error, Examples, OutputKind, PluginConfig, Result, Row, Seed,
+    Split, Truth,
 };
 use degu_genome::Draws;
 use schemars::JsonSchema;
@@ -51,15 +51,7 @@ impl Default for ProfileConfig {
     }
 }
 
-impl PluginConfig for ProfileConfig {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("train", self.train, 1..)?;
-        check::range("validation", self.validation, 1..)?;
-        check::range("test", self.test, 1..)?;
-        check::range("length", self.length, 16..)?;
-        check::range("bins", self.bins, 1..)
-    }
-}
+impl PluginConfig for ProfileConfig {}
 
 impl Build<dyn Dataset> for ProfileConfig {
     fn build(self) -> Result<Box<dyn Dataset>> {
@@ -94,6 +86,7 @@ impl Build<dyn Dataset> for ProfileConfig {
                 tasks: TASKS.map(str::to_owned).to_vec(),
                 unit: "reads per bin".to_owned(),
                 output: OutputKind::Profile { bins: self.bins },
+                flanks: Default::default(),
                 replicates: REPLICATES,
             },
             rows,

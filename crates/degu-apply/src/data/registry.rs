@@ -134,7 +134,7 @@ pub fn find(name: &str) -> Result<&'static Source, FetchError> {
         .find(|source| source.name == name)
         .ok_or_else(|| FetchError::UnknownSource {
             name: name.to_owned(),
-            nearest: degu_genome::nearest(name, SOURCES.iter().map(|source| source.name)),
+            nearest: degu_core::suggest::nearest(name, SOURCES.iter().map(|source| source.name)),
             known: SOURCES.iter().map(|source| source.name).collect(),
         })
 }

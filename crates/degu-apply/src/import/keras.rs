@@ -10,7 +10,7 @@ use std::{
 };
 
 use degu_core::{
-    Architecture, LabelInfo, LabelNeeds, ModelIo, OutputKind, Seed, Spread, UncertaintyHead,
+    Architecture, Components, LabelInfo, ModelIo, OutputKind, Seed, Spread, UncertaintyHead,
     registry,
 };
 use degu_train::{
@@ -37,7 +37,7 @@ pub struct Options {
     /// Length of the input in bp.
     pub length: usize,
     /// Columns after the means, as a distilled model has them: aleatoric x T, then epistemic x T.
-    pub spreads: LabelNeeds,
+    pub spreads: Components,
     /// How the file's model sees sequences.
     pub layout: Layout,
     /// Version of the program, for the card.

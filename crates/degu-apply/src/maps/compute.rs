@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use degu_core::{Attributor, Form, Part, Predictor, Seed, Target, registry};
+use degu_core::{Attributor, Component, Form, Predictor, Seed, Target, registry};
 use degu_nn::Ensemble;
 use degu_train::{backend::Autograd, model_file::PluginCard};
 use serde::Serialize;
@@ -209,11 +209,11 @@ impl MapJob<'_> {
             let tensor = Tensor::from_slice(codes, (rows, length), &self.device)?;
             let explain = |model: &dyn Predictor| {
                 let attributor = &self.method.attributor;
-                attributor.attribute(model, &tensor, self.target, &seeds)
+                attributor.attribute_one(model, &tensor, self.target, &seeds)
             };
             for (group, maps) in self.groups.iter().zip(&mut all) {
                 let own: Vec<&Autograd> = group.models.iter().map(|i| &networks[*i]).collect();
-                let joined = group.models.len() > 1 && self.target.part != Part::Mean;
+                let joined = group.models.len() > 1 && self.target.part != Component::Mean;
                 let mut moments = MapMoments::new(rows * length * 4);
                 let mut delta: Option<Vec<f64>> = None;
                 let mut push = |map: degu_core::Attribution| -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use degu_core::Part;
+use degu_core::Component;
 
 use super::{
     ProgressMode,
@@ -64,7 +64,7 @@ pub(crate) enum PartArg {
     Aleatoric,
 }
 
-impl From<PartArg> for Part {
+impl From<PartArg> for Component {
     fn from(part: PartArg) -> Self {
         match part {
             PartArg::Mean => Self::Mean,

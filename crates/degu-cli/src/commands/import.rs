@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use degu_apply::import::keras;
-use degu_core::LabelNeeds;
+use degu_core::Components;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -35,7 +35,7 @@ fn from_keras(args: &KerasArgs, output: &mut Output) -> Result<()> {
         let (path, value) = setting_of(setting)?;
         params = degu_contract::parameters::with(&params, path, value);
     }
-    let mut spreads = LabelNeeds::default();
+    let mut spreads = Components::default();
     for spread in &args.spreads {
         match spread.as_str() {
             "epistemic" => spreads.epistemic = true,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Calibrator, LabelNeeds, Part};
+use degu_core::{Calibrator, Component, Components};
 
 use super::Rules;
 use crate::{
@@ -18,7 +18,7 @@ impl Rules<'_> {
         calibration: &BTreeMap<String, Slotted<dyn Calibrator, CalibrationKeys>>,
     ) {
         let head = ensemble.head.plugin.build();
-        let own = head.is_ok_and(|head| head.gives(LabelNeeds::default()).epistemic);
+        let own = head.is_ok_and(|head| head.components(Components::default()).epistemic);
         if ensemble.members > 1 || own {
             return;
         }
@@ -45,13 +45,13 @@ impl Rules<'_> {
         distill: &Distill,
         calibration: &BTreeMap<String, Slotted<dyn Calibrator, CalibrationKeys>>,
     ) {
-        let all = LabelNeeds {
+        let all = Components {
             aleatoric: true,
             epistemic: true,
         };
-        let learned = LabelNeeds {
-            aleatoric: distill.targets.contains(&Part::Aleatoric),
-            epistemic: distill.targets.contains(&Part::Epistemic),
+        let learned = Components {
+            aleatoric: distill.targets.contains(&Component::Aleatoric),
+            epistemic: distill.targets.contains(&Component::Epistemic),
         };
         let students = distill.enabled.then_some((&distill.head, learned));
         let (mut quantiles, mut aleatoric) = (false, false);
@@ -62,8 +62,8 @@ impl Rules<'_> {
             let Ok(head) = head.plugin.build() else {
                 return;
             };
-            quantiles |= head.gives_quantiles();
-            aleatoric |= head.gives(labels).aleatoric;
+            quantiles |= head.has_quantiles();
+            aleatoric |= head.components(labels).aleatoric;
         }
         for (name, block) in calibration {
             let Ok(needs) = block.plugin.build().map(|built| built.needs()) else {

@@ -1,6 +1,6 @@
 //! The framework's keys of `[attribute.NAME]`, `[calibration.NAME]` and `[shift.NAME]`.
 
-use degu_core::{Form, Part, Split};
+use degu_core::{Component, Form, Split};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ impl Default for AttributeKeys {
     fn default() -> Self {
         Self {
             targets: vec![AttributeTarget {
-                part: Part::Mean,
+                part: Component::Mean,
                 task: None,
             }],
             sequences: AttributeSequences::default(),
@@ -44,7 +44,7 @@ impl Default for AttributeKeys {
 #[serde(deny_unknown_fields)]
 pub struct AttributeTarget {
     /// Part of the prediction.
-    pub part: Part,
+    pub part: Component,
     /// Name of the task; all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use degu_core::{Architecture, Augmentation, Part, Spread, UncertaintyHead};
+use degu_core::{Architecture, Augmentation, Component, Spread, UncertaintyHead};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Distill {
     /// What a student learns of its teacher.
     #[serde(default = "targets")]
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
-    pub targets: Vec<Part>,
+    pub targets: Vec<Component>,
     /// How a student learns a spread.
     #[serde(default)]
     pub spread: Spread,
@@ -62,8 +62,8 @@ fn one() -> usize {
     1
 }
 
-fn targets() -> Vec<Part> {
-    vec![Part::Mean, Part::Epistemic]
+fn targets() -> Vec<Component> {
+    vec![Component::Mean, Component::Epistemic]
 }
 
 /// Which members label a training row.

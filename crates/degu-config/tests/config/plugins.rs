@@ -2,9 +2,8 @@
 //! built.
 
 use degu_core::{
-    Architecture, Attributor, Augmentation, Build, Calibrator, Dataset, Error, FileRef, Head,
-    Invalid, LabelInfo, LabelNeeds, Metric, PluginConfig, Result, Shift, UncertaintyHead, check,
-    register,
+    Architecture, Attributor, Augmentation, Build, Calibrator, Components, Dataset, Error, FileRef,
+    Head, LabelInfo, Metric, PluginConfig, Result, Shift, UncertaintyHead, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,10 +56,6 @@ plugin! { Architecture "residualbind" ResidualBind {
     /// Nonlinearity of the first layer.
     activation: Activation = Activation::Relu,
 }
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("dropout", self.dropout, 0.0..=0.99)?;
-        check::range("filters", self.filters[0], ..=self.filters[1])
-    }
 }
 
 plugin! { Architecture "bpnet" BpNet {
@@ -129,17 +124,11 @@ macro_rules! head {
 
         impl PluginConfig for $config {}
 
-        impl Build<dyn UncertaintyHead> for $config {
-            fn build(self) -> Result<Box<dyn UncertaintyHead>> {
-                Ok(Box::new(self))
-            }
-        }
-
         impl UncertaintyHead for $config {
-            fn labels(&self) -> LabelNeeds {
-                LabelNeeds { aleatoric: false, epistemic: $epistemic }
+            fn labels(&self) -> Components {
+                Components { aleatoric: false, epistemic: $epistemic }
             }
-            fn gives(&self, labels: LabelNeeds) -> LabelNeeds {
+            fn components(&self, labels: Components) -> Components {
                 labels
             }
             fn bind(&self, _: &LabelInfo) -> Result<Box<dyn Head>> {

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 use degu_core::{
-    Architecture, Build, Ctx, Error, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
+    Architecture, Ctx, Error, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
     Sequences,
     graph::{Init, NormStyle},
 };
@@ -106,12 +106,6 @@ macro_rules! architecture {
         }
 
         impl PluginConfig for $config {}
-
-        impl Build<dyn Architecture> for $config {
-            fn build(self) -> Result<Box<dyn Architecture>> {
-                Ok(Box::new(self))
-            }
-        }
 
         impl Architecture for $config {
             fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {

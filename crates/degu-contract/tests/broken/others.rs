@@ -2,10 +2,10 @@
 
 use candle_core::{D, DType, Tensor};
 use degu_core::{
-    Attribution, Attributor, Augmentation, Build, Calibration, CalibrationSet, Calibrator, Ctx,
-    Dataset, DatasetInfo, Examples, Forecast, Form, Head, Intervals, LabelInfo, LabelNeeds, Metric,
-    OutputKind, Part, PluginConfig, Prediction, Predictor, Result, Row, Seed, SequenceBatch,
-    Sequences, Shift, Split, Target, Targets, TaskForecast, UncertaintyHead,
+    Attribution, Attributor, Augmentation, Build, Calibration, CalibrationSet, Calibrator,
+    Component, Components, Ctx, Dataset, DatasetInfo, Examples, Forecast, Form, Head, Intervals,
+    Invalid, LabelInfo, Metric, OutputKind, PluginConfig, Prediction, Predictor, Result, Row, Seed,
+    SequenceBatch, Sequences, Shift, Split, Target, Targets, TaskForecast, UncertaintyHead, check,
 };
 use degu_nn::loss;
 use degu_stats::{Alpha, Guarantee};
@@ -21,14 +21,6 @@ macro_rules! plain {
         #[serde(deny_unknown_fields, default)]
         struct $config {}
         impl PluginConfig for $config {}
-        plain!(@build $config: $slot);
-    };
-    (@build $config:ident: $slot:ident) => {
-        impl Build<dyn $slot> for $config {
-            fn build(self) -> Result<Box<dyn $slot>> {
-                Ok(Box::new(self))
-            }
-        }
     };
 }
 
@@ -80,7 +72,7 @@ plain!(Shouts: Metric);
 metric!(Shouts, false, mse);
 degu_core::register!(Metric "shouts", Shouts, revision = 1, "Error of the mean.");
 
-/// Promises a range that it does not check.
+/// Promises a range whose upper bound it refuses.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct NoBounds {
@@ -88,8 +80,11 @@ struct NoBounds {
     #[schemars(range(min = 0.0, max = 1.0))]
     share: f64,
 }
-impl PluginConfig for NoBounds {}
-plain!(@build NoBounds: Metric);
+impl PluginConfig for NoBounds {
+    fn check(&self) -> Result<(), Invalid> {
+        check::range("share", self.share, ..1.0)
+    }
+}
 metric!(NoBounds, false, mse);
 degu_core::register!(Metric "no-bounds", NoBounds, revision = 1, "error of the mean");
 
@@ -100,7 +95,6 @@ struct NoDocs {
     share: f64,
 }
 impl PluginConfig for NoDocs {}
-plain!(@build NoDocs: Metric);
 metric!(NoDocs, false, mse);
 degu_core::register!(Metric "no-docs", NoDocs, revision = 1, "error of the mean");
 
@@ -123,7 +117,6 @@ fn always_zero<S: serde::Serializer>(
     serializer.serialize_u32(0)
 }
 impl PluginConfig for DeadAttribute {}
-plain!(@build DeadAttribute: Metric);
 metric!(DeadAttribute, false, mse);
 degu_core::register!(Metric "dead-attribute", DeadAttribute, revision = 1, "error of the mean");
 
@@ -168,11 +161,11 @@ macro_rules! head {
     ($config:ident, $bound:ident, $epistemic:expr) => {
         plain!($config: UncertaintyHead);
         impl UncertaintyHead for $config {
-            fn labels(&self) -> LabelNeeds {
-                LabelNeeds::default()
+            fn labels(&self) -> Components {
+                Components::default()
             }
-            fn gives(&self, _: LabelNeeds) -> LabelNeeds {
-                LabelNeeds {
+            fn components(&self, _: Components) -> Components {
+                Components {
                     epistemic: $epistemic,
                     aleatoric: false,
                 }
@@ -258,6 +251,7 @@ impl Data {
                 tasks: vec!["a".to_owned()],
                 unit: String::new(),
                 output: OutputKind::Scalar,
+                flanks: Default::default(),
                 replicates: 1,
             },
             rows: (0..20).map(row).collect(),
@@ -321,10 +315,10 @@ impl Attributor for WrongTask {
         &self,
         model: &dyn Predictor,
         codes: &Tensor,
-        target: Target,
+        targets: &[Target],
         _: &[Seed],
-    ) -> Result<Attribution> {
-        if target.part != Part::Mean {
+    ) -> Result<Vec<Attribution>> {
+        if targets.iter().any(|t| t.part != Component::Mean) {
             return Err(degu_core::Error::Missing {
                 what: "a spread",
                 by: "wrong-task",
@@ -340,7 +334,8 @@ impl Attributor for WrongTask {
             Some(gradient) => gradient.detach(),
             None => one_hot.zeros_like()?,
         };
-        Ok(Attribution::new(Form::Hypothetical, values))
+        let map = Attribution::new(Form::Hypothetical, values);
+        Ok(vec![map; targets.len()])
     }
 }
 degu_core::register!(Attributor "wrong-task", WrongTask, revision = 1, "gradients for tests");

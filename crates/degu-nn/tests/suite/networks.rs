@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{
-    Ctx, Mode, ModelIo, Network, OutputKind, Seed, Sequences, Tap,
+    Ctx, Mode, ModelIo, Network, OutputKind, Params, Seed, Sequences, Tap,
     graph::{Activation, Graph, Layer, NormStyle},
 };
 use degu_nn::{GraphNetwork, ParamStore, gradcheck::gradient_errors};
@@ -157,7 +157,7 @@ pub(crate) struct Given<'a> {
     pub(crate) store: &'a ParamStore,
 }
 
-impl degu_core::model::ParamSourceBackend for Given<'_> {
+impl degu_core::model::TensorSource for Given<'_> {
     fn tensor(
         &self,
         path: &str,
@@ -174,6 +174,14 @@ impl degu_core::model::ParamSourceBackend for Given<'_> {
     }
     fn device(&self) -> &Device {
         self.store.device()
+    }
+    fn network(
+        &self,
+        graph: Graph,
+        io: &ModelIo,
+        params: &Params<'_>,
+    ) -> degu_core::Result<Box<dyn Network>> {
+        self.store.network(graph, io, params)
     }
 }
 

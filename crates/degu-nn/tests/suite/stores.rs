@@ -6,7 +6,7 @@ use candle_core::DType;
 use degu_core::{
     BatchStatistics, Seed,
     graph::{Graph, Init, NormStyle},
-    model::ParamSourceBackend,
+    model::TensorSource,
 };
 use degu_nn::{Array, Error, ParamStore};
 

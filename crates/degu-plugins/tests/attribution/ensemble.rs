@@ -1,7 +1,7 @@
 //! The mean and the spread of an ensemble.
 
 use candle_core::{DType, Tensor};
-use degu_core::{Part, Predictor, Sequences, Target, explain};
+use degu_core::{Component, Predictor, Sequences, Target, explain};
 use degu_nn::Ensemble;
 
 use crate::{
@@ -19,7 +19,7 @@ fn goldens() -> Vec<Golden> {
     PREFIXES.into_iter().map(of).collect()
 }
 
-fn part(part: Part) -> Target {
+fn part(part: Component) -> Target {
     Target { task: 0, part }
 }
 
@@ -35,7 +35,7 @@ fn multipliers_of_the_spread() {
     let expected = numbers(&all.array("epistemic_multipliers"));
     for (members, limit) in [(double.clone(), 1e-9), (single, 1e-3)] {
         let ensemble = Ensemble::new(members, 0).unwrap();
-        let targets = [part(Part::Epistemic), part(Part::Mean)];
+        let targets = [part(Component::Epistemic), part(Component::Mean)];
         let found = ensemble.rescale(&x, &r, &targets).unwrap();
         assert!(apart(&numbers(&found[0].values), &expected) < limit);
         assert!(apart(&found[0].own, &numbers(&all.array("epistemic"))) < limit);
@@ -46,7 +46,7 @@ fn multipliers_of_the_spread() {
     }
     // The joint network, layer by layer, is the other way to the same numbers.
     let ensemble = Ensemble::new(double, 0).unwrap();
-    let found = explain::rescale(&ensemble, &x, &r, &[part(Part::Epistemic)]).unwrap();
+    let found = explain::rescale(&ensemble, &x, &r, &[part(Component::Epistemic)]).unwrap();
     assert!(apart(&numbers(&found[0].values), &expected) < 1e-9);
 }
 
@@ -55,7 +55,7 @@ fn answers_agree_with_the_joint_network() {
     let models: Vec<_> = goldens().iter().map(|g| g.model(DType::F64)).collect();
     let members: Vec<&dyn Predictor> = models.iter().map(|m| m as &dyn Predictor).collect();
     let x = goldens()[0].array("sequences");
-    let targets = [part(Part::Mean), part(Part::Epistemic)];
+    let targets = [part(Component::Mean), part(Component::Epistemic)];
     for ddof in [0, 1] {
         let ensemble = Ensemble::new(members.clone(), ddof).unwrap();
         let values = ensemble.values(&x, &targets).unwrap();
@@ -83,7 +83,7 @@ fn a_pair_of_equal_sequences_gives_the_gradient() {
     let ensemble = Ensemble::new(members, 0).unwrap();
     let x = goldens()[0].array("sequences");
     let r: Tensor = x.unsqueeze(1).unwrap();
-    let target = [part(Part::Epistemic)];
+    let target = [part(Component::Epistemic)];
     let pairs = ensemble.rescale(&x, &r, &target).unwrap();
     let sequences = Sequences::codes(x).unwrap();
     let gradient = ensemble.gradients(&sequences, &target).unwrap();

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Architecture, Attributor, Ctx, ModelIo, Network, Params, Part, Predictor, Result, Sequences,
-    Target,
+    Architecture, Attributor, Component, Ctx, ModelIo, Network, Params, Predictor, Result,
+    Sequences, Target,
 };
 use degu_genome::decode;
 use degu_nn::{Model, ParamStore, ops};
@@ -16,7 +16,7 @@ use crate::{
 
 fn fails(model: &dyn Predictor, name: &str, codes: &Tensor, target: Target) -> String {
     let n = codes.dims()[0];
-    let found = method(name, &json!({})).attribute(model, codes, target, &seeds(n));
+    let found = method(name, &json!({})).attribute_one(model, codes, target, &seeds(n));
     found.unwrap_err().to_string()
 }
 
@@ -60,7 +60,7 @@ fn tasks_and_parts_that_there_are_not() {
         assert!(error.contains("task 2 of a model of 2"), "{name}: {error}");
         let spread = Target {
             task: 0,
-            part: Part::Epistemic,
+            part: Component::Epistemic,
         };
         let error = fails(&model, name, &codes(1, 49), spread);
         assert!(
@@ -73,7 +73,7 @@ fn tasks_and_parts_that_there_are_not() {
 #[test]
 fn seeds_are_one_per_sequence() {
     let golden = Golden::load("deepstarr_small");
-    let found = method("deepshap", &json!({})).attribute(
+    let found = method("deepshap", &json!({})).attribute_one(
         &golden.model(DType::F32),
         &codes(2, 49),
         target(0),
@@ -96,7 +96,7 @@ fn references_of_another_length() {
     let params = json!({ "baseline": "file", "file": { "path": path } });
     let golden = Golden::load("deepstarr_small");
     for name in ["deepshap", "integrated-gradients", "expected-gradients"] {
-        let found = method(name, &params).attribute(
+        let found = method(name, &params).attribute_one(
             &golden.model(DType::F32),
             &codes(1, 49),
             target(0),

@@ -94,7 +94,7 @@ fn deepshap() {
             let file = references(golden, i, &folder);
             let method = method("deepshap", &json!({ "baseline": "file", "file": file }));
             let found = method
-                .attribute_many(model, &row(&codes, i), &wanted, &seeds(1))
+                .attribute_forms(model, &row(&codes, i), &wanted, &seeds(1))
                 .unwrap();
             for (maps, map) in maps.iter_mut().zip(&found) {
                 maps.push(map.values.clone());
@@ -191,7 +191,7 @@ fn gradients() {
                 form: Form::Hypothetical,
             };
             let map = method(name, &params)
-                .attribute_many(model, &codes, &[wanted], &seeds(n))
+                .attribute_forms(model, &codes, &[wanted], &seeds(n))
                 .unwrap();
             let expected = golden.array(&format!("t{t}.{array}"));
             close(
@@ -245,7 +245,7 @@ fn integrated_gradients() {
                 "integrated-gradients",
                 &json!({ "baseline": "file", "file": file, "steps": 16 }),
             );
-            let map = method.attribute(model, &row(&codes, i), target(t), &seeds(1));
+            let map = method.attribute_one(model, &row(&codes, i), target(t), &seeds(1));
             maps.push(map.unwrap().values);
         }
         let expected = golden.array(&format!("t{t}.ig_hypothetical"));
@@ -271,7 +271,7 @@ fn mutagenesis() {
         let mut maps = Vec::new();
         for fast in [true, false] {
             let map = method("ism", &json!({ "fast": fast }))
-                .attribute(model, &codes, target(t), &seeds(codes.dims()[0]))
+                .attribute_one(model, &codes, target(t), &seeds(codes.dims()[0]))
                 .unwrap();
             close(
                 &format!("{network} t{t} ism {fast}"),

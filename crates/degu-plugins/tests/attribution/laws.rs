@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use degu_core::{
-    Architecture, Attribution, Form, LabelInfo, ModelIo, OutputKind, Part, Predictor, Seed,
+    Architecture, Attribution, Component, Form, LabelInfo, ModelIo, OutputKind, Predictor, Seed,
     Sequences, Spread, Target, UncertaintyHead, Wanted,
     graph::{Graph, Layer, NormStyle},
 };
@@ -51,7 +51,7 @@ fn maps_are_a_function_of_the_sequence_and_its_seed() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let map: Attribution = pool
                 .unwrap()
-                .install(|| method.attribute(&model, codes, target(1), seeds))
+                .install(|| method.attribute_one(&model, codes, target(1), seeds))
                 .unwrap();
             let size = golden.length() * 4;
             numbers(&map.values)
@@ -101,12 +101,16 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
     let model = student(Spread::LogVar);
     let codes = codes(2, model.length().unwrap());
     let seeds = seeds(2);
-    let targets = [(0, Part::Mean), (1, Part::Epistemic), (1, Part::Aleatoric)]
-        .map(|(task, part)| Target { task, part });
+    let targets = [
+        (0, Component::Mean),
+        (1, Component::Epistemic),
+        (1, Component::Aleatoric),
+    ]
+    .map(|(task, part)| Target { task, part });
     for (name, params) in methods() {
         let method = method(name, &params);
         let one = method
-            .attribute(&model, &codes, targets[1], &seeds)
+            .attribute_one(&model, &codes, targets[1], &seeds)
             .unwrap();
         let wanted: Vec<Wanted> = targets
             .iter()
@@ -116,7 +120,7 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
             })
             .collect();
         let many = method
-            .attribute_many(&model, &codes, &wanted, &seeds)
+            .attribute_forms(&model, &codes, &wanted, &seeds)
             .unwrap();
         assert_eq!(many.len(), 3, "{name}");
         assert!(
@@ -131,7 +135,7 @@ fn many_maps_in_one_call_are_the_maps_one_by_one() {
             target: targets[0],
             form: Form::ShapValues,
         };
-        let found = method.attribute_many(&model, &codes, &[shap], &seeds);
+        let found = method.attribute_forms(&model, &codes, &[shap], &seeds);
         let gives = ["deepshap", "integrated-gradients", "expected-gradients"].contains(&name);
         assert_eq!(found.is_ok(), gives, "{name}");
     }
@@ -143,10 +147,10 @@ fn every_part_of_a_student_is_complete() {
     for spread in [Spread::Std, Spread::LogVar] {
         let model = student(spread);
         let codes = codes(3, model.length().unwrap());
-        for part in [Part::Mean, Part::Epistemic, Part::Aleatoric] {
+        for part in [Component::Mean, Component::Epistemic, Component::Aleatoric] {
             let target = Target { task: 1, part };
             let map = method("deepshap", &json!({ "references": 5 }))
-                .attribute(&model, &codes, target, &seeds(3))
+                .attribute_one(&model, &codes, target, &seeds(3))
                 .unwrap();
             let sum = |v: &Option<Vec<f64>>| v.as_ref().unwrap().iter().sum::<f64>();
             assert!(sum(&map.change) > 1e-3, "{part:?}: nothing to explain");
@@ -213,7 +217,7 @@ fn every_architecture_is_complete() {
         };
         let codes = codes(1, 249);
         let map = method("deepshap", &json!({ "references": 2 }))
-            .attribute(&model, &codes, target(0), &seeds(1))
+            .attribute_one(&model, &codes, target(0), &seeds(1))
             .unwrap();
         let (delta, change) = (map.delta.unwrap()[0], map.change.unwrap()[0]);
         println!("{}: {:.1e} of {change:.2}", entry.name, delta / change);
@@ -252,7 +256,7 @@ fn degenerate_sequences() {
                 "deepshap",
                 &json!({ "baseline": baseline, "references": 3 }),
             )
-            .attribute(&model, &all, target(0), &seeds(3))
+            .attribute_one(&model, &all, target(0), &seeds(3))
             .unwrap();
             assert!(
                 numbers(&map.values).iter().all(|v| v.is_finite()),
@@ -269,7 +273,7 @@ fn corrected_gradients_sum_to_zero() {
     let codes = golden.array("sequences");
     let n = codes.dims()[0];
     let map = method("saliency", &json!({}))
-        .attribute(&golden.model(DType::F64), &codes, target(0), &seeds(n))
+        .attribute_one(&golden.model(DType::F64), &codes, target(0), &seeds(n))
         .unwrap();
     let size = numbers(&map.values)
         .iter()
@@ -349,7 +353,7 @@ fn a_planted_motif_is_found() {
             form: Form::Observed,
         };
         let map = method
-            .attribute_many(&model, &x, &[wanted], &seeds(n))
+            .attribute_forms(&model, &x, &[wanted], &seeds(n))
             .unwrap();
         let scores = numbers(&map[0].values.sum(2).unwrap());
         let precision: f64 = scores

@@ -1,7 +1,7 @@
 //! Methods by name, models of three kinds, numbers.
 
 use candle_core::{DType, Device, Tensor};
-use degu_core::{Attributor, Part, Predictor, Seed, Target};
+use degu_core::{Attributor, Component, Predictor, Seed, Target};
 use degu_train::{Backend as _, backend::Autograd, backend::Weights};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(crate) fn method(name: &str, params: &Value) -> Box<dyn Attributor> {
 pub(crate) fn target(task: usize) -> Target {
     Target {
         task,
-        part: Part::Mean,
+        part: Component::Mean,
     }
 }
 

@@ -4,7 +4,7 @@ mod agreement;
 mod explain;
 
 use candle_core::Device;
-use degu_core::{Form, Part, Predictor, Target};
+use degu_core::{Component, Form, Predictor, Target};
 use degu_nn::Ensemble;
 use degu_report::{CompletenessRow, ConsistencyRow, MapAgreement, ModelKind, Part as ReportPart};
 use degu_train::{
@@ -63,7 +63,7 @@ pub struct MapFile {
     /// Its name.
     pub model: String,
     /// Part of the prediction.
-    pub part: degu_core::Part,
+    pub part: degu_core::Component,
     /// Task.
     pub task: String,
 }
@@ -168,7 +168,7 @@ fn networks(context: &TaskContext<'_>) -> Result<Vec<Explained>> {
         } else {
             ModelKind::Student
         };
-        let gives = saved.gives();
+        let gives = saved.components();
         all.push(Explained {
             kind,
             name,
@@ -271,9 +271,9 @@ fn compute(
             };
             for model in &models {
                 let gives = match target.part {
-                    Part::Mean => true,
-                    Part::Epistemic => model.epistemic,
-                    Part::Aleatoric => model.aleatoric,
+                    Component::Mean => true,
+                    Component::Epistemic => model.epistemic,
+                    Component::Aleatoric => model.aleatoric,
                 };
                 if gives {
                     let found = explainer.explain(&model.network, target, number)?;
@@ -285,8 +285,9 @@ fn compute(
             // through all of them at once.
             let teacher = block.keys.models.contains(&AttributeModels::Teacher)
                 && members.len() > 1
-                && (target.part == Part::Epistemic
-                    || (target.part == Part::Aleatoric && members.iter().all(|m| m.aleatoric)));
+                && (target.part == Component::Epistemic
+                    || (target.part == Component::Aleatoric
+                        && members.iter().all(|m| m.aleatoric)));
             if teacher {
                 let members = members
                     .iter()
@@ -328,7 +329,7 @@ fn judge(summary: &AttributionSummary) -> Result<()> {
 
 /// Agreement of the maps of each target.
 fn compare(summary: &mut AttributionSummary, maps: &Weights) -> Result<()> {
-    let mut seen: Vec<(Part, String)> = Vec::new();
+    let mut seen: Vec<(Component, String)> = Vec::new();
     for map in &summary.maps {
         if !seen
             .iter()
@@ -398,10 +399,10 @@ fn observed_maps(
 }
 
 /// The report's name of a part.
-pub(crate) fn report_part(part: degu_core::Part) -> ReportPart {
+pub(crate) fn report_part(part: degu_core::Component) -> ReportPart {
     match part {
-        degu_core::Part::Mean => ReportPart::Mean,
-        degu_core::Part::Epistemic => ReportPart::Epistemic,
-        degu_core::Part::Aleatoric => ReportPart::Aleatoric,
+        degu_core::Component::Mean => ReportPart::Mean,
+        degu_core::Component::Epistemic => ReportPart::Epistemic,
+        degu_core::Component::Aleatoric => ReportPart::Aleatoric,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Metric, TaskForecast};
+use degu_core::Metric;
 use degu_report::{GapClosed, MetricRow, ModelKind, Uncertainty};
 use degu_stats::bootstrap::{Bootstrap, BootstrapInterval, Units};
 use serde::{Deserialize, Serialize};
@@ -108,7 +108,7 @@ fn compute(
                         epoch: 0,
                     }));
                 }
-                let rule = metric.metric.resampling();
+                let rule = metric.metric.as_ref();
                 let all = Resampled::new(bootstrap.as_ref(), rule, models, &of_task);
                 resampled.insert((name, &metric.name), all);
             }
@@ -155,13 +155,7 @@ fn metric_row(
     split: &str,
     task: &str,
 ) -> Result<Option<MetricRow>> {
-    let forecast = TaskForecast {
-        y: &rows.y,
-        mean: &rows.mean,
-        epistemic: rows.epistemic.as_deref(),
-        aleatoric: rows.aleatoric.as_deref(),
-    };
-    let Some(value) = metric.metric.compute(&forecast)? else {
+    let Some(value) = metric.metric.compute(&rows.forecast())? else {
         return Ok(None);
     };
     let interval = interval(value);

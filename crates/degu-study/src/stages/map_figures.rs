@@ -116,7 +116,7 @@ fn logos(
     places: &[(usize, &str)],
 ) -> Vec<Logo> {
     let length = prepared.info.length;
-    let mut targets: Vec<(degu_core::Part, &str)> = Vec::new();
+    let mut targets: Vec<(degu_core::Component, &str)> = Vec::new();
     for map in &summary.maps {
         if !targets.contains(&(map.part, map.task.as_str())) {
             targets.push((map.part, &map.task));

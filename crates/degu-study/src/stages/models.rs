@@ -1,5 +1,6 @@
 //! The models of a study and their forecasts, as evaluation stages see them.
 
+use degu_core::TaskForecast;
 use degu_report::ModelKind;
 use degu_train::HostForecast;
 
@@ -98,5 +99,15 @@ impl TaskRows {
             }
         }
         all
+    }
+
+    /// What metrics see.
+    pub(crate) fn forecast(&self) -> TaskForecast<'_> {
+        TaskForecast {
+            y: &self.y,
+            mean: &self.mean,
+            epistemic: self.epistemic.as_deref(),
+            aleatoric: self.aleatoric.as_deref(),
+        }
     }
 }

@@ -6,7 +6,7 @@ mod observer;
 use std::collections::BTreeMap;
 
 use degu_core::{
-    Architecture, Augmentation, LabelInfo, Part, Seed, Split, Spread, UncertaintyHead,
+    Architecture, Augmentation, Component, LabelInfo, Seed, Split, Spread, UncertaintyHead,
 };
 use degu_train::{
     BackendKind, HostForecast, Labels, ModelCard, SavedModel, StudentLabels, Teacher,
@@ -140,8 +140,8 @@ pub(crate) fn student(
         measured: &measured,
         teacher: &forecast,
         train: &train,
-        epistemic: wants(Part::Epistemic),
-        aleatoric: wants(Part::Aleatoric),
+        epistemic: wants(Component::Epistemic),
+        aleatoric: wants(Component::Aleatoric),
     };
     let labels = rule
         .assemble()

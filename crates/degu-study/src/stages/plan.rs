@@ -2,7 +2,6 @@
 
 mod data;
 mod fields;
-mod files;
 mod networks;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};

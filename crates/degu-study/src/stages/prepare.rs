@@ -71,6 +71,7 @@ pub(crate) fn prepare(
             .collect()
     });
     let mut prepared = PreparedData {
+        flanked: true,
         info,
         examples,
         measured,

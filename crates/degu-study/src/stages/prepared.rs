@@ -20,6 +20,8 @@ const INFO: &str = "info.json";
 pub struct PreparedData {
     /// What the dataset says of itself.
     pub info: DatasetInfo,
+    /// Whether `info` says its flanks: artifacts of older versions do not.
+    pub flanked: bool,
     /// Sequences.
     pub examples: ExampleSet,
     /// Measured labels.
@@ -76,6 +78,9 @@ struct Rows {
 #[derive(Serialize, Deserialize)]
 struct Info {
     dataset: DatasetInfo,
+    /// Whether `dataset` says its flanks: artifacts of older versions do not.
+    #[serde(default)]
+    flanked: bool,
     notes: Vec<String>,
     leakage: Vec<LeakageNote>,
 }
@@ -149,6 +154,7 @@ impl PreparedData {
         output.write_json(ROWS, &rows)?;
         let info = Info {
             dataset: self.info.clone(),
+            flanked: self.flanked,
             notes: self.notes.clone(),
             leakage: self.leakage.clone(),
         };
@@ -187,6 +193,7 @@ impl PreparedData {
         Ok(Self {
             examples: ExampleSet::new(codes, info.dataset.length, tasks, info.dataset.output)?,
             info: info.dataset,
+            flanked: info.flanked,
             measured,
             barcodes,
             truth,

@@ -1,9 +1,9 @@
 //! Intervals of metrics: one set of resamples of the test rows for all models of a task, so that
 //! means over models and shares of a gap have intervals as well.
 
-use degu_core::metric::Resampling;
+use degu_core::{Metric, TaskForecast};
 use degu_report::ModelKind;
-use degu_stats::bootstrap::{Agreement, Bootstrap, BootstrapInterval, Units};
+use degu_stats::bootstrap::{Bootstrap, BootstrapInterval, Units};
 
 use super::models::{ModelForecast, TaskRows};
 
@@ -16,34 +16,25 @@ pub(super) struct Resampled {
 }
 
 impl Resampled {
-    /// Resamples the models that predict the same rows as the first; without a bootstrap, or a rule
-    /// for the metric, none.
+    /// Resamples the models that predict the same rows as the first; without a bootstrap, none.
     pub(super) fn new(
         bootstrap: Option<&(Bootstrap, Units)>,
-        resampling: Resampling,
+        metric: &dyn Metric,
         models: &[ModelForecast],
         rows: &[TaskRows],
     ) -> Self {
-        let statistic = match resampling {
-            Resampling::Pearson => Agreement::Pearson,
-            Resampling::Spearman => Agreement::Spearman,
-            Resampling::Rmse => Agreement::Rmse,
-            Resampling::Mse => Agreement::Mse,
-            Resampling::Mae => Agreement::Mae,
-            _ => return Self::default(),
-        };
         let (Some((bootstrap, units)), Some(first)) = (bootstrap, rows.first()) else {
             return Self::default();
         };
         let shared: Vec<bool> = rows.iter().map(|r| r.rows == first.rows).collect();
-        let predictions: Vec<&[f64]> = rows
+        let forecasts: Vec<TaskForecast<'_>> = rows
             .iter()
             .zip(&shared)
             .filter(|(_, shared)| **shared)
-            .map(|(rows, _)| rows.mean.as_slice())
+            .map(|(rows, _)| rows.forecast())
             .collect();
         // Too few units for an interval leave the numbers without one.
-        let Ok(values) = bootstrap.resampled(units, &first.y, &predictions, statistic) else {
+        let Ok(values) = metric.resampled(bootstrap, units, &forecasts) else {
             return Self::default();
         };
         let mut values = values.into_iter();

@@ -72,7 +72,7 @@ impl<'a> ShiftWatch<'a> {
             for (model, card) in &result.fitted {
                 fitted.push(Fitted {
                     name: result.name.clone(),
-                    label: calibrate::label(&result.name, block.plugin.name, &block.plugin.params),
+                    label: calibrate::label(&result.name, block.plugin.name, calibrator.as_ref()),
                     model: model.clone(),
                     calibration: calibrator.restore(&card.state)?,
                     covariates: calibrator.covariates(),

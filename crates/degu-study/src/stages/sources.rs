@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use degu_core::{Dataset, LabelNeeds, LabelWeights, Part, Resolved, UncertaintyHead};
+use degu_core::{Component, Components, Dataset, LabelWeights, Resolved, UncertaintyHead};
 
 use super::{Result, StageError};
 use degu_config::Study;
@@ -25,7 +25,7 @@ struct Labels {
 /// That is not the spread between replicates where targets are means over several, and the two are
 /// never mixed.
 pub(crate) fn by_likelihood(head: &dyn UncertaintyHead) -> bool {
-    head.gives(LabelNeeds::default()).aleatoric
+    head.components(Components::default()).aleatoric
 }
 
 impl Sources {
@@ -45,7 +45,7 @@ impl Sources {
         let plugin = &study.distill.head.plugin;
         let student = plugin.build()?;
         self.head(dataset, plugin, student.as_ref())?;
-        let wanted = study.distill.targets.contains(&Part::Aleatoric);
+        let wanted = study.distill.targets.contains(&Component::Aleatoric);
         if wanted && !by_likelihood(teacher.as_ref()) && !self.of(dataset)?.replicates {
             return Err(StageError::Study {
                 what: format!(

@@ -123,6 +123,9 @@ fn markdown(page: &Page, docs: &str) -> String {
         "{GENERATED}\n# {} `{}`\n\n{}\n\n",
         page.slot, page.name, page.description
     );
+    for paragraph in &page.about {
+        let _ = write!(text, "{paragraph}\n\n");
+    }
     if page.parameters.is_empty() {
         text.push_str("No parameters.\n");
     } else {

@@ -2,26 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use degu_core::Slot;
 use serde::Serialize;
 
-use crate::{
-    CliError, Result,
-    args::{NewArgs, NewKind},
-    output::Output,
-};
+use self::templates::{COMMON, TEMPLATES, Template};
+use crate::{CliError, Result, args::NewArgs, output::Output};
 
-/// Files of a template: path below the crate, text.
-type Files = &'static [(&'static str, &'static str)];
-
-/// Embeds a template's files.
-macro_rules! template {
-    ($folder:literal: $($file:literal),* $(,)?) => {
-        &[$(($file, include_str!(concat!("../../../templates/", $folder, "/", $file)))),*]
-    };
-}
-
-const ARCHITECTURE: Files = template!("architecture":
-    "Cargo.toml", "README.md", "src/lib.rs", "src/main.rs", "tests/contract.rs", "experiments/example.toml");
+mod templates;
 
 #[derive(Serialize)]
 struct Written {
@@ -31,14 +18,11 @@ struct Written {
 
 pub(super) fn run(args: &NewArgs, output: &mut Output) -> Result<()> {
     let names = Names::new(&args.name)?;
-    let (prefix, files) = match args.kind {
-        NewKind::Architecture => ("degu-arch", ARCHITECTURE),
-    };
-    let package = format!("{prefix}-{}", names.kebab);
+    let template = of_slot(args.slot)?;
     let folder = args
         .output
         .clone()
-        .unwrap_or_else(|| PathBuf::from(&package));
+        .unwrap_or_else(|| PathBuf::from(names.package(template)));
     let taken = folder.is_dir() && fs_err::read_dir(&folder)?.next().is_some();
     if taken || folder.is_file() {
         return Err(CliError::Template {
@@ -49,18 +33,11 @@ pub(super) fn run(args: &NewArgs, output: &mut Output) -> Result<()> {
     }
     let framework = Framework::of(&args.framework)?;
     let mut written = Vec::new();
-    for (file, text) in files {
-        let file = file.replace("example", &names.kebab);
-        let path = folder.join(&file);
+    for (file, text) in files(template, &names, &framework) {
+        let path = folder.join(file);
         if let Some(parent) = path.parent() {
             fs_err::create_dir_all(parent)?;
         }
-        let text = names.fill(text);
-        let text = if file == "Cargo.toml" {
-            framework.fill(&text)
-        } else {
-            text
-        };
         fs_err::write(&path, text)?;
         written.push(path);
     }
@@ -93,10 +70,91 @@ pub(super) fn run(args: &NewArgs, output: &mut Output) -> Result<()> {
     })
 }
 
-/// A plugin's name in the three spellings that its crate uses.
+fn of_slot(slot: Slot) -> Result<&'static Template> {
+    let found = TEMPLATES.iter().find(|template| template.slot == slot);
+    found.ok_or_else(|| CliError::Usage {
+        command: "plugins new",
+        problem: format!("there is no template of the slot `{slot}`"),
+    })
+}
+
+/// The files of a crate: path below its folder, text.
+fn files(template: &Template, names: &Names, framework: &Framework) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = COMMON
+        .iter()
+        .map(|(file, text)| {
+            let text = common(&names.fill(text), template, names, framework);
+            ((*file).to_owned(), text)
+        })
+        .collect();
+    let mut own = |file: &str, text: &str| all.push((names.fill(file), names.fill(text)));
+    own("src/lib.rs", template.lib);
+    own("experiments/example.toml", template.experiment);
+    if let Some(rows) = template.rows {
+        own("tests/small.tsv", rows);
+    }
+    all
+}
+
+/// Fills the blanks of a file that all slots have in common.
+fn common(text: &str, template: &Template, names: &Names, framework: &Framework) -> String {
+    let slot = template.slot.to_string();
+    let mut capital = slot.clone();
+    if let Some(first) = capital.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let article = if slot.starts_with(['a', 'u']) {
+        "An"
+    } else {
+        "A"
+    };
+    let of_framework = ["degu-cli", "degu-core", "degu-plugins"];
+    let mut dependencies: Vec<&str> = of_framework
+        .into_iter()
+        .chain(template.framework.iter().copied())
+        .collect();
+    dependencies.sort_unstable();
+    let lines: Vec<String> = dependencies
+        .iter()
+        .map(|krate| format!("{krate} = {}", framework.source(krate)))
+        .collect();
+    let more: String = template
+        .others
+        .iter()
+        .map(|(krate, version)| format!("{krate} = \"{version}\"\n"))
+        .collect();
+    let others = template.others.iter().map(|(krate, _)| *krate);
+    let mut used: Vec<String> = ["degu-core", "schemars", "serde"]
+        .into_iter()
+        .chain(template.framework.iter().copied())
+        .chain(others)
+        .map(|krate| format!("{} as _", krate.replace('-', "_")))
+        .collect();
+    used.sort_unstable();
+    let package = names.package(template);
+    [
+        ("{package}", package.as_str()),
+        ("{crate}", &package.replace('-', "_")),
+        ("{Slot}", &format!("{article} {slot}")),
+        ("{slot}", &slot),
+        ("{dependencies}", &lines.join("\n")),
+        ("{more}", &more),
+        ("{framework}", &framework.source("degu-contract")),
+        ("{used}", &used.join(", ")),
+        ("{macro}", template.contract),
+        ("{params}", template.params),
+        ("{rules}", template.rules),
+        ("{change}", &names.fill(template.change)),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), |text, (blank, value)| {
+        text.replace(blank, value)
+    })
+}
+
+/// A plugin's name in the two spellings that its crate uses.
 struct Names {
     kebab: String,
-    snake: String,
     camel: String,
 }
 
@@ -126,16 +184,18 @@ impl Names {
         };
         Ok(Self {
             kebab: name.to_owned(),
-            snake: name.replace('-', "_"),
             camel: name.split('-').map(capital).collect(),
         })
     }
 
     /// The template's own name is `example`, in every spelling.
     fn fill(&self, text: &str) -> String {
-        text.replace("degu_arch_example", &format!("degu_arch_{}", self.snake))
-            .replace("Example", &self.camel)
+        text.replace("Example", &self.camel)
             .replace("example", &self.kebab)
+    }
+
+    fn package(&self, template: &Template) -> String {
+        format!("degu-{}-{}", template.short, self.kebab)
     }
 }
 
@@ -162,24 +222,15 @@ impl Framework {
         Ok(Self::Folder(fs_err::canonicalize(folder)?))
     }
 
-    /// Replaces the template's relative paths to the framework's crates.
-    fn fill(&self, manifest: &str) -> String {
-        let lines = manifest.lines().map(|line| {
-            let Some((name, rest)) = line.split_once(" = { path = \"../../../../crates/") else {
-                return line.to_owned();
-            };
-            let krate = rest.split('"').next().unwrap_or_default();
-            match self {
-                Self::Folder(root) => {
-                    let path = root.join("crates").join(krate);
-                    format!("{name} = {{ path = {:?} }}", path.display().to_string())
-                }
-                Self::Git(url) => format!("{name} = {{ git = {url:?} }}"),
+    /// What a manifest says behind the name of a crate.
+    fn source(&self, krate: &str) -> String {
+        match self {
+            Self::Folder(root) => {
+                let path = root.join("crates").join(krate);
+                format!("{{ path = {:?} }}", path.display().to_string())
             }
-        });
-        let mut text = lines.collect::<Vec<_>>().join("\n");
-        text.push('\n');
-        text
+            Self::Git(url) => format!("{{ git = {url:?} }}"),
+        }
     }
 }
 
@@ -188,23 +239,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_spelled_three_ways() {
+    fn names_are_spelled_two_ways() {
         let names = Names::new("my-net-2").unwrap();
-        assert_eq!(
-            names.fill("degu-arch-example degu_arch_example::Example \"example\""),
-            "degu-arch-my-net-2 degu_arch_my_net_2::MyNet2 \"my-net-2\""
-        );
+        assert_eq!(names.fill("Example \"example\""), "MyNet2 \"my-net-2\"");
         for bad in ["", "My", "a_b", "-a", "a-", "2a"] {
             assert!(Names::new(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn paths_of_the_template_become_those_of_the_framework() {
-        let line = "degu-core = { path = \"../../../../crates/degu-core\" }";
-        let git = Framework::Git("https://example.org/lab".to_owned()).fill(line);
-        assert_eq!(git, "degu-core = { git = \"https://example.org/lab\" }\n");
-        let folder = Framework::Folder("/lab".into()).fill(line);
-        assert_eq!(folder, "degu-core = { path = \"/lab/crates/degu-core\" }\n");
+    fn every_slot_has_a_template_without_blanks() {
+        let framework = Framework::Git("https://forge.test/lab".to_owned());
+        for slot in Slot::ALL {
+            let template = of_slot(*slot).unwrap();
+            for (file, text) in files(template, &Names::new("my-own").unwrap(), &framework) {
+                for blank in [
+                    "{slot}", "{crate}", "{used}", "{more}", "{params}", "xample",
+                ] {
+                    assert!(!text.contains(blank), "{slot} {file}: {blank}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn crates_come_from_a_folder_or_a_repository() {
+        let git = Framework::Git("https://example.org/lab".to_owned());
+        assert_eq!(
+            git.source("degu-core"),
+            "{ git = \"https://example.org/lab\" }"
+        );
+        let folder = Framework::Folder("/lab".into());
+        assert_eq!(
+            folder.source("degu-core"),
+            "{ path = \"/lab/crates/degu-core\" }"
+        );
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Page {
     pub(super) name: &'static str,
     pub(super) summary: &'static str,
     pub(super) description: String,
+    /// Why one would use it, and when not, in paragraphs.
+    pub(super) about: Vec<String>,
     pub(super) parameters: Vec<Parameter>,
     pub(super) cite: Option<&'static str>,
     pub(super) revision: u32,
@@ -30,6 +32,7 @@ impl Page {
             name: entry.name,
             summary: entry.summary,
             description: description(&schema),
+            about: degu_core::docs::introduction(entry),
             parameters: of_schema(&schema),
             cite: entry.cite,
             revision: entry.revision,

@@ -26,6 +26,9 @@ fn text(page: &Page, output: &Output) -> String {
         page.summary,
         wrap(&page.description, "")
     );
+    for paragraph in &page.about {
+        let _ = write!(text, "\n{}\n", wrap(paragraph, ""));
+    }
     if page.parameters.is_empty() {
         text.push_str("\nNo parameters.\n");
     }

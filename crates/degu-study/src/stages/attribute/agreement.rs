@@ -6,7 +6,7 @@
 //! compared at unit length, by cosine and by Pearson correlation. Maps are hypothetical ones
 //! without their mean over the four bases.
 
-use degu_core::Part;
+use degu_core::Component;
 use degu_report::{ConsistencyRow, MapAgreement, ModelKind};
 use degu_stats::{
     bootstrap::{Bootstrap, Units},
@@ -29,7 +29,7 @@ const PAIRWISE: &str = "correlation between networks";
 
 /// Maps of one target, `[N * L * 4]` each.
 pub(super) struct Target<'a> {
-    pub(super) part: Part,
+    pub(super) part: Component,
     pub(super) task: &'a str,
     pub(super) members: Vec<&'a [f32]>,
     pub(super) students: Vec<&'a [f32]>,
@@ -319,7 +319,7 @@ mod tests {
     fn included_and_left_out_differ_by_the_known_factor() {
         let maps = maps();
         let target = Target {
-            part: Part::Mean,
+            part: Component::Mean,
             task: "a",
             members: maps.iter().map(Vec::as_slice).collect(),
             students: Vec::new(),
@@ -366,7 +366,7 @@ mod tests {
             .map(|i| maps.iter().map(|m| m[i]).sum::<f32>() / 3.0)
             .collect();
         let target = Target {
-            part: Part::Mean,
+            part: Component::Mean,
             task: "a",
             members: maps.iter().map(Vec::as_slice).collect(),
             students: vec![&teacher, &teacher],

@@ -48,7 +48,9 @@ impl Explainer<'_> {
             let mut codes = Vec::new();
             self.data.examples.gather(batch, &mut codes);
             let codes = Tensor::from_vec(codes, (batch.len(), length), &Device::Cpu)?;
-            let map = self.attributor.attribute(model, &codes, target, seeds)?;
+            let map = self
+                .attributor
+                .attribute_one(model, &codes, target, seeds)?;
             form = map.form;
             values.extend(map.values.flatten_all()?.to_vec1::<f32>()?);
             if let Some(found) = map.delta {

@@ -114,13 +114,9 @@ fn held_out(data: &PreparedData) -> Result<Vec<usize>> {
 }
 
 /// How a block is called in tables.
-pub(crate) fn label(name: &str, plugin: &str, params: &serde_json::Value) -> String {
-    let text = |key: &str| params.get(key).and_then(serde_json::Value::as_str);
-    match (plugin, text("score"), text("joint")) {
-        ("split-conformal", Some(score), None | Some("none")) => format!("{name} ({score})"),
-        ("split-conformal", Some(score), Some(joint)) => format!("{name} ({score}, {joint})"),
-        _ => format!("{name} ({plugin})"),
-    }
+pub(crate) fn label(name: &str, plugin: &str, calibrator: &dyn Calibrator) -> String {
+    let variant = calibrator.variant();
+    format!("{name} ({})", variant.as_deref().unwrap_or(plugin))
 }
 
 /// Why a model cannot be calibrated, if it cannot.
@@ -163,7 +159,7 @@ fn compute(
         })?;
     let calibrator = block.plugin.build()?;
     let calibrator = calibrator.as_ref();
-    let label = label(name, block.plugin.name, &block.plugin.params);
+    let label = label(name, block.plugin.name, calibrator);
     let alphas = block
         .keys
         .alpha

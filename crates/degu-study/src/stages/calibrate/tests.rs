@@ -13,9 +13,11 @@ fn prepared(part: [Split; 4], group: [u64; 4]) -> PreparedData {
         tasks: vec!["a".to_owned()],
         unit: String::new(),
         output: OutputKind::Scalar,
+        flanks: Default::default(),
         replicates: 1,
     };
     PreparedData {
+        flanked: true,
         examples: ExampleSet::new(Arc::new(vec![0; 8]), 2, 1, OutputKind::Scalar).unwrap(),
         info,
         measured: Labels::measured(1, vec![0.0; 4], None, None),
@@ -51,20 +53,4 @@ fn rows_that_trained_or_stopped_a_model_cannot_calibrate() {
             .to_string()
             .contains("held out")
     );
-}
-
-#[test]
-fn blocks_are_named_by_what_they_do() {
-    let params = |text: &str| serde_json::from_str(text).unwrap();
-    let split = params(r#"{"score": "normalized", "joint": "none"}"#);
-    assert_eq!(
-        label("main", "split-conformal", &split),
-        "main (normalized)"
-    );
-    let joint = params(r#"{"score": "absolute", "joint": "copula"}"#);
-    assert_eq!(
-        label("box", "split-conformal", &joint),
-        "box (absolute, copula)"
-    );
-    assert_eq!(label("gc", "mondrian", &split), "gc (mondrian)");
 }

@@ -228,6 +228,14 @@ impl Job<'_> {
         Ok(report)
     }
 
+    /// Bases around each element: predictions from a model folder add them as well.
+    fn flanks(&self) -> Result<(String, String), Failure> {
+        if self.data.flanked {
+            return Ok(self.data.info.flanks.clone());
+        }
+        Ok(self.study.dataset.plugin.build()?.info().flanks.clone())
+    }
+
     fn publish(
         &self,
         backend: &mut dyn Backend,
@@ -252,7 +260,7 @@ impl Job<'_> {
             labels: self.info.clone(),
             length: self.data.info.length,
             output: self.data.output(),
-            flanks: flanks(&self.study.dataset.plugin.params),
+            flanks: self.flanks()?,
             alphabet: "ACGT".to_owned(),
             unit: self.data.info.unit.clone(),
             data: context
@@ -295,19 +303,6 @@ fn note_clamped(forecast: &HostForecast, context: &TaskContext<'_>) {
             );
         }
     }
-}
-
-/// Bases that the dataset added around each element: predictions from a model folder add them as
-/// well.
-fn flanks(params: &serde_json::Value) -> (String, String) {
-    let text = |key: &str| {
-        params
-            .get(key)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    (text("left_adapter"), text("right_adapter"))
 }
 
 /// A stage's failure, or the executor's own.

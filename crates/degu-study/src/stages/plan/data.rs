@@ -1,14 +1,14 @@
 //! The task that reads and splits the dataset.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
+use degu_core::FileRef;
 use serde_json::json;
 
 use super::{
     super::{REVISION, Result, StageError},
     Planner, Work,
     fields::{bug, of, value},
-    files::{FileParam, files, sha256, without_paths},
 };
 use degu_config::Study;
 use degu_workflow::key::KeyFields;
@@ -17,16 +17,18 @@ impl Planner<'_> {
     pub(super) fn prepare(&mut self, study: &Arc<Study>) -> Result<String> {
         let plugin = &study.dataset.plugin;
         let mut digests = Vec::new();
-        for file in files(&plugin.params) {
-            digests.push(json!({ "of": file.at, "blake3": self.digest(&file)? }));
+        for (at, file) in plugin.files() {
+            digests.push(json!({ "of": at, "blake3": self.digest(&at, &file)? }));
         }
+        let mut dataset = of(plugin);
+        dataset["params"] = plugin.params_without_files();
         let mut split = serde_json::to_value(&study.split).map_err(bug)?;
         if let Some(split) = split.as_object_mut() {
             // What is allowed to leak changes no row.
             split.remove("allow_leakage");
         }
         let fields = KeyFields {
-            plugins: json!({ "dataset": without_paths(of(plugin)) }),
+            plugins: json!({ "dataset": dataset }),
             settings: value(&json!({ "split": split }))?,
             data: json!(digests),
             seed: json!(format!("{}:/split", study.identity.seed)),
@@ -36,7 +38,7 @@ impl Planner<'_> {
         Ok(self.add(Work::Prepare, "prepare", fields, Vec::new(), title, study))
     }
 
-    fn digest(&mut self, file: &FileParam) -> Result<String> {
+    fn digest(&mut self, at: &str, file: &FileRef) -> Result<String> {
         if let Some(known) = self.digests.get(&file.path) {
             return Ok(known.clone());
         }
@@ -57,8 +59,7 @@ impl Planner<'_> {
                 path: file.path.clone(),
                 at: None,
                 problem: format!(
-                    "cannot be read ({e}); `dataset.{}` names it, relative to the experiment file",
-                    file.at
+                    "cannot be read ({e}); `dataset.{at}` names it, relative to the experiment file"
                 ),
             })
         };
@@ -75,4 +76,16 @@ impl Planner<'_> {
         self.digests.insert(file.path.clone(), digest.clone());
         Ok(digest)
     }
+}
+
+fn sha256(path: &Path) -> Result<String> {
+    use sha2::Digest as _;
+    let mut file = fs_err::File::open(path)?;
+    let mut hasher = sha2::Sha256::new();
+    std::io::copy(&mut file, &mut hasher)?;
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect())
 }

@@ -110,7 +110,7 @@ impl Planner<'_> {
         });
         let mut targets = distill.targets.clone();
         if control {
-            targets = vec![degu_core::Part::Mean];
+            targets = vec![degu_core::Component::Mean];
         }
         targets.sort_unstable();
         let mode = dynamic.then_some(distill.dynamic);

@@ -1,5 +1,9 @@
 //! Example: a small convolutional network to start from.
 //!
+//! Use it on a few thousand short sequences, or as a baseline: it trains in seconds and sees motifs
+//! and pairs of neighbours. It has no memory of positions, so it cannot learn where a motif must
+//! stand; take `residualbind` for that.
+//!
 //! # Model
 //!
 //! `conv FILTERS x 11, pool 4 - conv FILTERS x 5 - global mean - dense UNITS - head`, each
@@ -22,11 +26,9 @@
 //! None yet: export outputs of a reference implementation and compare them in `tests/`.
 
 use degu_core::{
-    Architecture, Build, Invalid, ModelIo, Network, OutputKind, Params, PluginConfig, Result,
-    check,
+    GraphArchitecture, PluginConfig,
     graph::{Graph, NormStyle},
 };
-use degu_nn::GraphNetwork;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,9 +57,13 @@ impl Default for Example {
     }
 }
 
-impl Example {
-    /// The layers before the head.
-    pub fn graph(&self) -> Graph {
+// Ranges stand above, where the framework checks them; relations between parameters go in here.
+impl PluginConfig for Example {}
+
+// The framework adds the head, refuses profiles, and trains the graph with its fast engine. A
+// network that no graph describes implements `degu_core::Architecture` instead.
+impl GraphArchitecture for Example {
+    fn graph(&self) -> Graph {
         Graph::new(NormStyle::Keras)
             .conv("conv1", self.filters, 11)
             .batch_norm("norm1")
@@ -70,33 +76,6 @@ impl Example {
             .dense("dense1", self.units)
             .relu()
             .dropout("dropout1", self.dropout)
-    }
-}
-
-impl PluginConfig for Example {
-    fn check(&self) -> Result<(), Invalid> {
-        check::range("filters", self.filters, 1..=4096)?;
-        check::range("units", self.units, 1..=65536)?;
-        check::range("dropout", self.dropout, 0.0..=0.99)
-    }
-}
-
-impl Build<dyn Architecture> for Example {
-    fn build(self) -> Result<Box<dyn Architecture>> {
-        Ok(Box::new(self))
-    }
-}
-
-impl Architecture for Example {
-    fn network(&self, io: &ModelIo, params: &Params<'_>) -> Result<Box<dyn Network>> {
-        if let OutputKind::Profile { .. } = io.output {
-            return Err(degu_core::Error::Unsupported {
-                operation: "example".to_owned(),
-                rule: "profile output",
-                help: "use an architecture that keeps positions",
-            });
-        }
-        GraphNetwork::boxed(self.graph(), io, params)
     }
 }
 
