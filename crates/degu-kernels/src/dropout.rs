@@ -1,35 +1,10 @@
 //! Counter-based dropout: whether an element is kept is a hash of where it is, so nothing is stored
 //! and the backward pass computes the same mask again, for any cut of the batch.
 
-use crate::activation::Shape;
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
+use crate::matrix::Shape;
+use crate::scalar::{hash, mix};
 use crate::simd::Simd;
-
-/// Multipliers of the 32-bit mixer (Wellons' low-bias search).
-pub(crate) const MIX_A: u32 = 0x7feb_352d;
-pub(crate) const MIX_B: u32 = 0x846c_a68b;
-
-/// The 32 random bits of one element.
-#[inline(always)]
-pub(crate) fn hash(key: [u32; 2], element: u32) -> u32 {
-    let mut x = element.wrapping_add(key[0]);
-    x ^= x >> 16;
-    x = x.wrapping_mul(MIX_A);
-    x ^= key[1];
-    x ^= x >> 15;
-    x = x.wrapping_mul(MIX_B);
-    x ^ (x >> 16)
-}
-
-/// Finalizer of the 64-bit murmur3 hash.
-pub(crate) fn mix(mut x: u64) -> u64 {
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    x ^ (x >> 33)
-}
 
 /// The dropout mask of one sample in one layer at one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,31 +48,31 @@ impl DropoutMask {
     }
 }
 
-/// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row 0
-/// is row `first_row` of the sample's tensor.
+/// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row
+/// 0 is row `first_row` of the sample's tensor.
 ///
 /// # Panics
 ///
 /// If `values` is shorter than the shape.
-pub(crate) fn apply_dropout<T: Element>(
+pub fn apply_dropout(
     isa: Isa,
     mask: DropoutMask,
     shape: Shape,
     first_row: usize,
-    values: &mut [T],
+    values: &mut [f32],
     pitch: usize,
 ) {
-    struct Apply<T> {
+    struct Apply {
         mask: DropoutMask,
         shape: Shape,
         first_row: usize,
-        values: *mut T,
+        values: *mut f32,
         pitch: usize,
     }
-    impl<T: Element> Kernel<T> for Apply<T> {
+    impl Kernel for Apply {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
+        fn run<S: Simd>(self, s: S) {
             let factor = s.constant(self.mask.factor());
             for m in 0..self.shape.rows {
                 let mut c = 0;
@@ -123,14 +98,11 @@ pub(crate) fn apply_dropout<T: Element>(
         }
     }
     shape.check("values", values.len(), pitch);
-    T::dispatch(
-        isa,
-        Apply {
-            mask,
-            shape,
-            first_row,
-            values: values.as_mut_ptr(),
-            pitch,
-        },
-    );
+    isa.run(Apply {
+        mask,
+        shape,
+        first_row,
+        values: values.as_mut_ptr(),
+        pitch,
+    });
 }

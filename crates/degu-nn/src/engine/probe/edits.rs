@@ -8,6 +8,7 @@
 
 use super::{Probe, Scratch};
 use crate::engine::arena::Arena;
+use crate::engine::convolution::Weights;
 use crate::engine::forward;
 use crate::engine::pass::Pass;
 use crate::engine::plan::{Block, Linear, Plan, Source, Value};
@@ -236,7 +237,7 @@ impl Pass<'_> {
                 work.data[x.root] = data;
             }
             // Networks with other layers are refused before they come here.
-            (Linear::Special(_), _) | (_, Source::Codes) => {}
+            (Linear::Operator(_), _) | (_, Source::Codes) => {}
         }
         work.scratch = scratch;
         if let Some(add) = &block.add {
@@ -266,7 +267,7 @@ impl Pass<'_> {
         work: &mut Arena,
         b: usize,
         x: Value,
-        w: &crate::engine::plan::Weights,
+        w: &Weights,
         (first, rows): (usize, usize),
         y: &mut [f32],
     ) -> usize {

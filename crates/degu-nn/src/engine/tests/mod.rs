@@ -123,7 +123,7 @@ fn check(graph: &Graph, length: usize, n: usize) {
             )
         })
         .collect();
-    // Networks of the tests are small: minimal filtering is forced on them.
+    // Networks of the tests are small: Winograd F(2, 3) is forced on them.
     let rules = [Rule::FASTER, Rule::EVERYWHERE];
     let sets = Isa::available().into_iter();
     for (isa, rule) in sets.flat_map(|isa| rules.map(|rule| (isa, rule))) {
@@ -417,7 +417,7 @@ fn a_small_bpnet() {
     );
 }
 
-/// Seven to nine taps, which minimal filtering takes three at a time, odd and even rows, one row,
+/// Seven to nine taps, which Winograd F(2, 3) takes three at a time, odd and even rows, one row,
 /// and a step of the dilation longer than the rows.
 #[test]
 fn taps_three_at_a_time() {

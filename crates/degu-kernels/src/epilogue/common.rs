@@ -1,35 +1,36 @@
 //! The parts that the three passes share: views, the value that enters the activation, the winner
 //! of a window.
 
-use super::{Pool, Rows, Tail};
-use crate::activation::{Pointwise, Shape};
+use super::types::{Epilogue, Pool};
+use crate::activation::Pointwise;
 use crate::dropout::DropoutMask;
-use crate::element::Element;
+use crate::matrix::Rows;
+use crate::matrix::Shape;
 use crate::simd::Simd;
 use std::marker::PhantomData;
 
 #[derive(Clone, Copy)]
-pub(super) struct View<T> {
-    pub(super) p: *const T,
+pub(super) struct View {
+    pub(super) p: *const f32,
     pub(super) pitch: usize,
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct ViewMut<T> {
-    pub(super) p: *mut T,
+pub(super) struct ViewMut {
+    pub(super) p: *mut f32,
     pub(super) pitch: usize,
     pub(super) accumulate: bool,
 }
 
 /// The parts that the three passes share. Pointers of absent parts are null.
 #[derive(Clone, Copy)]
-pub(super) struct Common<T, A> {
+pub(super) struct Common<A> {
     pub(super) shape: Shape,
     pub(super) first_row: usize,
-    pub(super) y: View<T>,
-    pub(super) skip: View<T>,
-    pub(super) scale: *const T,
-    pub(super) shift: *const T,
+    pub(super) y: View,
+    pub(super) skip: View,
+    pub(super) scale: *const f32,
+    pub(super) shift: *const f32,
     pub(super) before: Option<DropoutMask>,
     pub(super) after: Option<DropoutMask>,
     pub(super) pool: Pool,
@@ -50,19 +51,19 @@ pub(super) struct Winner<V> {
     pub(super) factor: V,
 }
 
-impl<T: Element, A: Pointwise> Common<T, A> {
+impl<A: Pointwise> Common<A> {
     pub(super) fn new(
-        tail: &Tail<'_, T>,
+        epilogue: &Epilogue<'_>,
         shape: Shape,
         first_row: usize,
-        y: *const T,
+        y: *const f32,
         y_pitch: usize,
         y_len: usize,
-        skip: Option<Rows<'_, T>>,
+        skip: Option<Rows<'_>>,
     ) -> Self {
-        assert!(tail.pool.size() > 0, "a pooling window of 0 rows");
+        assert!(epilogue.pool.size() > 0, "a pooling window of 0 rows");
         assert!(
-            first_row.is_multiple_of(tail.pool.size()),
+            first_row.is_multiple_of(epilogue.pool.size()),
             "row {first_row} does not start a window"
         );
         shape.check("y", y_len, y_pitch);
@@ -70,7 +71,8 @@ impl<T: Element, A: Pointwise> Common<T, A> {
             shape.check("skip", skip.values.len(), skip.pitch);
         }
         let (scale, shift) =
-            tail.affine
+            epilogue
+                .affine
                 .map_or((std::ptr::null(), std::ptr::null()), |(scale, shift)| {
                     assert!(
                         scale.len() >= shape.channels && shift.len() >= shape.channels,
@@ -97,9 +99,9 @@ impl<T: Element, A: Pointwise> Common<T, A> {
             ),
             scale,
             shift,
-            before: tail.before,
-            after: tail.after,
-            pool: tail.pool,
+            before: epilogue.before,
+            after: epilogue.after,
+            pool: epilogue.pool,
             activation: PhantomData,
         }
     }
@@ -114,7 +116,7 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     /// # Safety
     /// Channel `c` exists, with `part` values after it if `PART`, else a whole vector.
     #[inline(always)]
-    pub(super) unsafe fn affine<S: Simd<T = T>, const PART: bool>(
+    pub(super) unsafe fn affine<S: Simd, const PART: bool>(
         &self,
         s: S,
         c: usize,
@@ -141,7 +143,7 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     /// # Safety
     /// Row `m` and the channels from `c` on exist.
     #[inline(always)]
-    pub(super) unsafe fn pre<S: Simd<T = T>, const PART: bool>(
+    pub(super) unsafe fn pre<S: Simd, const PART: bool>(
         &self,
         s: S,
         m: usize,
@@ -168,7 +170,7 @@ impl<T: Element, A: Pointwise> Common<T, A> {
 
     /// 0 or the keep factor for row `m` before the pool.
     #[inline(always)]
-    pub(super) fn factor_before<S: Simd<T = T>>(
+    pub(super) fn factor_before<S: Simd>(
         &self,
         s: S,
         mask: DropoutMask,
@@ -181,7 +183,7 @@ impl<T: Element, A: Pointwise> Common<T, A> {
 
     /// 0 or the keep factor for pooled row `m`.
     #[inline(always)]
-    pub(super) fn factor_after<S: Simd<T = T>>(
+    pub(super) fn factor_after<S: Simd>(
         &self,
         s: S,
         mask: DropoutMask,
@@ -194,7 +196,7 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     }
 
     #[inline(always)]
-    pub(super) fn value<S: Simd<T = T>>(&self, s: S, z: S::V, m: usize, c: usize) -> S::V {
+    pub(super) fn value<S: Simd>(&self, s: S, z: S::V, m: usize, c: usize) -> S::V {
         let a = A::value(s, z);
         match self.before {
             Some(mask) => s.mul(a, self.factor_before(s, mask, m, c)),
@@ -207,7 +209,7 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     /// # Safety
     /// The rows of the window and the channels from `c` on exist.
     #[inline(always)]
-    pub(super) unsafe fn winner<S: Simd<T = T>, const PART: bool>(
+    pub(super) unsafe fn winner<S: Simd, const PART: bool>(
         &self,
         s: S,
         w: usize,
@@ -261,10 +263,10 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     /// # Safety
     /// Pooled row `m` and the channels from `c` on exist in `g`.
     #[inline(always)]
-    pub(super) unsafe fn pooled_gradient<S: Simd<T = T>, const PART: bool>(
+    pub(super) unsafe fn pooled_gradient<S: Simd, const PART: bool>(
         &self,
         s: S,
-        g: View<T>,
+        g: View,
         m: usize,
         c: usize,
         part: usize,
@@ -278,32 +280,10 @@ impl<T: Element, A: Pointwise> Common<T, A> {
     }
 }
 
-/// Runs `$body` for the vectors of all channels: `$PART` tells whether the vector from channel `$c`
-/// on has only `$part` lanes.
-macro_rules! by_channels {
-    ($S:ident, $channels:expr, |$c:ident, $PART:ident, $part:ident| $body:expr) => {{
-        let mut $c = 0;
-        while $c + $S::LANES <= $channels {
-            {
-                const $PART: bool = false;
-                let $part = 0;
-                $body
-            }
-            $c += $S::LANES;
-        }
-        if $c < $channels {
-            const $PART: bool = true;
-            let $part = $channels - $c;
-            $body
-        }
-    }};
-}
-pub(crate) use by_channels;
-
-impl<T: Element, A: Pointwise> Common<T, A> {
+impl<A: Pointwise> Common<A> {
     /// Gradient at the activation's input of row `m`.
     #[inline(always)]
-    pub(super) fn row_gradient<S: Simd<T = T>>(
+    pub(super) fn row_gradient<S: Simd>(
         &self,
         s: S,
         pooled: S::V,
@@ -326,7 +306,7 @@ impl<T: Element, A: Pointwise> Common<T, A> {
 #[inline(always)]
 pub(super) unsafe fn put<S: Simd, const PART: bool>(
     s: S,
-    out: ViewMut<S::T>,
+    out: ViewMut,
     m: usize,
     c: usize,
     part: usize,

@@ -1,11 +1,13 @@
 //! The second backward pass.
 
-use super::common::{Common, View, ViewMut, by_channels, put};
-use super::{NormGradient, Pool, Rows, RowsMut, Tail};
-use crate::activation::{Pointwise, Shape, with_activation};
-use crate::element::Element;
+use super::common::{Common, View, ViewMut, put};
+use super::types::{Epilogue, NormGradient, Pool};
+use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
+use crate::matrix::Shape;
+use crate::matrix::{Rows, RowsMut};
 use crate::simd::Simd;
+use crate::simd::by_channels;
 
 /// Second backward pass: the gradient of the linear layer's output, and of the skip connection
 /// where there is one.
@@ -15,22 +17,22 @@ use crate::simd::Simd;
 ///
 /// # Panics
 ///
-/// As [`tail_forward`].
+/// As [`epilogue_forward`].
 #[expect(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn tail_backward<T: Element>(
+pub fn epilogue_backward(
     isa: Isa,
-    tail: &Tail<'_, T>,
+    epilogue: &Epilogue<'_>,
     shape: Shape,
     first_row: usize,
-    y: RowsMut<'_, T>,
-    skip: Option<Rows<'_, T>>,
-    gradient: Rows<'_, T>,
-    norm: Option<NormGradient<'_, T>>,
-    skip_gradient: Option<RowsMut<'_, T>>,
-    into: Option<RowsMut<'_, T>>,
+    y: RowsMut<'_>,
+    skip: Option<Rows<'_>>,
+    gradient: Rows<'_>,
+    norm: Option<NormGradient<'_>>,
+    skip_gradient: Option<RowsMut<'_>>,
+    into: Option<RowsMut<'_>>,
 ) {
     let y_pointer = y.values.as_mut_ptr();
     let dy = match into {
@@ -71,26 +73,26 @@ pub(crate) fn tail_backward<T: Element>(
         );
         [n.mean.as_ptr(), n.constant.as_ptr(), n.slope.as_ptr()]
     });
-    with_activation!(tail.activation, A => {
-        let common = Common::<T, A>::new(tail, shape, first_row, y_pointer.cast_const(), y.pitch, y.values.len(), skip);
+    with_activation!(epilogue.activation, A => {
+        let common = Common::<A>::new(epilogue, shape, first_row, y_pointer.cast_const(), y.pitch, y.values.len(), skip);
         common.pooled().check("gradient", gradient.values.len(), gradient.pitch);
         let g = View { p: gradient.values.as_ptr(), pitch: gradient.pitch };
-        T::dispatch(isa, Backward { common, g, norm, dskip, dy });
+        isa.run( Backward { common, g, norm, dskip, dy });
     });
 }
 
-struct Backward<T, A> {
-    common: Common<T, A>,
-    g: View<T>,
-    norm: Option<[*const T; 3]>,
-    dskip: ViewMut<T>,
-    dy: ViewMut<T>,
+struct Backward<A> {
+    common: Common<A>,
+    g: View,
+    norm: Option<[*const f32; 3]>,
+    dskip: ViewMut,
+    dy: ViewMut,
 }
 
-impl<T: Element, A: Pointwise> Kernel<T> for Backward<T, A> {
+impl<A: Pointwise> Kernel for Backward<A> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         by_channels!(S, self.common.shape.channels, |c, PART, part| {
             // SAFETY: the channels from `c` on exist; all slices were checked for the shape.
             unsafe { self.channels::<S, PART>(s, c, part) }
@@ -106,11 +108,11 @@ struct Terms<V> {
     slope: V,
 }
 
-impl<T: Element, A: Pointwise> Backward<T, A> {
+impl<A: Pointwise> Backward<A> {
     /// # Safety
     /// The channels from `c` on exist.
     #[inline(always)]
-    unsafe fn channels<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) {
+    unsafe fn channels<S: Simd, const PART: bool>(&self, s: S, c: usize, part: usize) {
         let t = &self.common;
         // SAFETY: rows stay below shape.rows, pooled rows exist in `g`, norm terms have a value per
         // channel.
@@ -179,7 +181,7 @@ impl<T: Element, A: Pointwise> Backward<T, A> {
     /// # Safety
     /// Row `m` and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn row<S: Simd<T = T>, const PART: bool>(
+    unsafe fn row<S: Simd, const PART: bool>(
         &self,
         s: S,
         m: usize,

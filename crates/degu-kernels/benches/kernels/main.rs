@@ -6,12 +6,17 @@
 //! in this process right before and after each kernel for the same instruction set, so that a clock
 //! that changes does not change the share.
 
+#![expect(unsafe_code, reason = "vector instructions measure the peak")]
+
+mod peak;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use degu_kernels::{
     AttentionWork, Heads, Isa, LstmSteps, Packed, Rows, RowsMut, Series, Start, Window, Winograd,
     attention_backward, attention_forward, conv_forward, conv_weight_gradient, lstm_forward,
-    multiply_adds, winograd_forward, winograd_sums, winograd_weight_gradient,
+    winograd_forward, winograd_sums, winograd_weight_gradient,
 };
+use peak::multiply_adds;
 use std::{
     hint::black_box,
     io::Write,
@@ -42,7 +47,7 @@ fn layers(criterion: &mut Criterion) {
         group.warm_up_time(Duration::from_millis(500));
         group.measurement_time(Duration::from_secs(2));
         let rounds = 20_000;
-        let (operations, _) = multiply_adds(isa, rounds);
+        let operations = multiply_adds(isa, rounds);
         group.throughput(Throughput::Elements(operations as u64));
         group.bench_function("peak in registers", |b| {
             b.iter(|| multiply_adds(isa, black_box(rounds)));
@@ -81,7 +86,7 @@ fn layers(criterion: &mut Criterion) {
             if stride > 1 || !(taps == 3 || taps > 5 && dilation == 1) {
                 continue;
             }
-            // Of the operations of the convolution itself: minimal filtering does two thirds of
+            // Of the operations of the convolution itself: Winograd F(2, 3) does two thirds of
             // them.
             let mut filters = Winograd::new(isa, taps, ci, co);
             filters.pack(&w);
@@ -97,7 +102,7 @@ fn layers(criterion: &mut Criterion) {
                     &mut work,
                 );
             };
-            let title = format!("{name} forward, minimal filtering");
+            let title = format!("{name} forward, Winograd F(2, 3)");
             group.bench_function(&title, |b| b.iter(&mut forward));
             lines.push(share(isa, title, operations, forward));
             let mut sums = vec![0.0f32; winograd_sums(shape)];
@@ -113,7 +118,7 @@ fn layers(criterion: &mut Criterion) {
                     &mut work,
                 );
             };
-            let title = format!("{name} weight gradient, minimal filtering");
+            let title = format!("{name} weight gradient, Winograd F(2, 3)");
             group.bench_function(&title, |b| b.iter(&mut gradient));
             lines.push(share(isa, title, operations, gradient));
         }
@@ -247,7 +252,7 @@ fn shortest(least: Duration, mut work: impl FnMut()) -> f64 {
 fn share(isa: Isa, name: String, operations: usize, work: impl FnMut()) -> Line {
     let peak = || {
         let rounds = 20_000;
-        let (operations, _) = multiply_adds(isa, rounds);
+        let operations = multiply_adds(isa, rounds);
         let time = shortest(Duration::from_millis(20), || {
             black_box(multiply_adds(isa, black_box(rounds)));
         });

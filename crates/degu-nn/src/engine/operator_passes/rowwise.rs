@@ -1,9 +1,9 @@
 //! Layer norm, softmax, windows of any stride, crops: one sequence at a time, from its input rows.
 
-use super::super::arena::Arena;
-use super::super::pass::Pass;
-use super::super::plan::{Block, Value};
-use super::{Special, input, rows, rows_mut};
+use crate::engine::arena::Arena;
+use crate::engine::operators::Operator;
+use crate::engine::pass::{Pass, rows, rows_mut};
+use crate::engine::plan::{Block, Value};
 use degu_kernels::{
     Shape, add_rows, layer_norm_backward, layer_norm_forward, pool_backward, pool_forward,
     softmax_backward, softmax_forward,
@@ -22,15 +22,15 @@ impl Pass<'_> {
         &self,
         arena: &mut Arena,
         block: &Block,
-        special: &Special,
+        operator: &Operator,
         x: &Value,
         n: usize,
         y: &mut [f32],
     ) {
-        let from = input(self, arena, x, n);
+        let from = self.rows(arena, x, n, 0);
         let to = rows_mut(y, 0, block.channels, false);
-        match special {
-            Special::LayerNorm {
+        match operator {
+            Operator::LayerNorm {
                 gamma,
                 beta,
                 epsilon,
@@ -46,11 +46,11 @@ impl Pass<'_> {
                     to,
                 );
             }
-            Special::Softmax => softmax_forward(self.isa, shape(x), from, to),
-            Special::Windows { pool, stride } => {
+            Operator::Softmax => softmax_forward(self.isa, shape(x), from, to),
+            Operator::Windows { pool, stride } => {
                 pool_forward(self.isa, shape(x), *pool, *stride, from, to);
             }
-            Special::Crop { left } => {
+            Operator::Crop { left } => {
                 let part = Shape {
                     rows: block.rows,
                     channels: block.channels,
@@ -58,7 +58,7 @@ impl Pass<'_> {
                 let from = rows(from.values, left * x.pitch, x.pitch);
                 add_rows(self.isa, part, from, to);
             }
-            Special::BiLstm(_) | Special::Attention(_) | Special::Groups(_) => {}
+            Operator::BiLstm(_) | Operator::Attention(_) | Operator::Groups(_) => {}
         }
     }
 
@@ -66,7 +66,7 @@ impl Pass<'_> {
         &self,
         arena: &mut Arena,
         b: usize,
-        special: &Special,
+        operator: &Operator,
         x: &Value,
         n: usize,
     ) {
@@ -75,16 +75,16 @@ impl Pass<'_> {
         let mut target = take(&mut arena.gradients[slot]);
         let mut partial = take(&mut arena.partial);
         let at = self.gradient_at(x, n);
-        let from = input(self, arena, x, n);
+        let from = self.rows(arena, x, n, 0);
         let (dy, offset) = self.linear_gradient(arena, b, n);
         let dy = rows(dy, offset, block.channels);
         let accumulate = block.input_accumulates;
-        match special {
-            Special::LayerNorm { gamma, epsilon, .. } => {
+        match operator {
+            Operator::LayerNorm { gamma, epsilon, .. } => {
                 let channels = block.channels;
                 // Outside of training the sums are not wanted: `partial` is cleared at the start of
                 // every training pass.
-                let ranges = &self.partials.special[b];
+                let ranges = &self.partials.operator[b];
                 let [sums_gamma, sums_beta] = two(&mut partial, &ranges[0], &ranges[1]);
                 debug_assert_eq!(sums_gamma.len(), channels);
                 layer_norm_backward(
@@ -98,15 +98,15 @@ impl Pass<'_> {
                     rows_mut(&mut target, at, x.pitch, accumulate),
                 );
             }
-            Special::Softmax => {
+            Operator::Softmax => {
                 let dx = rows_mut(&mut target, at, x.pitch, accumulate);
                 softmax_backward(self.isa, shape(x), from, dy, dx);
             }
-            Special::Windows { pool, stride } => {
+            Operator::Windows { pool, stride } => {
                 let dx = rows_mut(&mut target, at, x.pitch, accumulate);
                 pool_backward(self.isa, shape(x), *pool, *stride, from, dy, dx);
             }
-            Special::Crop { left } => {
+            Operator::Crop { left } => {
                 if !accumulate {
                     for m in (0..*left).chain(left + block.rows..x.rows) {
                         target[at + m * x.pitch..at + m * x.pitch + x.cols].fill(0.0);
@@ -119,7 +119,7 @@ impl Pass<'_> {
                 let dx = rows_mut(&mut target, at + left * x.pitch, x.pitch, accumulate);
                 add_rows(self.isa, part, dy, dx);
             }
-            Special::BiLstm(_) | Special::Attention(_) | Special::Groups(_) => {}
+            Operator::BiLstm(_) | Operator::Attention(_) | Operator::Groups(_) => {}
         }
         arena.gradients[slot] = target;
         arena.partial = partial;

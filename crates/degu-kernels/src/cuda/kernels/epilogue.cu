@@ -6,7 +6,7 @@ typedef struct {
   i64 y_step, skip_step;
   Dropout before, after;
   int y_pitch, skip_pitch, count, rows, channels, activation, pool, maximum;
-} Tail;
+} Epilogue;
 
 /* A thread's window w of sequence n and channel c. */
 typedef struct {
@@ -15,33 +15,33 @@ typedef struct {
   float scale, shift;
 } Place;
 
-DEVICE void enter_channel(const Tail *t, Place *p, int c) {
+DEVICE void enter_channel(const Epilogue *t, Place *p, int c) {
   p->c = c;
   p->scale = t->scale ? t->scale[c] : 1.0f;
   p->shift = t->scale ? t->shift[c] : 0.0f;
 }
 
-DEVICE void enter_sequence(const Tail *t, Place *p, int n) {
+DEVICE void enter_sequence(const Epilogue *t, Place *p, int n) {
   p->n = n;
   p->before = dropout_key(&t->before, n);
   p->after = dropout_key(&t->after, n);
 }
 
-DEVICE float linear_at(const Tail *t, const Place *p, int m) {
+DEVICE float linear_at(const Epilogue *t, const Place *p, int m) {
   return t->y[p->n * t->y_step + (i64)m * t->y_pitch + p->c];
 }
 
 /* What enters the activation in row m, from the linear output there. */
-DEVICE float entering(const Tail *t, const Place *p, int m, float y) {
+DEVICE float entering(const Epilogue *t, const Place *p, int m, float y) {
   float z = t->scale ? fmaf(y, p->scale, p->shift) : y;
   return t->skip ? z + t->skip[p->n * t->skip_step + (i64)m * t->skip_pitch + p->c] : z;
 }
 
-DEVICE float before_factor(const Tail *t, const Place *p, int m) {
+DEVICE float before_factor(const Epilogue *t, const Place *p, int m) {
   return dropout_factor(&t->before, p->before, (u32)m * (u32)t->channels + (u32)p->c);
 }
 
-DEVICE float after_factor(const Tail *t, const Place *p) {
+DEVICE float after_factor(const Epilogue *t, const Place *p) {
   return dropout_factor(&t->after, p->after, (u32)p->w * (u32)t->channels + (u32)p->c);
 }
 
@@ -51,7 +51,7 @@ typedef struct {
   float z, y, factor;
 } Winner;
 
-DEVICE Winner winner_of(const Tail *t, const Place *p) {
+DEVICE Winner winner_of(const Epilogue *t, const Place *p) {
   Winner best;
   float top = 0.0f;
   int k;
@@ -74,16 +74,16 @@ DEVICE Winner winner_of(const Tail *t, const Place *p) {
 }
 
 typedef struct {
-  Tail tail;
+  Epilogue epilogue;
   const float *add; /* may be null */
   float *out;
   i64 add_step, out_step;
   int add_pitch, out_pitch;
-} TailForwardArgs;
+} EpilogueForwardArgs;
 
 /* One thread per result. */
-KERNEL(tail_forward, TailForwardArgs) {
-  const Tail *t = &a.tail;
+KERNEL(epilogue_forward, EpilogueForwardArgs) {
+  const Epilogue *t = &a.epilogue;
   int windows = t->rows / t->pool, i = blockIdx.x * THREADS + threadIdx.x, k;
   float v = 0.0f;
   Place p;
@@ -106,19 +106,19 @@ KERNEL(tail_forward, TailForwardArgs) {
 }
 
 typedef struct {
-  Tail tail;
+  Epilogue epilogue;
   const float *gradient, *mean;
   float *part;
   i64 gradient_step;
   int gradient_pitch, per_split; /* windows of all sequences per part */
-} TailSumsArgs;
+} EpilogueSumsArgs;
 
 /* Sums of g and g (y - mean) over one part of the windows, [parts, 2, channels], g being the gradient at the batch norm's output.
  * Block: LANES channels (x), one part (y). */
-KERNEL(tail_sums, TailSumsArgs) {
+KERNEL(epilogue_sums, EpilogueSumsArgs) {
   SHARED float sums[STRIPES][LANES];
   SHARED float products[STRIPES][LANES];
-  const Tail *t = &a.tail;
+  const Epilogue *t = &a.epilogue;
   int windows = t->rows / t->pool, lane = threadIdx.x % LANES, stripe = threadIdx.x / LANES;
   int c = blockIdx.x * LANES + lane, i = blockIdx.y * a.per_split, end = smaller(i + a.per_split, t->count * windows), k;
   float sum = 0.0f, product = 0.0f;
@@ -162,14 +162,14 @@ KERNEL(tail_sums, TailSumsArgs) {
 }
 
 typedef struct {
-  Tail tail;
+  Epilogue epilogue;
   const float *gradient, *mean, *constant, *slope; /* mean null: no terms of a batch norm */
   float *d_skip, *d_y;                             /* d_skip may be null; d_y may be y */
   i64 gradient_step, d_skip_step, d_y_step;
   int gradient_pitch, d_skip_pitch, d_y_pitch, skip_accumulates, y_accumulates, reserved;
-} TailBackwardArgs;
+} EpilogueBackwardArgs;
 
-DEVICE void put_gradient(const TailBackwardArgs *a, const Place *p, int m, float y, float g) {
+DEVICE void put_gradient(const EpilogueBackwardArgs *a, const Place *p, int m, float y, float g) {
   float *d_y = a->d_y + p->n * a->d_y_step + (i64)m * a->d_y_pitch + p->c, d = g * p->scale;
   if (a->d_skip) {
     float *d_skip = a->d_skip + p->n * a->d_skip_step + (i64)m * a->d_skip_pitch + p->c;
@@ -181,8 +181,8 @@ DEVICE void put_gradient(const TailBackwardArgs *a, const Place *p, int m, float
 
 /* The gradients of linear output and skip connection. One thread per window; rows that fill no window are one more, without gradient
  * from above. */
-KERNEL(tail_backward, TailBackwardArgs) {
-  const Tail *t = &a.tail;
+KERNEL(epilogue_backward, EpilogueBackwardArgs) {
+  const Epilogue *t = &a.epilogue;
   int all = (t->rows + t->pool - 1) / t->pool, i = blockIdx.x * THREADS + threadIdx.x, k;
   Place p;
   float g;

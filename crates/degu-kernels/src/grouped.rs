@@ -7,23 +7,22 @@
 //! to a group.
 
 use crate::conv::{Start, Window};
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
-use crate::tail::by_channels;
+use crate::simd::by_channels;
 
 /// Weights of a convolution whose groups have as many outputs as inputs, as diagonals `[taps, 2 q -
 /// 1, channels]`.
 #[derive(Clone, Debug)]
-pub struct Diagonals<T> {
+pub struct GroupedConv {
     isa: Isa,
     taps: usize,
     group: usize,
     channels: usize,
-    data: Vec<T>,
+    data: Vec<f32>,
 }
 
-impl<T: Element> Diagonals<T> {
+impl GroupedConv {
     /// Room for weights `[taps, group, channels]`, all zero.
     ///
     /// # Panics
@@ -39,7 +38,7 @@ impl<T: Element> Diagonals<T> {
             taps,
             group,
             channels,
-            data: vec![T::default(); taps * (2 * group - 1) * channels],
+            data: vec![0.0; taps * (2 * group - 1) * channels],
         }
     }
 
@@ -48,7 +47,7 @@ impl<T: Element> Diagonals<T> {
     /// # Panics
     ///
     /// If `weights` has another length.
-    pub fn pack(&mut self, weights: &[T]) {
+    pub fn pack(&mut self, weights: &[f32]) {
         self.check(weights);
         self.fill(weights, |t| t, |(input, output)| (input, output));
     }
@@ -59,24 +58,24 @@ impl<T: Element> Diagonals<T> {
     /// # Panics
     ///
     /// If `weights` has another length.
-    pub fn pack_reversed(&mut self, weights: &[T]) {
+    pub fn pack_reversed(&mut self, weights: &[f32]) {
         self.check(weights);
         self.pack_reversed_taps(weights, 0, 1);
     }
 
-    /// As [`Diagonals::pack_reversed`] from the taps `first`, `first + step`, .. of `weights`
+    /// As [`GroupedConv::pack_reversed`] from the taps `first`, `first + step`, .. of `weights`
     /// alone, as many as `self` has.
     ///
     /// # Panics
     ///
     /// If `weights` has fewer taps.
-    pub fn pack_reversed_taps(&mut self, weights: &[T], first: usize, step: usize) {
+    pub fn pack_reversed_taps(&mut self, weights: &[f32], first: usize, step: usize) {
         let taps = self.taps;
         let tap = |t: usize| first + (taps - 1 - t) * step;
         self.fill(weights, tap, |(input, output)| (output, input));
     }
 
-    fn check(&self, weights: &[T]) {
+    fn check(&self, weights: &[f32]) {
         assert_eq!(
             weights.len(),
             self.taps * self.group * self.channels,
@@ -88,12 +87,12 @@ impl<T: Element> Diagonals<T> {
     /// theirs.
     fn fill(
         &mut self,
-        weights: &[T],
+        weights: &[f32],
         tap: impl Fn(usize) -> usize,
         place: impl Fn((usize, usize)) -> (usize, usize),
     ) {
         let (q, channels) = (self.group, self.channels);
-        self.data.fill(T::default());
+        self.data.fill(0.0);
         for t in 0..self.taps {
             for written in 0..channels {
                 let first = written - written % q;
@@ -118,18 +117,18 @@ fn reach(window: Window, taps: usize, channels: usize) -> usize {
     ((window.rows - 1) * window.stride + (taps - 1) * window.dilation) * window.pitch + channels
 }
 
-/// `y[m][o] = start + sum over t and the channels c of o's group of x[m*stride + t*dilation][c] *
-/// w[t][c][o]`.
+/// `y[m][o] = start + sum over t and the channels c of o's group of x[m*stride +
+/// t*dilation][c] * w[t][c][o]`, for groups of few channels, as many outputs as inputs.
 ///
 /// # Panics
 ///
 /// If `x`, `y` or the bias are shorter than the shapes say.
-pub(crate) fn diagonal_forward<T: Element>(
-    weights: &Diagonals<T>,
-    x: &[T],
+pub fn grouped_conv_forward(
+    weights: &GroupedConv,
+    x: &[f32],
     window: Window,
-    start: Start<'_, T>,
-    y: &mut [T],
+    start: Start<'_>,
+    y: &mut [f32],
     y_pitch: usize,
 ) {
     let channels = weights.channels;
@@ -157,45 +156,42 @@ pub(crate) fn diagonal_forward<T: Element>(
         }
         _ => std::ptr::null(),
     };
-    T::dispatch(
-        weights.isa,
-        Forward {
-            shared: Shared {
-                rows: window.rows,
-                channels,
-                taps: weights.taps,
-                group: weights.group,
-                x: x.as_ptr(),
-                row_step: window.stride * window.pitch,
-                tap_step: window.dilation * window.pitch,
-            },
-            weights: weights.data.as_ptr(),
-            bias,
-            accumulate: matches!(start, Start::Accumulate),
-            y: y.as_mut_ptr(),
-            y_pitch,
+    weights.isa.run(Forward {
+        shared: Shared {
+            rows: window.rows,
+            channels,
+            taps: weights.taps,
+            group: weights.group,
+            x: x.as_ptr(),
+            row_step: window.stride * window.pitch,
+            tap_step: window.dilation * window.pitch,
         },
-    );
+        weights: weights.data.as_ptr(),
+        bias,
+        accumulate: matches!(start, Start::Accumulate),
+        y: y.as_mut_ptr(),
+        y_pitch,
+    });
 }
 
 #[derive(Clone, Copy)]
-struct Shared<T> {
+struct Shared {
     rows: usize,
     channels: usize,
     taps: usize,
     group: usize,
-    x: *const T,
+    x: *const f32,
     row_step: usize,
     tap_step: usize,
 }
 
-impl<T: Element> Shared<T> {
+impl Shared {
     /// Channels `c + shift ..` of the row at `x`; zero where there are none.
     ///
     /// # Safety
     /// All channels of the row are readable.
     #[inline(always)]
-    unsafe fn shifted<S: Simd<T = T>>(&self, s: S, x: *const T, c: usize, shift: isize) -> S::V {
+    unsafe fn shifted<S: Simd>(&self, s: S, x: *const f32, c: usize, shift: isize) -> S::V {
         let from = c as isize + shift;
         // SAFETY: only channels of the row are read.
         unsafe {
@@ -207,7 +203,7 @@ impl<T: Element> Shared<T> {
                     s.load_part(x.wrapping_add(from), self.channels.saturating_sub(from))
                 }
             } else {
-                let mut lanes = [T::default(); 16];
+                let mut lanes = [0.0; 16];
                 for (i, lane) in lanes.iter_mut().enumerate().take(S::LANES) {
                     let at = from + i as isize;
                     if (0..self.channels as isize).contains(&at) {
@@ -220,26 +216,26 @@ impl<T: Element> Shared<T> {
     }
 }
 
-struct Forward<T> {
-    shared: Shared<T>,
-    weights: *const T,
-    bias: *const T,
+struct Forward {
+    shared: Shared,
+    weights: *const f32,
+    bias: *const f32,
     accumulate: bool,
-    y: *mut T,
+    y: *mut f32,
     y_pitch: usize,
 }
 
 /// Rows of a tile.
 const ROWS: usize = 6;
 
-impl<T: Element> Kernel<T> for Forward<T> {
+impl Kernel for Forward {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         by_channels!(S, self.shared.channels, |c, PART, part| {
             let mut m = 0;
             // SAFETY: the rows of each tile and the channels from `c` on exist, as
-            // `diagonal_forward` checked.
+            // `grouped_conv_forward` checked.
             unsafe {
                 while m + ROWS <= self.shared.rows {
                     self.tile::<S, ROWS, PART>(s, m, c, part);
@@ -254,11 +250,11 @@ impl<T: Element> Kernel<T> for Forward<T> {
     }
 }
 
-impl<T: Element> Forward<T> {
+impl Forward {
     /// # Safety
     /// Rows `m .. m + R` and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn tile<S: Simd<T = T>, const R: usize, const PART: bool>(
+    unsafe fn tile<S: Simd, const R: usize, const PART: bool>(
         &self,
         s: S,
         m: usize,
@@ -301,14 +297,14 @@ impl<T: Element> Forward<T> {
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say.
-pub(crate) fn diagonal_weight_gradient<T: Element>(
+pub fn grouped_conv_weight_gradient(
     isa: Isa,
     [taps, group, channels]: [usize; 3],
-    x: &[T],
+    x: &[f32],
     window: Window,
-    dy: &[T],
+    dy: &[f32],
     dy_pitch: usize,
-    dw: &mut [T],
+    dw: &mut [f32],
 ) {
     if window.rows == 0 || channels == 0 || taps == 0 {
         return;
@@ -336,36 +332,33 @@ pub(crate) fn diagonal_weight_gradient<T: Element>(
         "weight gradient of {} values is too short",
         dw.len()
     );
-    T::dispatch(
-        isa,
-        WeightGradient {
-            shared: Shared {
-                rows: window.rows,
-                channels,
-                taps,
-                group,
-                x: x.as_ptr(),
-                row_step: window.stride * window.pitch,
-                tap_step: window.dilation * window.pitch,
-            },
-            dy: dy.as_ptr(),
-            dy_pitch,
-            dw: dw.as_mut_ptr(),
+    isa.run(WeightGradient {
+        shared: Shared {
+            rows: window.rows,
+            channels,
+            taps,
+            group,
+            x: x.as_ptr(),
+            row_step: window.stride * window.pitch,
+            tap_step: window.dilation * window.pitch,
         },
-    );
+        dy: dy.as_ptr(),
+        dy_pitch,
+        dw: dw.as_mut_ptr(),
+    });
 }
 
-struct WeightGradient<T> {
-    shared: Shared<T>,
-    dy: *const T,
+struct WeightGradient {
+    shared: Shared,
+    dy: *const f32,
     dy_pitch: usize,
-    dw: *mut T,
+    dw: *mut f32,
 }
 
-impl<T: Element> Kernel<T> for WeightGradient<T> {
+impl Kernel for WeightGradient {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let h = self.shared;
         by_channels!(S, h.channels, |c, PART, part| {
             for d in 0..2 * h.group - 1 {
@@ -387,13 +380,13 @@ impl<T: Element> Kernel<T> for WeightGradient<T> {
     }
 }
 
-impl<T: Element> WeightGradient<T> {
+impl WeightGradient {
     /// Diagonal `d` of taps `first .. first + W`.
     ///
     /// # Safety
     /// The taps and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn taps<S: Simd<T = T>, const W: usize, const PART: bool>(
+    unsafe fn taps<S: Simd, const W: usize, const PART: bool>(
         &self,
         s: S,
         first: usize,
@@ -415,7 +408,7 @@ impl<T: Element> WeightGradient<T> {
             }
             let lanes = if PART { part } else { S::LANES };
             for (i, a) in acc.iter().enumerate() {
-                let mut values = [T::default(); 16];
+                let mut values = [0.0; 16];
                 s.store(values.as_mut_ptr(), *a);
                 for (k, v) in values.iter().enumerate().take(lanes) {
                     let output = c + k;

@@ -2,11 +2,12 @@
 
 use super::{Layout, buffer, close, in_both_orders, noise, wide};
 use degu_kernels::cuda::{
-    Buffer, Device, DeviceDropout, DeviceTail, NormBuffers, NormTerms, Parts, Seeds, TailGradients,
+    Buffer, Device, DeviceDropout, DeviceEpilogue, EpilogueGradients, NormBuffers, NormTerms,
+    Parts, Seeds,
 };
 use degu_kernels::{
-    Activation, DropoutMask, Isa, NormGradient, Pool, Rows, RowsMut, Shape, Tail, tail_backward,
-    tail_forward, tail_sums,
+    Activation, DropoutMask, Epilogue, Isa, NormGradient, Pool, Rows, RowsMut, Shape,
+    epilogue_backward, epilogue_forward, epilogue_sums,
 };
 
 const N: usize = 3;
@@ -133,7 +134,7 @@ fn on_device(case: &Case, v: &Values, device: &Device) -> Vec<f32> {
             )
             .unwrap();
     }
-    let tail = DeviceTail {
+    let epilogue = DeviceEpilogue {
         count: N,
         shape: SHAPE,
         y: rows.matrix(&y),
@@ -146,14 +147,14 @@ fn on_device(case: &Case, v: &Values, device: &Device) -> Vec<f32> {
     };
     let added = case.add.then(|| pooled.matrix(&add));
     device
-        .tail_forward(&tail, added, pooled.matrix(&out))
+        .epilogue_forward(&epilogue, added, pooled.matrix(&out))
         .unwrap();
     let mut results = pooled.collect(&out.to_vec().unwrap());
     let gradients = device.buffer(2 * CHANNELS).unwrap();
     if case.norm {
         device
-            .tail_sums(
-                &tail,
+            .epilogue_sums(
+                &epilogue,
                 pooled.matrix(&gradient),
                 &parts,
                 &gradients,
@@ -168,29 +169,29 @@ fn on_device(case: &Case, v: &Values, device: &Device) -> Vec<f32> {
         NormTerms::None
     };
     // The gradient of y replaces it; that of the skip connection is added to it.
-    let into = TailGradients {
+    let into = EpilogueGradients {
         skip: case.skip.then(|| (rows.matrix(&skip), true)),
         y: (rows.matrix(&y), false),
     };
     // The skip connection is read as well, so its gradient goes elsewhere.
     let other = up(&rows.spread(&v.skip));
-    let into = TailGradients {
+    let into = EpilogueGradients {
         skip: into.skip.map(|(_, add)| (rows.matrix(&other), add)),
         ..into
     };
     device
-        .tail_backward(&tail, pooled.matrix(&gradient), terms, into)
+        .epilogue_backward(&epilogue, pooled.matrix(&gradient), terms, into)
         .unwrap();
     results.extend(rows.collect(&other.to_vec().unwrap()));
     results.extend(rows.collect(&y.to_vec().unwrap()));
     results
 }
 
-/// The same by the CPU's kernels in f64, in the same order.
-fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
+/// The same by the CPU's kernels, in the same order.
+fn reference(case: &Case, v: &Values) -> Vec<Vec<f32>> {
     let isa = Isa::PORTABLE;
-    let (y, skip, g) = (wide(&v.y), wide(&v.skip), wide(&v.gradient));
     let p = wide(&v.parameters);
+    let y = wide(&v.y);
     let total = (N * ROWS) as f64;
     let column = |c: usize| y.iter().skip(c).step_by(CHANNELS);
     let mean: Vec<f64> = (0..CHANNELS)
@@ -206,8 +207,10 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
     let shift: Vec<f64> = (0..CHANNELS)
         .map(|c| p[CHANNELS + c] - mean[c] * scale[c])
         .collect();
-    let tail = |n: usize| Tail {
-        affine: case.norm.then_some((&scale[..], &shift[..])),
+    let single = |x: &[f64]| x.iter().map(|v| *v as f32).collect::<Vec<_>>();
+    let (scale1, shift1, mean1) = (single(&scale), single(&shift), single(&mean));
+    let epilogue = |n: usize| Epilogue {
+        affine: case.norm.then_some((&scale1[..], &shift1[..])),
         activation: case.activation,
         before: case.mask(case.before, n, 5),
         pool: case.pool,
@@ -215,9 +218,9 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
     };
     let rows = |x: &'static str, n: usize| {
         let (values, size) = match x {
-            "y" => (&y, SIZE),
-            "skip" => (&skip, SIZE),
-            _ => (&g, case.pooled() * CHANNELS),
+            "y" => (&v.y, SIZE),
+            "skip" => (&v.skip, SIZE),
+            _ => (&v.gradient, case.pooled() * CHANNELS),
         };
         Rows {
             values: &values[n * size..(n + 1) * size],
@@ -226,41 +229,39 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
     };
     let skip_of = |n: usize| case.skip.then(|| rows("skip", n));
     let mut out = if case.add {
-        wide(&v.add)
+        v.add.clone()
     } else {
-        vec![0.0; g.len()]
+        vec![0.0; v.gradient.len()]
     };
-    let [mut sum_g, mut sum_gy] = [vec![0.0; CHANNELS], vec![0.0; CHANNELS]];
+    let [mut sum_g, mut sum_gy] = [vec![0f32; CHANNELS], vec![0f32; CHANNELS]];
     for n in 0..N {
         let to = RowsMut {
             values: &mut out[n * case.pooled() * CHANNELS..],
             pitch: CHANNELS,
             accumulate: true,
         };
-        tail_forward(isa, &tail(n), SHAPE, 0, rows("y", n), skip_of(n), to);
+        epilogue_forward(isa, &epilogue(n), SHAPE, 0, rows("y", n), skip_of(n), to);
         if case.norm {
             let sums = [&mut sum_g[..], &mut sum_gy[..]];
-            tail_sums(
+            epilogue_sums(
                 isa,
-                &tail(n),
+                &epilogue(n),
                 SHAPE,
                 0,
                 rows("y", n),
                 skip_of(n),
                 rows("g", n),
-                &mean,
+                &mean1,
                 sums,
             );
         }
     }
-    let d_gamma: Vec<f64> = sum_gy.iter().zip(&inverse).map(|(s, i)| s * i).collect();
-    let constant: Vec<f64> = (0..CHANNELS)
-        .map(|c| -scale[c] * sum_g[c] / total)
-        .collect();
-    let slope: Vec<f64> = (0..CHANNELS)
-        .map(|c| -scale[c] * sum_gy[c] * inverse[c] * inverse[c] / total)
-        .collect();
-    let (mut d_skip, mut d_y) = (wide(&v.skip), y.clone());
+    let per_channel = |f: &dyn Fn(usize) -> f64| single(&(0..CHANNELS).map(f).collect::<Vec<_>>());
+    let d_gamma = per_channel(&|c| f64::from(sum_gy[c]) * inverse[c]);
+    let constant = per_channel(&|c| -scale[c] * f64::from(sum_g[c]) / total);
+    let slope =
+        per_channel(&|c| -scale[c] * f64::from(sum_gy[c]) * inverse[c] * inverse[c] / total);
+    let (mut d_skip, mut d_y) = (v.skip.clone(), v.y.clone());
     for n in 0..N {
         let skip_gradient = case.skip.then(|| RowsMut {
             values: &mut d_skip[n * SIZE..(n + 1) * SIZE],
@@ -273,13 +274,13 @@ fn reference(case: &Case, v: &Values) -> Vec<Vec<f64>> {
             accumulate: false,
         };
         let norm = case.norm.then_some(NormGradient {
-            mean: &mean,
+            mean: &mean1,
             constant: &constant,
             slope: &slope,
         });
-        tail_backward(
+        epilogue_backward(
             isa,
-            &tail(n),
+            &epilogue(n),
             SHAPE,
             0,
             in_place,
@@ -330,7 +331,7 @@ fn ties_and_kinks() {
             step,
             pitch: 1,
         };
-        let tail = DeviceTail {
+        let epilogue = DeviceEpilogue {
             count: 1,
             shape: Shape {
                 rows: 9,
@@ -344,14 +345,16 @@ fn ties_and_kinks() {
             pool: Pool::Max(2),
             after: None,
         };
-        device.tail_forward(&tail, None, of(&out, 4)).unwrap();
+        device
+            .epilogue_forward(&epilogue, None, of(&out, 4))
+            .unwrap();
         let g = buffer(device, &[1.0, 10.0, 100.0, 1000.0]);
-        let into = TailGradients {
+        let into = EpilogueGradients {
             skip: None,
             y: (of(&y, 9), false),
         };
         device
-            .tail_backward(&tail, of(&g, 4), NormTerms::None, into)
+            .epilogue_backward(&epilogue, of(&g, 4), NormTerms::None, into)
             .unwrap();
         let mut all = out.to_vec().unwrap();
         all.extend(y.to_vec().unwrap());

@@ -1,28 +1,30 @@
 //! The first backward pass.
 
-use super::common::{Common, View, by_channels};
-use super::{Pool, Rows, Tail};
-use crate::activation::{Pointwise, Shape, with_activation};
-use crate::element::Element;
+use super::common::{Common, View};
+use super::types::{Epilogue, Pool};
+use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
+use crate::matrix::Rows;
+use crate::matrix::Shape;
 use crate::simd::Simd;
+use crate::simd::by_channels;
 
-/// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g` and
-/// `g * (y - mean)`, `g` being the gradient at the batch norm's output.
+/// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g`
+/// and `g * (y - mean)`, `g` being the gradient at the batch norm's output.
 ///
 /// # Panics
 ///
-/// As [`tail_forward`].
-pub(crate) fn tail_sums<T: Element>(
+/// As [`epilogue_forward`].
+pub fn epilogue_sums(
     isa: Isa,
-    tail: &Tail<'_, T>,
+    epilogue: &Epilogue<'_>,
     shape: Shape,
     first_row: usize,
-    y: Rows<'_, T>,
-    skip: Option<Rows<'_, T>>,
-    gradient: Rows<'_, T>,
-    mean: &[T],
-    [sum_g, sum_gy]: [&mut [T]; 2],
+    y: Rows<'_>,
+    skip: Option<Rows<'_>>,
+    gradient: Rows<'_>,
+    mean: &[f32],
+    [sum_g, sum_gy]: [&mut [f32]; 2],
 ) {
     assert!(
         mean.len() >= shape.channels
@@ -30,26 +32,26 @@ pub(crate) fn tail_sums<T: Element>(
             && sum_gy.len() >= shape.channels,
         "means and sums per channel"
     );
-    with_activation!(tail.activation, A => {
-        let common = Common::<T, A>::new(tail, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
+    with_activation!(epilogue.activation, A => {
+        let common = Common::<A>::new(epilogue, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
         common.pooled().check("gradient", gradient.values.len(), gradient.pitch);
         let g = View { p: gradient.values.as_ptr(), pitch: gradient.pitch };
-        T::dispatch(isa, Sums { common, g, mean: mean.as_ptr(), sum_g: sum_g.as_mut_ptr(), sum_gy: sum_gy.as_mut_ptr() });
+        isa.run( Sums { common, g, mean: mean.as_ptr(), sum_g: sum_g.as_mut_ptr(), sum_gy: sum_gy.as_mut_ptr() });
     });
 }
 
-struct Sums<T, A> {
-    common: Common<T, A>,
-    g: View<T>,
-    mean: *const T,
-    sum_g: *mut T,
-    sum_gy: *mut T,
+struct Sums<A> {
+    common: Common<A>,
+    g: View,
+    mean: *const f32,
+    sum_g: *mut f32,
+    sum_gy: *mut f32,
 }
 
-impl<T: Element, A: Pointwise> Kernel<T> for Sums<T, A> {
+impl<A: Pointwise> Kernel for Sums<A> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         by_channels!(S, self.common.shape.channels, |c, PART, part| {
             // SAFETY: the channels from `c` on exist; all slices were checked for the shape.
             unsafe { self.channels::<S, PART>(s, c, part) }
@@ -57,11 +59,11 @@ impl<T: Element, A: Pointwise> Kernel<T> for Sums<T, A> {
     }
 }
 
-impl<T: Element, A: Pointwise> Sums<T, A> {
+impl<A: Pointwise> Sums<A> {
     /// # Safety
     /// The channels from `c` on exist.
     #[inline(always)]
-    unsafe fn channels<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) {
+    unsafe fn channels<S: Simd, const PART: bool>(&self, s: S, c: usize, part: usize) {
         let t = &self.common;
         // SAFETY: windows have rows below shape.rows; means and sums have a value per channel.
         unsafe {

@@ -1,13 +1,15 @@
 //! The forward pass.
 
-use super::common::{Common, ViewMut, by_channels, put};
-use super::{Pool, Rows, RowsMut, Tail};
-use crate::activation::{Pointwise, Shape, with_activation};
-use crate::element::Element;
+use super::common::{Common, ViewMut, put};
+use super::types::{Epilogue, Pool};
+use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
+use crate::matrix::Shape;
+use crate::matrix::{Rows, RowsMut};
 use crate::simd::Simd;
+use crate::simd::by_channels;
 
-/// Runs the tail on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows /
+/// Runs the epilogue on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows /
 /// pool, channels]`.
 ///
 /// # Panics
@@ -17,32 +19,32 @@ use crate::simd::Simd;
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn tail_forward<T: Element>(
+pub fn epilogue_forward(
     isa: Isa,
-    tail: &Tail<'_, T>,
+    epilogue: &Epilogue<'_>,
     shape: Shape,
     first_row: usize,
-    y: Rows<'_, T>,
-    skip: Option<Rows<'_, T>>,
-    out: RowsMut<'_, T>,
+    y: Rows<'_>,
+    skip: Option<Rows<'_>>,
+    out: RowsMut<'_>,
 ) {
-    with_activation!(tail.activation, A => {
-        let common = Common::<T, A>::new(tail, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
+    with_activation!(epilogue.activation, A => {
+        let common = Common::<A>::new(epilogue, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
         common.pooled().check("out", out.values.len(), out.pitch);
         let out = ViewMut { p: out.values.as_mut_ptr(), pitch: out.pitch, accumulate: out.accumulate };
-        T::dispatch(isa, Forward { common, out });
+        isa.run( Forward { common, out });
     });
 }
 
-struct Forward<T, A> {
-    common: Common<T, A>,
-    out: ViewMut<T>,
+struct Forward<A> {
+    common: Common<A>,
+    out: ViewMut,
 }
 
-impl<T: Element, A: Pointwise> Kernel<T> for Forward<T, A> {
+impl<A: Pointwise> Kernel for Forward<A> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         by_channels!(S, self.common.shape.channels, |c, PART, part| {
             // SAFETY: the channels from `c` on exist; all slices were checked for the shape.
             unsafe { self.channels::<S, PART>(s, c, part) }
@@ -50,11 +52,11 @@ impl<T: Element, A: Pointwise> Kernel<T> for Forward<T, A> {
     }
 }
 
-impl<T: Element, A: Pointwise> Forward<T, A> {
+impl<A: Pointwise> Forward<A> {
     /// # Safety
     /// The channels from `c` on exist.
     #[inline(always)]
-    unsafe fn channels<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) {
+    unsafe fn channels<S: Simd, const PART: bool>(&self, s: S, c: usize, part: usize) {
         let t = &self.common;
         let size = t.pool.size();
         let mean = s.constant(1.0 / size as f64);

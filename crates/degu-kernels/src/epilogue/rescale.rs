@@ -7,38 +7,41 @@
 //! linear layers' outputs, as in the ordinary backward pass; nothing is differentiated through the
 //! reference.
 
-use super::common::{Affine, Common, View, ViewMut, by_channels, put};
-use super::{Pool, Rows, RowsMut, Tail};
-use crate::activation::{Pointwise, Shape, with_activation};
-use crate::element::Element;
+use super::common::{Affine, Common, View, ViewMut, put};
+use super::types::{Epilogue, Pool};
+use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
+use crate::matrix::Shape;
+use crate::matrix::{Rows, RowsMut};
 use crate::simd::Simd;
+use crate::simd::by_channels;
 
 /// Below this difference of the inputs an activation passes its derivative.
 const MIN_DELTA: f64 = 1e-6;
 
-/// The gradient at the linear layer's output for a pair: `y` (and `skip`) hold the rows of the
-/// sequence, then of the reference.
+/// The gradient at the linear layer's output by the DeepLIFT rescale rule: `y` (and `skip`)
+/// hold the rows of the sequence, then of its reference, and `gradient` is the multiplier of
+/// the pooled result. Without dropout.
 ///
 /// # Panics
 ///
-/// If a slice is shorter than the shapes say, or with dropout.
+/// As [`epilogue_forward`].
 #[expect(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn tail_rescale<T: Element>(
+pub fn epilogue_rescale(
     isa: Isa,
-    tail: &Tail<'_, T>,
+    epilogue: &Epilogue<'_>,
     shape: Shape,
-    y: [Rows<'_, T>; 2],
-    skip: Option<[Rows<'_, T>; 2]>,
-    gradient: Rows<'_, T>,
-    skip_gradient: Option<RowsMut<'_, T>>,
-    out: RowsMut<'_, T>,
+    y: [Rows<'_>; 2],
+    skip: Option<[Rows<'_>; 2]>,
+    gradient: Rows<'_>,
+    skip_gradient: Option<RowsMut<'_>>,
+    out: RowsMut<'_>,
 ) {
     assert!(
-        tail.before.is_none() && tail.after.is_none(),
+        epilogue.before.is_none() && epilogue.after.is_none(),
         "multipliers of a pass with dropout"
     );
     shape.check("out", out.values.len(), out.pitch);
@@ -62,9 +65,9 @@ pub(crate) fn tail_rescale<T: Element>(
         pitch: out.pitch,
         accumulate: out.accumulate,
     };
-    with_activation!(tail.activation, A => {
-        let common = |i: usize| Common::<T, A>::new(
-            tail,
+    with_activation!(epilogue.activation, A => {
+        let common = |i: usize| Common::<A>::new(
+            epilogue,
             shape,
             0,
             y[i].values.as_ptr(),
@@ -75,16 +78,16 @@ pub(crate) fn tail_rescale<T: Element>(
         let (own, reference) = (common(0), common(1));
         own.pooled().check("gradient", gradient.values.len(), gradient.pitch);
         let g = View { p: gradient.values.as_ptr(), pitch: gradient.pitch };
-        T::dispatch(isa, Rescale { own, reference, g, dskip, dy });
+        isa.run( Rescale { own, reference, g, dskip, dy });
     });
 }
 
-struct Rescale<T, A> {
-    own: Common<T, A>,
-    reference: Common<T, A>,
-    g: View<T>,
-    dskip: ViewMut<T>,
-    dy: ViewMut<T>,
+struct Rescale<A> {
+    own: Common<A>,
+    reference: Common<A>,
+    g: View,
+    dskip: ViewMut,
+    dy: ViewMut,
 }
 
 /// One row of both halves: what enters the activation and what leaves it.
@@ -103,10 +106,10 @@ struct Winner<V> {
     pair: Pair<V>,
 }
 
-impl<T: Element, A: Pointwise> Kernel<T> for Rescale<T, A> {
+impl<A: Pointwise> Kernel for Rescale<A> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         by_channels!(S, self.own.shape.channels, |c, PART, part| {
             // SAFETY: the channels from `c` on exist; all slices were checked for the shape.
             unsafe { self.channels::<S, PART>(s, c, part) }
@@ -114,11 +117,11 @@ impl<T: Element, A: Pointwise> Kernel<T> for Rescale<T, A> {
     }
 }
 
-impl<T: Element, A: Pointwise> Rescale<T, A> {
+impl<A: Pointwise> Rescale<A> {
     /// # Safety
     /// The channels from `c` on exist.
     #[inline(always)]
-    unsafe fn channels<S: Simd<T = T>, const PART: bool>(&self, s: S, c: usize, part: usize) {
+    unsafe fn channels<S: Simd, const PART: bool>(&self, s: S, c: usize, part: usize) {
         // SAFETY: rows stay below shape.rows, pooled rows exist in `g`.
         unsafe {
             let affine = self.own.affine::<S, PART>(s, c, part);
@@ -166,7 +169,7 @@ impl<T: Element, A: Pointwise> Rescale<T, A> {
     /// # Safety
     /// Row `m` and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn pair<S: Simd<T = T>, const PART: bool>(
+    unsafe fn pair<S: Simd, const PART: bool>(
         &self,
         s: S,
         m: usize,
@@ -195,7 +198,7 @@ impl<T: Element, A: Pointwise> Rescale<T, A> {
     /// # Safety
     /// The rows of the window and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn shares<S: Simd<T = T>, const PART: bool>(
+    unsafe fn shares<S: Simd, const PART: bool>(
         &self,
         s: S,
         w: usize,
@@ -236,7 +239,7 @@ impl<T: Element, A: Pointwise> Rescale<T, A> {
     /// # Safety
     /// Row `m` and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn row<S: Simd<T = T>, const PART: bool>(
+    unsafe fn row<S: Simd, const PART: bool>(
         &self,
         s: S,
         m: usize,

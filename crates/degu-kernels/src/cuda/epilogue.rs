@@ -1,13 +1,15 @@
 //! What follows a linear layer.
 
+use super::buffer::{Buffer, Matrix};
 use super::columns::{GRAIN, LANES, MOST, Parts};
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int, one_each};
 use super::norm::NormBuffers;
-use super::{Buffer, Matrix};
-use crate::activation::{Activation, Shape};
-use crate::dropout::{DropoutMask, mix};
-use crate::tail::Pool;
+use crate::activation::Activation;
+use crate::dropout::DropoutMask;
+use crate::epilogue::Pool;
+use crate::matrix::Shape;
+use crate::scalar::mix;
 
 /// Where the masks of the sequences come from.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +31,9 @@ pub struct DeviceDropout<'a> {
     pub rate: f64,
 }
 
-/// The operations after a linear layer, as [`Tail`](crate::Tail) has them, for `count` sequences.
+/// The operations after a linear layer, as [`Epilogue`](crate::Epilogue) has them, for `count` sequences.
 #[derive(Clone, Copy, Debug)]
-pub struct DeviceTail<'a> {
+pub struct DeviceEpilogue<'a> {
     /// Sequences.
     pub count: usize,
     /// Rows and channels of the linear layer's output.
@@ -55,7 +57,7 @@ pub struct DeviceTail<'a> {
 /// Where a batch norm's terms of the gradient come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormTerms {
-    /// Statistics of the batch: the terms of [`Device::tail_sums`] are added.
+    /// Statistics of the batch: the terms of [`Device::epilogue_sums`] are added.
     Batch,
     /// Constant scale and shift, or no batch norm: there are none.
     None,
@@ -63,7 +65,7 @@ pub enum NormTerms {
 
 /// Where the gradients go, and whether they are added there.
 #[derive(Clone, Copy, Debug)]
-pub struct TailGradients<'a> {
+pub struct EpilogueGradients<'a> {
     /// Of the skip connection.
     pub skip: Option<(Matrix<'a>, bool)>,
     /// Of the linear layer's output, which they may replace.
@@ -84,7 +86,7 @@ struct DropoutArgs {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct TailArgs {
+struct EpilogueArgs {
     y: u64,
     skip: u64,
     scale: u64,
@@ -105,8 +107,8 @@ struct TailArgs {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct TailForwardArgs {
-    tail: TailArgs,
+struct EpilogueForwardArgs {
+    epilogue: EpilogueArgs,
     add: u64,
     out: u64,
     add_step: i64,
@@ -114,13 +116,13 @@ struct TailForwardArgs {
     add_pitch: i32,
     out_pitch: i32,
 }
-// SAFETY: the fields of `TailForwardArgs` in tail.cu.
-unsafe impl Arguments for TailForwardArgs {}
+// SAFETY: the fields of `EpilogueForwardArgs` in epilogue.cu.
+unsafe impl Arguments for EpilogueForwardArgs {}
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct TailSumsArgs {
-    tail: TailArgs,
+struct EpilogueSumsArgs {
+    epilogue: EpilogueArgs,
     gradient: u64,
     mean: u64,
     part: u64,
@@ -128,13 +130,13 @@ struct TailSumsArgs {
     gradient_pitch: i32,
     per_split: i32,
 }
-// SAFETY: the fields of `TailSumsArgs` in tail.cu.
-unsafe impl Arguments for TailSumsArgs {}
+// SAFETY: the fields of `EpilogueSumsArgs` in epilogue.cu.
+unsafe impl Arguments for EpilogueSumsArgs {}
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct TailBackwardArgs {
-    tail: TailArgs,
+struct EpilogueBackwardArgs {
+    epilogue: EpilogueArgs,
     gradient: u64,
     mean: u64,
     constant: u64,
@@ -151,8 +153,8 @@ struct TailBackwardArgs {
     y_accumulates: i32,
     reserved: i32,
 }
-// SAFETY: the fields of `TailBackwardArgs` in tail.cu.
-unsafe impl Arguments for TailBackwardArgs {}
+// SAFETY: the fields of `EpilogueBackwardArgs` in epilogue.cu.
+unsafe impl Arguments for EpilogueBackwardArgs {}
 
 impl DropoutArgs {
     fn new(dropout: Option<DeviceDropout<'_>>, count: usize) -> Self {
@@ -184,7 +186,7 @@ impl DropoutArgs {
     }
 }
 
-impl DeviceTail<'_> {
+impl DeviceEpilogue<'_> {
     /// Results of one sequence.
     fn pooled(&self) -> Shape {
         Shape {
@@ -193,14 +195,14 @@ impl DeviceTail<'_> {
         }
     }
 
-    fn arguments(&self) -> TailArgs {
+    fn arguments(&self) -> EpilogueArgs {
         assert!(self.pool.size() > 0, "a pooling window of 0 rows");
         let Shape { rows, channels } = self.shape;
         let maximum = matches!(self.pool, Pool::Max(_));
         if let Some(norm) = self.norm {
             assert_eq!(norm.channels, channels, "channels");
         }
-        TailArgs {
+        EpilogueArgs {
             y: self.y.address(self.count, rows, channels),
             skip: self
                 .skip
@@ -239,7 +241,7 @@ fn code(activation: Activation) -> i32 {
 }
 
 impl Device {
-    /// Runs a tail: the linear output to `out` `[rows / pool, channels]`, plus `add` where there is
+    /// Runs an epilogue: the linear output to `out` `[rows / pool, channels]`, plus `add` where there is
     /// one.
     ///
     /// # Errors
@@ -249,28 +251,28 @@ impl Device {
     /// # Panics
     ///
     /// If a buffer is shorter than the shapes say.
-    pub fn tail_forward(
+    pub fn epilogue_forward(
         &self,
-        tail: &DeviceTail<'_>,
+        epilogue: &DeviceEpilogue<'_>,
         add: Option<Matrix<'_>>,
         out: Matrix<'_>,
     ) -> Result<(), DeviceError> {
-        let Shape { rows, channels } = tail.pooled();
-        let arguments = TailForwardArgs {
-            tail: tail.arguments(),
-            add: add.map_or(0, |a| a.address(tail.count, rows, channels)),
-            out: out.address(tail.count, rows, channels),
+        let Shape { rows, channels } = epilogue.pooled();
+        let arguments = EpilogueForwardArgs {
+            epilogue: epilogue.arguments(),
+            add: add.map_or(0, |a| a.address(epilogue.count, rows, channels)),
+            out: out.address(epilogue.count, rows, channels),
             add_step: add.map_or(0, |a| a.step as i64),
             out_step: out.step as i64,
             add_pitch: add.map_or(0, |a| int(a.pitch)),
             out_pitch: int(out.pitch),
         };
-        let total = tail.count * rows * channels;
+        let total = epilogue.count * rows * channels;
         // SAFETY: every matrix was checked for the shape it has here.
-        unsafe { self.launch("tail_forward", one_each(total), &arguments) }
+        unsafe { self.launch("epilogue_forward", one_each(total), &arguments) }
     }
 
-    /// First backward pass of the tail's batch norm: gradients of gamma and beta, to their places
+    /// First backward pass of the epilogue's batch norm: gradients of gamma and beta, to their places
     /// in `gradients`, and the terms of the second.
     ///
     /// # Errors
@@ -279,26 +281,32 @@ impl Device {
     ///
     /// # Panics
     ///
-    /// If the tail has no batch norm, or a buffer is shorter than the shapes say.
-    pub fn tail_sums(
+    /// If the epilogue has no batch norm, or a buffer is shorter than the shapes say.
+    pub fn epilogue_sums(
         &self,
-        tail: &DeviceTail<'_>,
+        epilogue: &DeviceEpilogue<'_>,
         gradient: Matrix<'_>,
         parts: &Parts,
         gradients: &Buffer<f32>,
         places: (usize, usize),
     ) -> Result<(), DeviceError> {
-        let Some(norm) = tail.norm else {
-            panic!("a tail without batch norm");
+        let Some(norm) = epilogue.norm else {
+            panic!("an epilogue without batch norm");
         };
-        let Shape { rows, channels } = tail.pooled();
+        let Shape { rows, channels } = epilogue.pooled();
         let tiles = channels.div_ceil(LANES);
-        let grain = (GRAIN / tail.pool.size()).max(8);
-        let (splits, per_split) = cut(tail.count * rows, grain, tiles, self.loading_blocks(), MOST);
-        int(tail.count * tail.shape.rows * channels);
-        let arguments = TailSumsArgs {
-            tail: tail.arguments(),
-            gradient: gradient.address(tail.count, rows, channels),
+        let grain = (GRAIN / epilogue.pool.size()).max(8);
+        let (splits, per_split) = cut(
+            epilogue.count * rows,
+            grain,
+            tiles,
+            self.loading_blocks(),
+            MOST,
+        );
+        int(epilogue.count * epilogue.shape.rows * channels);
+        let arguments = EpilogueSumsArgs {
+            epilogue: epilogue.arguments(),
+            gradient: gradient.address(epilogue.count, rows, channels),
             mean: norm.coefficient(0),
             part: parts.address(splits * 2 * channels),
             gradient_step: gradient.step as i64,
@@ -307,8 +315,8 @@ impl Device {
         };
         // SAFETY: every matrix was checked for the shape it has here, and the parts hold all
         // splits.
-        unsafe { self.launch("tail_sums", [tiles, splits, 1], &arguments)? };
-        let all = tail.count * tail.shape.rows;
+        unsafe { self.launch("epilogue_sums", [tiles, splits, 1], &arguments)? };
+        let all = epilogue.count * epilogue.shape.rows;
         self.norm_gradient(norm, parts, splits, all, gradients, places)
     }
 
@@ -322,15 +330,15 @@ impl Device {
     /// # Panics
     ///
     /// If a buffer is shorter than the shapes say.
-    pub fn tail_backward(
+    pub fn epilogue_backward(
         &self,
-        tail: &DeviceTail<'_>,
+        epilogue: &DeviceEpilogue<'_>,
         gradient: Matrix<'_>,
         terms: NormTerms,
-        into: TailGradients<'_>,
+        into: EpilogueGradients<'_>,
     ) -> Result<(), DeviceError> {
-        let Shape { rows, channels } = tail.shape;
-        let term = |i: usize| match (terms, tail.norm) {
+        let Shape { rows, channels } = epilogue.shape;
+        let term = |i: usize| match (terms, epilogue.norm) {
             (NormTerms::Batch, Some(norm)) => norm.coefficient(i),
             _ => 0,
         };
@@ -339,14 +347,14 @@ impl Device {
             Some((matrix, accumulate)) => (Some(matrix), accumulate),
             None => (None, false),
         };
-        let arguments = TailBackwardArgs {
-            tail: tail.arguments(),
-            gradient: gradient.address(tail.count, tail.pooled().rows, channels),
+        let arguments = EpilogueBackwardArgs {
+            epilogue: epilogue.arguments(),
+            gradient: gradient.address(epilogue.count, epilogue.pooled().rows, channels),
             mean: term(0),
             constant: term(4),
             slope: term(5),
-            d_skip: d_skip.map_or(0, |d| d.address(tail.count, rows, channels)),
-            d_y: d_y.address(tail.count, rows, channels),
+            d_skip: d_skip.map_or(0, |d| d.address(epilogue.count, rows, channels)),
+            d_y: d_y.address(epilogue.count, rows, channels),
             gradient_step: gradient.step as i64,
             d_skip_step: d_skip.map_or(0, |d| d.step as i64),
             d_y_step: d_y.step as i64,
@@ -357,13 +365,13 @@ impl Device {
             y_accumulates: i32::from(y_accumulates),
             reserved: 0,
         };
-        let windows = rows.div_ceil(tail.pool.size());
+        let windows = rows.div_ceil(epilogue.pool.size());
         // SAFETY: every matrix was checked for the shape it has here; a thread reads what it
         // replaces before.
         unsafe {
             self.launch(
-                "tail_backward",
-                one_each(tail.count * windows * channels),
+                "epilogue_backward",
+                one_each(epilogue.count * windows * channels),
                 &arguments,
             )
         }
