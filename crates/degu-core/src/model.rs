@@ -22,7 +22,7 @@ pub struct ModelIo {
 
 /// Gives a network its parameters: `get` returns the tensor of a path, drawn from the path's own
 /// stream when it is new.
-pub trait ParamSourceBackend {
+pub trait TensorSource {
     /// The tensor with this path and shape.
     fn tensor(&self, path: &str, shape: &[usize], init: Init) -> Result<Tensor>;
     /// The type of the parameters.
@@ -34,13 +34,13 @@ pub trait ParamSourceBackend {
 /// A place in the tree of parameter names.
 #[derive(Clone)]
 pub struct Params<'a> {
-    backend: &'a dyn ParamSourceBackend,
+    backend: &'a dyn TensorSource,
     path: String,
 }
 
 impl<'a> Params<'a> {
     /// The root.
-    pub fn new(backend: &'a dyn ParamSourceBackend) -> Self {
+    pub fn new(backend: &'a dyn TensorSource) -> Self {
         Self {
             backend,
             path: String::new(),

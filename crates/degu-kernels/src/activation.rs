@@ -1,6 +1,5 @@
 //! Pointwise activations and their derivatives.
 
-use crate::isa::{Isa, Kernel};
 use crate::math;
 use crate::simd::Simd;
 
@@ -155,47 +154,3 @@ macro_rules! with_activation {
     };
 }
 pub(crate) use with_activation;
-
-/// Replaces every value by its activation (`derivative == false`) or by the derivative there.
-pub fn apply_activation(isa: Isa, activation: Activation, derivative: bool, values: &mut [f32]) {
-    struct Apply<A> {
-        values: *mut f32,
-        len: usize,
-        derivative: bool,
-        activation: std::marker::PhantomData<A>,
-    }
-    impl<A: Pointwise> Kernel for Apply<A> {
-        type Output = ();
-        #[inline(always)]
-        fn run<S: Simd>(self, s: S) {
-            let mut i = 0;
-            while i < self.len {
-                let left = self.len - i;
-                // SAFETY: the values i .. i + min(left, LANES) lie inside the slice.
-                unsafe {
-                    let p = self.values.add(i);
-                    let z = if left >= S::LANES {
-                        s.load(p)
-                    } else {
-                        s.load_part(p, left)
-                    };
-                    let v = if self.derivative {
-                        A::derivative(s, z)
-                    } else {
-                        A::value(s, z)
-                    };
-                    if left >= S::LANES {
-                        s.store(p, v);
-                    } else {
-                        s.store_part(p, left, v);
-                    }
-                }
-                i += S::LANES;
-            }
-        }
-    }
-    let (len, values) = (values.len(), values.as_mut_ptr());
-    with_activation!(activation, A => isa.run(
-        Apply::<A> { values, len, derivative, activation: std::marker::PhantomData },
-    ));
-}

@@ -95,14 +95,19 @@ impl Kernel for Update {
                 std::slice::from_raw_parts_mut(self.v, self.n),
             )
         };
-        let of = |x: f64| x as f32;
+        let single = |x: f64| x as f32;
         let (b1, c1, b2, c2) = (
-            of(self.beta1),
-            of(1.0 - self.beta1),
-            of(self.beta2),
-            of(1.0 - self.beta2),
+            single(self.beta1),
+            single(1.0 - self.beta1),
+            single(self.beta2),
+            single(1.0 - self.beta2),
         );
-        let (lr, root, eps, decay) = (of(self.lr), of(self.root), of(self.eps), of(self.decay));
+        let (lr, root, eps, decay) = (
+            single(self.lr),
+            single(self.root),
+            single(self.eps),
+            single(self.decay),
+        );
         for i in 0..self.n {
             m[i] = b1 * m[i] + c1 * g[i];
             v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
@@ -136,7 +141,7 @@ pub fn add_part(isa: Isa, out: &mut [f32], part: &[f32], accumulate: bool) {
             };
             if self.accumulate {
                 for i in 0..self.n {
-                    out[i] = out[i] + part[i];
+                    out[i] += part[i];
                 }
             } else {
                 out.copy_from_slice(part);

@@ -1,10 +1,8 @@
 //! Operations over the channels of each row: layer norm and softmax, forward and backward.
 
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Shape;
-use crate::matrix::{Rows, RowsMut};
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// The lanes of a vector, added in their order.
 #[inline(always)]
@@ -93,8 +91,7 @@ impl Layer {
                 let d = s.sub(s.load_up_to::<PART>(x.add(c), part), mean);
                 s.mul(d, d)
             });
-            let one = 1.0;
-            let inverse = one / (square * share + self.epsilon as f32).sqrt();
+            let inverse = 1.0 / (square * share + self.epsilon as f32).sqrt();
             (mean, s.splat(inverse))
         }
     }

@@ -1,10 +1,8 @@
 //! Sums over rows, per channel: batch-norm statistics and bias gradients; sums of matrices.
 
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Shape;
-use crate::matrix::{Rows, RowsMut};
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// Mean and sum of squared deviations per channel of a set of rows, in double precision; merged by
 /// Chan's formula, so that a mean much larger than the spread costs no digits.
@@ -66,7 +64,7 @@ impl Moments {
         }
     }
 
-    /// Adds rows `[rows, channels]`. Sums are taken in the type of the values, relative to the
+    /// Adds rows `[rows, channels]`. Sums are taken in f32, relative to the
     /// first row.
     ///
     /// # Panics

@@ -1,8 +1,6 @@
 //! Counter-based dropout: whether an element is kept is a hash of where it is, so nothing is stored
 //! and the backward pass computes the same mask again, for any cut of the batch.
 
-use crate::isa::{Isa, Kernel};
-use crate::matrix::Shape;
 use crate::scalar::{hash, mix};
 use crate::simd::Simd;
 
@@ -46,63 +44,4 @@ impl DropoutMask {
     pub(crate) fn vector<S: Simd>(self, s: S, first: u32) -> S::M {
         s.keep(self.key, first, self.threshold)
     }
-}
-
-/// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row
-/// 0 is row `first_row` of the sample's tensor.
-///
-/// # Panics
-///
-/// If `values` is shorter than the shape.
-pub fn apply_dropout(
-    isa: Isa,
-    mask: DropoutMask,
-    shape: Shape,
-    first_row: usize,
-    values: &mut [f32],
-    pitch: usize,
-) {
-    struct Apply {
-        mask: DropoutMask,
-        shape: Shape,
-        first_row: usize,
-        values: *mut f32,
-        pitch: usize,
-    }
-    impl Kernel for Apply {
-        type Output = ();
-        #[inline(always)]
-        fn run<S: Simd>(self, s: S) {
-            let factor = s.constant(self.mask.factor());
-            for m in 0..self.shape.rows {
-                let mut c = 0;
-                while c < self.shape.channels {
-                    let left = self.shape.channels - c;
-                    let element = ((self.first_row + m) * self.shape.channels + c) as u32;
-                    let keep = self.mask.vector(s, element);
-                    // SAFETY: row m and the channels c .. c + min(left, LANES) lie inside the slice
-                    // checked below.
-                    unsafe {
-                        let p = self.values.add(m * self.pitch + c);
-                        if left >= S::LANES {
-                            let v = s.load(p);
-                            s.store(p, s.select(keep, s.mul(v, factor), s.zero()));
-                        } else {
-                            let v = s.load_part(p, left);
-                            s.store_part(p, left, s.select(keep, s.mul(v, factor), s.zero()));
-                        }
-                    }
-                    c += S::LANES;
-                }
-            }
-        }
-    }
-    shape.check("values", values.len(), pitch);
-    isa.run(Apply {
-        mask,
-        shape,
-        first_row,
-        values: values.as_mut_ptr(),
-        pitch,
-    });
 }

@@ -63,7 +63,7 @@ mod signs;
 mod simd;
 mod windows;
 
-pub use activation::{Activation, apply_activation};
+pub use activation::Activation;
 pub use adam::{AdamStep, adam, add_part, sum_parts};
 pub use attention::{AttentionWork, Heads, attention_backward, attention_forward};
 pub use channels::{layer_norm_backward, layer_norm_forward, softmax_backward, softmax_forward};
@@ -73,7 +73,7 @@ pub use conv::{
     conv_weight_gradient_columns, winograd_fold, winograd_forward, winograd_sums,
     winograd_weight_gradient,
 };
-pub use dropout::{DropoutMask, apply_dropout};
+pub use dropout::DropoutMask;
 pub use epilogue::{
     Epilogue, NormGradient, Pool, epilogue_backward, epilogue_forward, epilogue_rescale,
     epilogue_sums,

@@ -2,8 +2,7 @@
 //! of its input.
 
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Rows;
-use crate::matrix::Shape;
+use crate::matrix::{Rows, Shape};
 use crate::simd::Simd;
 
 /// Channels of one word.

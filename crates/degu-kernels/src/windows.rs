@@ -3,10 +3,8 @@
 
 use crate::epilogue::Pool;
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Shape;
-use crate::matrix::{Rows, RowsMut};
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// Windows over `rows`: as many as fit.
 fn count(rows: usize, size: usize, stride: usize) -> usize {

@@ -3,9 +3,9 @@
 
 use degu_kernels::{
     Activation, AdamStep, CodeWindow, DropoutMask, Epilogue, Isa, Moments, NormGradient, Packed,
-    Pool, Rows, RowsMut, Shape, Start, Window, adam, apply_activation, apply_dropout, column_sums,
-    conv_forward, conv_weight_gradient, epilogue_backward, epilogue_forward, epilogue_sums,
-    lookup_forward, lookup_weight_gradient,
+    Pool, Rows, RowsMut, Shape, Start, Window, adam, column_sums, conv_forward,
+    conv_weight_gradient, epilogue_backward, epilogue_forward, epilogue_sums, lookup_forward,
+    lookup_weight_gradient,
 };
 
 /// Values in +-0.5, different for each seed; exact in f32.
@@ -539,12 +539,46 @@ fn the_first_of_tied_rows_wins_and_relu_is_flat_at_zero() {
     }
 }
 
+/// An epilogue that leaves values as they are.
+const NOTHING: Epilogue<'_> = Epilogue {
+    affine: None,
+    activation: Activation::Identity,
+    before: None,
+    pool: Pool::NONE,
+    after: None,
+};
+
+/// Replaces rows `first_row ..` of a sample by the result of an epilogue that does not pool.
+fn alone(isa: Isa, epilogue: &Epilogue<'_>, shape: Shape, first_row: usize, x: &mut [f32]) {
+    let pitch = shape.channels;
+    let y = x[..shape.rows * pitch].to_vec();
+    let y = Rows { values: &y, pitch };
+    let out = RowsMut {
+        values: x,
+        pitch,
+        accumulate: false,
+    };
+    epilogue_forward(isa, epilogue, shape, first_row, y, None, out);
+}
+
+fn activate(isa: Isa, activation: Activation, x: &mut [f32]) {
+    let shape = Shape {
+        rows: 1,
+        channels: x.len(),
+    };
+    let epilogue = Epilogue {
+        activation,
+        ..NOTHING
+    };
+    alone(isa, &epilogue, shape, 0, x);
+}
+
 #[test]
 fn exponentials_are_right_to_two_units() {
     for isa in Isa::available() {
         let x: Vec<f32> = (-87_000..88_000).map(|i| i as f32 * 1e-3).collect();
         let mut y = x.clone();
-        apply_activation(isa, Activation::Exp, false, &mut y);
+        activate(isa, Activation::Exp, &mut y);
         for (x, y) in x.iter().zip(&y) {
             let want = f64::from(*x).exp();
             assert!(
@@ -561,7 +595,7 @@ fn exponentials_are_right_to_two_units() {
             f32::INFINITY,
             f32::NAN,
         ];
-        apply_activation(isa, Activation::Exp, false, &mut edge);
+        activate(isa, Activation::Exp, &mut edge);
         assert!(
             edge[0] == 0.0
                 && edge[1] == 0.0
@@ -572,7 +606,7 @@ fn exponentials_are_right_to_two_units() {
         );
         for activation in Activation::ALL {
             let mut far = [-80.0f32, 80.0, f32::NAN];
-            apply_activation(isa, activation, false, &mut far);
+            activate(isa, activation, &mut far);
             assert!(
                 far[0].is_finite() && far[1].is_finite() && far[2].is_nan(),
                 "{} {activation:?}: {far:?}",
@@ -588,27 +622,33 @@ fn masks_are_the_same_everywhere_and_keep_the_right_share() {
     let mask = DropoutMask::new(9, 8, 7, 0.3);
     for isa in Isa::available() {
         let mut x = vec![1.0f32; rows * channels];
-        apply_dropout(
+        let rows = Shape {
+            rows: 100,
+            channels,
+        };
+        alone(
             isa,
-            mask,
-            Shape {
-                rows: 100,
-                channels,
+            &Epilogue {
+                before: Some(mask),
+                ..NOTHING
             },
+            rows,
             0,
             &mut x,
-            channels,
         );
-        apply_dropout(
+        let rows = Shape {
+            rows: 300,
+            channels,
+        };
+        alone(
             isa,
-            mask,
-            Shape {
-                rows: 300,
-                channels,
+            &Epilogue {
+                before: Some(mask),
+                ..NOTHING
             },
+            rows,
             100,
             &mut x[100 * channels..],
-            channels,
         );
         let kept = x.iter().enumerate().filter(|(i, v)| {
             assert_eq!(**v != 0.0, mask.keeps(*i as u32));

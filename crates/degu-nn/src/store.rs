@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use degu_core::{
     BatchStatistics, Params, Seed,
     graph::{Graph, Init},
-    model::ParamSourceBackend,
+    model::TensorSource,
 };
 
 use crate::{
@@ -183,18 +183,6 @@ impl ParamStore {
         self.assign(saved)
     }
 
-    /// Sets the tensors that fit (same name and shape) and reports the rest: a start for
-    /// fine-tuning.
-    ///
-    /// # Errors
-    ///
-    /// If values cannot be copied to the device.
-    #[must_use = "what was not loaded keeps its initial values"]
-    pub fn restore_partial(&self, saved: &BTreeMap<String, Array>) -> Result<Differences> {
-        self.assign(saved)?;
-        Ok(self.differences(saved))
-    }
-
     fn assign(&self, saved: &BTreeMap<String, Array>) -> Result<()> {
         let vars = self.lock();
         for (name, array) in saved {
@@ -292,7 +280,7 @@ pub fn is_buffer(name: &str) -> bool {
     BUFFERS.contains(&name.rsplit('.').next().unwrap_or(name))
 }
 
-impl ParamSourceBackend for ParamStore {
+impl TensorSource for ParamStore {
     fn tensor(&self, path: &str, shape: &[usize], init: Init) -> degu_core::Result<Tensor> {
         let mut vars = self.lock();
         if let Some(var) = vars.get(path) {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backend, EpochRecord, FitOptions, Result, TrainError,
+    Backend, Result, TrainError,
     backend::{BackendState, Weights},
-    fit::StoppingOptions,
+    fit::{
+        options::{FitOptions, StoppingOptions},
+        report::EpochRecord,
+    },
     forecast::{deserialize, serialize},
     stopping::EarlyStopping,
 };

@@ -2,8 +2,7 @@
 
 use crate::channels::{fill_after, max_lanes, sum_lanes};
 use crate::isa::{Isa, Kernel};
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::simd::{Simd, by_channels};
 
 struct Forward {
     rows: usize,

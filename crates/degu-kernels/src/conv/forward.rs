@@ -88,16 +88,16 @@ impl Kernel for Forward {
             // The sum goes on from block to block in `y`, in the same order and with the same
             // roundings as in one go.
             for block in self.blocks(width) {
-                let own = self.of_block(block);
+                let block_sum = self.of_block(block);
                 let offset = offset + (block.tap * self.c_in + block.channel) * width;
                 by_panel!(s: S, p, self.rows, |m, MR, NR| {
                     // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices
                     // that `conv_forward` checked.
                     unsafe {
                         if part == 0 {
-                            own.tile::<S, MR, NR, false>(s, m, first, offset, 0);
+                            block_sum.tile::<S, MR, NR, false>(s, m, first, offset, 0);
                         } else {
-                            own.tile::<S, MR, NR, true>(s, m, first, offset, part);
+                            block_sum.tile::<S, MR, NR, true>(s, m, first, offset, part);
                         }
                     }
                 });

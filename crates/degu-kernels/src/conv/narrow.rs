@@ -170,7 +170,7 @@ fn total<S: Simd>(s: S, v: S::V) -> f32 {
     let mut half = S::LANES / 2;
     while half > 0 {
         for i in 0..half {
-            lanes[i] = lanes[i] + lanes[i + half];
+            lanes[i] += lanes[i + half];
         }
         half /= 2;
     }

@@ -4,10 +4,8 @@ use super::common::{Common, View, ViewMut, put};
 use super::types::{Epilogue, NormGradient, Pool};
 use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Shape;
-use crate::matrix::{Rows, RowsMut};
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// Second backward pass: the gradient of the linear layer's output, and of the skip connection
 /// where there is one.
@@ -77,7 +75,7 @@ pub fn epilogue_backward(
         let common = Common::<A>::new(epilogue, shape, first_row, y_pointer.cast_const(), y.pitch, y.values.len(), skip);
         common.pooled().check("gradient", gradient.values.len(), gradient.pitch);
         let g = View { p: gradient.values.as_ptr(), pitch: gradient.pitch };
-        isa.run( Backward { common, g, norm, dskip, dy });
+        isa.run(Backward { common, g, norm, dskip, dy });
     });
 }
 

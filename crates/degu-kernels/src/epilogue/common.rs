@@ -4,8 +4,7 @@
 use super::types::{Epilogue, Pool};
 use crate::activation::Pointwise;
 use crate::dropout::DropoutMask;
-use crate::matrix::Rows;
-use crate::matrix::Shape;
+use crate::matrix::{Rows, Shape};
 use crate::simd::Simd;
 use std::marker::PhantomData;
 

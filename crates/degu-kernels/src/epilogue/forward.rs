@@ -4,10 +4,8 @@ use super::common::{Common, ViewMut, put};
 use super::types::{Epilogue, Pool};
 use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Shape;
-use crate::matrix::{Rows, RowsMut};
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// Runs the epilogue on rows `first_row ..` of one sample: `y` `[rows, channels]` to `out` `[rows /
 /// pool, channels]`.
@@ -32,7 +30,7 @@ pub fn epilogue_forward(
         let common = Common::<A>::new(epilogue, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
         common.pooled().check("out", out.values.len(), out.pitch);
         let out = ViewMut { p: out.values.as_mut_ptr(), pitch: out.pitch, accumulate: out.accumulate };
-        isa.run( Forward { common, out });
+        isa.run(Forward { common, out });
     });
 }
 

@@ -11,10 +11,8 @@ use super::common::{Affine, Common, View, ViewMut, put};
 use super::types::{Epilogue, Pool};
 use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Shape;
-use crate::matrix::{Rows, RowsMut};
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// Below this difference of the inputs an activation passes its derivative.
 const MIN_DELTA: f64 = 1e-6;
@@ -75,15 +73,15 @@ pub fn epilogue_rescale(
             y[i].values.len(),
             skip.map(|s| s[i]),
         );
-        let (own, reference) = (common(0), common(1));
-        own.pooled().check("gradient", gradient.values.len(), gradient.pitch);
+        let (sequence, reference) = (common(0), common(1));
+        sequence.pooled().check("gradient", gradient.values.len(), gradient.pitch);
         let g = View { p: gradient.values.as_ptr(), pitch: gradient.pitch };
-        isa.run( Rescale { own, reference, g, dskip, dy });
+        isa.run(Rescale { sequence, reference, g, dskip, dy });
     });
 }
 
 struct Rescale<A> {
-    own: Common<A>,
+    sequence: Common<A>,
     reference: Common<A>,
     g: View,
     dskip: ViewMut,
@@ -110,7 +108,7 @@ impl<A: Pointwise> Kernel for Rescale<A> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        by_channels!(S, self.own.shape.channels, |c, PART, part| {
+        by_channels!(S, self.sequence.shape.channels, |c, PART, part| {
             // SAFETY: the channels from `c` on exist; all slices were checked for the shape.
             unsafe { self.channels::<S, PART>(s, c, part) }
         });
@@ -124,12 +122,12 @@ impl<A: Pointwise> Rescale<A> {
     unsafe fn channels<S: Simd, const PART: bool>(&self, s: S, c: usize, part: usize) {
         // SAFETY: rows stay below shape.rows, pooled rows exist in `g`.
         unsafe {
-            let affine = self.own.affine::<S, PART>(s, c, part);
-            let size = self.own.pool.size();
-            let windows = self.own.shape.rows / size;
+            let affine = self.sequence.affine::<S, PART>(s, c, part);
+            let size = self.sequence.pool.size();
+            let windows = self.sequence.shape.rows / size;
             for w in 0..windows {
                 let g = s.load_up_to::<PART>(self.g.p.add(w * self.g.pitch + c), part);
-                match self.own.pool {
+                match self.sequence.pool {
                     Pool::Max(size) if size > 1 => {
                         let shares = self.shares::<S, PART>(s, w, size, c, part, &affine);
                         for k in 0..size {
@@ -160,7 +158,7 @@ impl<A: Pointwise> Rescale<A> {
                     }
                 }
             }
-            for m in windows * size..self.own.shape.rows {
+            for m in windows * size..self.sequence.shape.rows {
                 self.row::<S, PART>(s, m, c, part, s.zero(), &affine);
             }
         }
@@ -180,7 +178,7 @@ impl<A: Pointwise> Rescale<A> {
         // SAFETY: promised by the caller.
         let (z, z_r) = unsafe {
             (
-                self.own.pre::<S, PART>(s, m, c, part, affine).1,
+                self.sequence.pre::<S, PART>(s, m, c, part, affine).1,
                 self.reference.pre::<S, PART>(s, m, c, part, affine).1,
             )
         };
@@ -212,16 +210,16 @@ impl<A: Pointwise> Rescale<A> {
             index: s.zero(),
             pair: unsafe { self.pair::<S, PART>(s, w * size, c, part, affine) },
         };
-        let (mut own, mut other) = (first, first);
+        let (mut sequence, mut other) = (first, first);
         for k in 1..size {
             // SAFETY: promised by the caller.
             let pair = unsafe { self.pair::<S, PART>(s, w * size + k, c, part, affine) };
             let index = s.constant(k as f64);
-            own = choose(s, s.gt(pair.a, own.pair.a), index, &pair, &own);
+            sequence = choose(s, s.gt(pair.a, sequence.pair.a), index, &pair, &sequence);
             other = choose(s, s.gt(pair.a_r, other.pair.a_r), index, &pair, &other);
         }
         let (zero, one) = (s.zero(), s.constant(1.0));
-        let top = s.max(own.pair.a, other.pair.a_r);
+        let top = s.max(sequence.pair.a, other.pair.a_r);
         let share = |winner: &Winner<S::V>, change: S::V, if_zero: S::V| {
             let moved = s.sub(winner.pair.a, winner.pair.a_r);
             let still = s.eq(moved, zero);
@@ -229,8 +227,8 @@ impl<A: Pointwise> Rescale<A> {
             (winner.index, s.mul(share, slope::<S, A>(s, &winner.pair)))
         };
         [
-            share(&own, s.sub(top, other.pair.a_r), one),
-            share(&other, s.sub(own.pair.a, top), zero),
+            share(&sequence, s.sub(top, other.pair.a_r), one),
+            share(&other, s.sub(sequence.pair.a, top), zero),
         ]
     }
 

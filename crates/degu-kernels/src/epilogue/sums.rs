@@ -4,10 +4,8 @@ use super::common::{Common, View};
 use super::types::{Epilogue, Pool};
 use crate::activation::{Pointwise, with_activation};
 use crate::isa::{Isa, Kernel};
-use crate::matrix::Rows;
-use crate::matrix::Shape;
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::matrix::{Rows, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// First backward pass of a batch norm: adds to `sum_g` and `sum_gy` the sums over rows of `g`
 /// and `g * (y - mean)`, `g` being the gradient at the batch norm's output.
@@ -36,7 +34,7 @@ pub fn epilogue_sums(
         let common = Common::<A>::new(epilogue, shape, first_row, y.values.as_ptr(), y.pitch, y.values.len(), skip);
         common.pooled().check("gradient", gradient.values.len(), gradient.pitch);
         let g = View { p: gradient.values.as_ptr(), pitch: gradient.pitch };
-        isa.run( Sums { common, g, mean: mean.as_ptr(), sum_g: sum_g.as_mut_ptr(), sum_gy: sum_gy.as_mut_ptr() });
+        isa.run(Sums { common, g, mean: mean.as_ptr(), sum_g: sum_g.as_mut_ptr(), sum_gy: sum_gy.as_mut_ptr() });
     });
 }
 

@@ -2,8 +2,7 @@
 
 use crate::isa::{Isa, Kernel};
 use crate::math;
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::simd::{Simd, by_channels};
 
 /// Pointers of one step; `before` is null at the start of a sequence.
 #[derive(Clone, Copy)]

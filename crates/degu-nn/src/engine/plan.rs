@@ -51,7 +51,7 @@ pub(super) struct Value {
 
 impl Value {
     /// Which rows of this view are among `rows` of its root (first and last).
-    pub(super) fn own(&self, rows: Option<(usize, usize)>) -> Option<(usize, usize)> {
+    pub(super) fn overlap(&self, rows: Option<(usize, usize)>) -> Option<(usize, usize)> {
         let ((low, high), last) = (rows?, self.rows.checked_sub(1)?);
         let meets = high >= self.row && low <= self.row + last;
         meets.then(|| (low.saturating_sub(self.row), (high - self.row).min(last)))

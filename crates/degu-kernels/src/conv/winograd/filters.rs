@@ -74,7 +74,6 @@ impl Winograd {
 
     /// Fills `plain` with the weights of product `part`.
     fn combine<'a>(&mut self, part: usize, tap: &impl Fn(usize) -> &'a [f32]) {
-        let half = 0.5;
         let size = (self.c_in() * self.c_out()).max(1);
         for (j, plain) in self.plain.chunks_exact_mut(size).enumerate() {
             let [g0, g1, g2] = [tap(3 * j), tap(3 * j + 1), tap(3 * j + 2)];
@@ -82,10 +81,10 @@ impl Winograd {
                 0 => plain.copy_from_slice(g0),
                 3 => plain.copy_from_slice(g2),
                 _ => {
-                    let sign = if part == 1 { half } else { -half };
+                    let sign = if part == 1 { 0.5 } else { -0.5 };
                     let taps = g0.iter().zip(g1).zip(g2);
                     for (value, ((a, b), c)) in plain.iter_mut().zip(taps) {
-                        *value = (*a + *c) * half + *b * sign;
+                        *value = (*a + *c) * 0.5 + *b * sign;
                     }
                 }
             }

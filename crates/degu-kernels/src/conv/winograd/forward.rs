@@ -6,8 +6,7 @@ use super::rows::{Combine, INPUT};
 use crate::conv::forward::conv_forward;
 use crate::conv::window::{Start, Window};
 use crate::isa::Kernel;
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::simd::{Simd, by_channels};
 
 /// As [`conv_forward`](crate::conv_forward) up to rounding, by Winograd F(2, 3); `work` is
 /// scratch.

@@ -2,8 +2,7 @@
 
 use super::pairs::Pairs;
 use crate::isa::Kernel;
-use crate::simd::Simd;
-use crate::simd::by_channels;
+use crate::simd::{Simd, by_channels};
 
 /// Which input rows, in steps of the dilation, a product reads: `first + sign * second`.
 #[derive(Clone, Copy)]

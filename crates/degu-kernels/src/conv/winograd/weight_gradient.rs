@@ -112,14 +112,14 @@ pub fn winograd_weight_gradient(
 ///
 /// If `sums` is shorter than the shape says.
 pub fn winograd_fold([taps, c_in, c_out]: [usize; 3], sums: &mut [f32]) {
-    let (size, half) = (c_in * c_out, 0.5);
+    let size = c_in * c_out;
     let threes = taps / 3;
     for j in 0..threes {
         // The sums of three taps move down over those that were folded before.
         let (to, from) = (3 * j * size, GRADIENT_PARTS * j * size);
         for k in 0..size {
             let [s0, s1, s2, s3] = [0, 1, 2, 3].map(|part| sums[from + part * size + k]);
-            let (even, odd) = ((s1 + s2) * half, (s1 - s2) * half);
+            let (even, odd) = ((s1 + s2) * 0.5, (s1 - s2) * 0.5);
             sums[to + k] = s0 + even;
             sums[to + size + k] = odd;
             sums[to + 2 * size + k] = even + s3;

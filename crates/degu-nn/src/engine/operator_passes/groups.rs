@@ -61,7 +61,7 @@ impl Pass<'_> {
         if let (true, Some(range)) = (self.trains(), &self.partials.weight[b]) {
             let window = w.window(block.rows, x.pitch);
             let input = &arena.data[x.root][self.group_input(arena, g, x, n)..];
-            let own = &dy[from + block.front * block.channels..];
+            let rows_of_dy = &dy[from + block.front * block.channels..];
             let dw = &mut partial[range.clone()];
             if g.small() {
                 let shape = [w.taps, inputs, w.c_out];
@@ -70,7 +70,7 @@ impl Pass<'_> {
                     shape,
                     input,
                     window,
-                    own,
+                    rows_of_dy,
                     block.channels,
                     dw,
                 );
@@ -81,7 +81,7 @@ impl Pass<'_> {
                         [w.taps, inputs, outputs],
                         &input[i * inputs..],
                         window,
-                        &own[i * outputs..],
+                        &rows_of_dy[i * outputs..],
                         block.channels,
                         &mut dw[i * outputs..],
                         w.c_out,

@@ -81,13 +81,13 @@ impl Groups {
             let columns = values
                 .chunks_exact(self.weights.c_out)
                 .flat_map(|row| &row[g * outputs..(g + 1) * outputs]);
-            let own: Vec<f32> = columns.copied().collect();
+            let filters: Vec<f32> = columns.copied().collect();
             if forward {
-                there.pack(&own);
+                there.pack(&filters);
             }
             if backward {
                 for (phase, packed) in phases.iter().zip(back) {
-                    packed.pack_reversed_taps(&own, phase.tap, phase.tap_step);
+                    packed.pack_reversed_taps(&filters, phase.tap, phase.tap_step);
                 }
             }
         }

@@ -212,9 +212,12 @@ impl Pass<'_> {
         };
         let rows = hull(
             block.sees(input),
-            block.skip.and_then(|s| s.own(changed[s.root])),
+            block.skip.and_then(|s| s.overlap(changed[s.root])),
         );
-        let out = hull(pooled(rows), block.add.and_then(|a| a.own(changed[a.root])));
+        let out = hull(
+            pooled(rows),
+            block.add.and_then(|a| a.overlap(changed[a.root])),
+        );
         let Some((low, high)) = out else { return };
         let (first, rows) = (
             low * block.pool.size(),

@@ -11,13 +11,15 @@ use degu_nn::{
     schedule::Rates,
 };
 
-use super::super::{Backend, Batch, Fused, Update, autograd::Autograd, on_device::OnDevice};
+use super::super::{
+    Autograd, Backend, Batch, Update, cpu::CpuNetwork, fused::Fused, gpu::GpuNetwork,
+};
 use super::{LENGTH, Sampled, Small, codes};
 
 const N: usize = 8;
 
 /// The same network in the engine of the CPU and in that of devices.
-fn networks(graph_seed: u64) -> (Fused, OnDevice) {
+fn networks(graph_seed: u64) -> (Fused<CpuNetwork>, Fused<GpuNetwork>) {
     let io = ModelIo {
         length: LENGTH,
         outputs: 1,
@@ -29,20 +31,12 @@ fn networks(graph_seed: u64) -> (Fused, OnDevice) {
     let start = Autograd::new(&architecture, head(), &io, &seed, &Device::Cpu).unwrap();
     let (graph, weights) = (start.graph().unwrap(), start.weights().unwrap());
     let gpu = device::Device::new(Arc::new(HostDriver::new(4, Order::Forward).unwrap()));
-    (
-        Fused::new(&graph, &io, &weights, head(), N, 1).unwrap(),
-        OnDevice::new(
-            &graph,
-            &io,
-            &weights,
-            head(),
-            N,
-            Products::F32,
-            &gpu,
-            &Device::Cpu,
-        )
-        .unwrap(),
-    )
+    let cpu = CpuNetwork::new(&graph, LENGTH, N, 1).unwrap();
+    let products = Products::F32;
+    let gpu = GpuNetwork::new(&graph, LENGTH, N, products, &gpu, &Device::Cpu).unwrap();
+    let mut gpu = Fused::new(gpu, &io, head(), &weights).unwrap();
+    gpu.network().check(&graph).unwrap();
+    (Fused::new(cpu, &io, head(), &weights).unwrap(), gpu)
 }
 
 fn targets() -> Targets {
