@@ -12,7 +12,10 @@ mod evaluation;
 pub(crate) mod options;
 pub(crate) mod report;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use degu_core::{Augmentation, Seed, SequenceBatch};
 use degu_nn::schedule::Rates;
@@ -232,7 +235,7 @@ impl Fitter<'_> {
         };
         let best = progress.stopping.observe(epoch, watched);
         if best {
-            progress.best = Some(backend.weights()?);
+            progress.best = Some(Arc::new(backend.weights()?));
         }
         let learning_rate = self.rates(progress).lr;
         self.options

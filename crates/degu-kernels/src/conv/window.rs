@@ -15,7 +15,7 @@ pub struct Window {
 
 impl Window {
     /// Values of the input that `rows` output rows of a convolution read.
-    pub(super) fn reach(&self, taps: usize, c_in: usize) -> usize {
+    pub(crate) fn reach(&self, taps: usize, c_in: usize) -> usize {
         if self.rows == 0 {
             return 0;
         }
@@ -50,7 +50,7 @@ impl Start<'_> {
     /// # Panics
     ///
     /// If the output or the bias is too short for them.
-    pub(super) fn checked(&self, rows: usize, n: usize, y: &[f32], y_pitch: usize) -> *const f32 {
+    pub(crate) fn checked(&self, rows: usize, n: usize, y: &[f32], y_pitch: usize) -> *const f32 {
         assert!(
             y_pitch >= n && y.len() >= span(rows, y_pitch, n),
             "output of {} values is too short",

@@ -1,6 +1,6 @@
 //! Forward pass and input gradient.
 
-use super::shared::{Shared, reach};
+use super::shared::Shared;
 use super::weights::GroupedConv;
 use crate::conv::{Start, Window};
 use crate::isa::Kernel;
@@ -29,22 +29,11 @@ pub fn grouped_conv_forward(
         "row strides below the number of channels"
     );
     assert!(
-        x.len() >= reach(window, weights.taps, channels),
+        x.len() >= window.reach(weights.taps, channels),
         "input of {} values is too short",
         x.len()
     );
-    assert!(
-        y.len() >= (window.rows - 1) * y_pitch + channels,
-        "output of {} values is too short",
-        y.len()
-    );
-    let bias = match start {
-        Start::Bias(b) => {
-            assert!(b.len() >= channels, "bias shorter than {channels} channels");
-            b.as_ptr()
-        }
-        _ => std::ptr::null(),
-    };
+    let bias = start.checked(window.rows, channels, y, y_pitch);
     weights.isa.run(Forward {
         shared: Shared {
             rows: window.rows,

@@ -1,12 +1,6 @@
 //! The input of a grouped convolution, as both directions read it.
 
-use crate::conv::Window;
 use crate::simd::Simd;
-
-/// Values of an input that `window` reads.
-pub(super) fn reach(window: Window, taps: usize, channels: usize) -> usize {
-    ((window.rows - 1) * window.stride + (taps - 1) * window.dilation) * window.pitch + channels
-}
 
 /// What both directions read.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Weight gradient.
 
-use super::shared::{Shared, reach};
+use super::shared::Shared;
 use crate::conv::Window;
 use crate::isa::{Isa, Kernel};
 use crate::simd::{Simd, by_channels};
@@ -31,7 +31,7 @@ pub fn grouped_conv_weight_gradient(
         "row strides below the number of channels"
     );
     assert!(
-        x.len() >= reach(window, taps, channels),
+        x.len() >= window.reach(taps, channels),
         "input of {} values is too short",
         x.len()
     );

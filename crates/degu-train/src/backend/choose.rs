@@ -180,7 +180,7 @@ fn fuse(
         );
     }
     let fused = CpuNetwork::new(&graph, io.length, max_batch, threads)
-        .and_then(|network| Fused::new(network, io, head, &weights));
+        .and_then(|network| Fused::new(network, io, head, &weights, device));
     Ok(Box::new(fused.map_err(Fallback::engine)?))
 }
 
@@ -197,18 +197,19 @@ fn fuse_on_gpu(
     max_batch: usize,
 ) -> Result<Box<dyn Backend>, Fallback> {
     use degu_nn::engine::EngineError;
-    use degu_nn::engine::device::{Products, on_cuda};
+    use degu_nn::engine::device::{DeviceEngine, Products, on_cuda};
     let gpu = on_cuda(place).map_err(Fallback::engine)?;
     let products = match precision {
         Precision::Tf32 => Products::Tf32,
         Precision::F32 | Precision::Bf16 => Products::F32,
     };
-    let network = super::gpu::GpuNetwork::new(graph, io.length, max_batch, products, &gpu, place)
+    let engine = DeviceEngine::new(graph, io.length, max_batch, &gpu)
+        .and_then(|engine| engine.rounding(products))
         .map_err(|error| match error {
-        EngineError::Unsupported { .. } => Fallback::engine(error),
-        error => error.into(),
-    })?;
-    let mut fused = Fused::new(network, io, head, weights)?;
+            EngineError::Unsupported { .. } => Fallback::engine(error),
+            error => error.into(),
+        })?;
+    let mut fused = Fused::new(engine, io, head, weights, place)?;
     fused.network().check(graph)?;
     Ok(Box::new(fused))
 }

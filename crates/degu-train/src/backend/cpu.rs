@@ -52,10 +52,6 @@ impl FlatNetwork for CpuNetwork {
         self.engine.isa().name().to_owned()
     }
 
-    fn tensor_device(&self) -> &Device {
-        &Device::Cpu
-    }
-
     fn tensors(&self) -> &[TensorSpec] {
         self.engine.parameters()
     }
@@ -83,13 +79,14 @@ impl FlatNetwork for CpuNetwork {
         rows: usize,
         dropout: DropoutSeed,
         shape: &[usize],
+        device: &Device,
     ) -> Result<Tensor> {
         let outputs = self.on_pool(|engine| {
             engine
                 .forward_train(codes, rows, dropout)
                 .map(<[f32]>::to_vec)
         })?;
-        Ok(Tensor::from_vec(outputs, shape, &Device::Cpu)?)
+        Ok(Tensor::from_vec(outputs, shape, device)?)
     }
 
     fn backward(&mut self, gradient: &Tensor) -> Result<()> {

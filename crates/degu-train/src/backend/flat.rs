@@ -15,9 +15,6 @@ pub(super) trait FlatNetwork: Send {
     /// Name of its kernels, for logs.
     fn kernels(&self) -> String;
 
-    /// Where its outputs are handed out as tensors.
-    fn tensor_device(&self) -> &Device;
-
     /// Every tensor, trained or buffer, sorted by name.
     fn tensors(&self) -> &[TensorSpec];
 
@@ -33,13 +30,14 @@ pub(super) trait FlatNetwork: Send {
     /// Replaces the optimizer's state.
     fn set_moments(&mut self, moments: &Moments) -> Result<()>;
 
-    /// A training pass over `rows` sequences; returns the outputs in `shape`.
+    /// A training pass over `rows` sequences; returns the outputs in `shape`, on `device`.
     fn forward(
         &mut self,
         codes: &[u8],
         rows: usize,
         dropout: DropoutSeed,
         shape: &[usize],
+        device: &Device,
     ) -> Result<Tensor>;
 
     /// The gradient of all trained values, from that of the outputs of the last training pass.

@@ -15,10 +15,12 @@ pub(super) struct Fused<N> {
     network: N,
     head: Box<dyn Head>,
     io: ModelIo,
+    /// Where the head is computed.
+    device: Device,
 }
 
 impl<N: FlatNetwork> Fused<N> {
-    /// A network whose last layer is the head's, with these weights.
+    /// A network whose last layer is the head's, with these weights; its head is computed on `device`.
     ///
     /// # Errors
     ///
@@ -28,9 +30,14 @@ impl<N: FlatNetwork> Fused<N> {
         io: &ModelIo,
         head: Box<dyn Head>,
         weights: &Weights,
+        device: &Device,
     ) -> Result<Self> {
-        let io = *io;
-        let mut fused = Self { network, head, io };
+        let mut fused = Self {
+            network,
+            head,
+            io: *io,
+            device: device.clone(),
+        };
         fused.set_weights(weights)?;
         Ok(fused)
     }
@@ -88,7 +95,7 @@ impl<N: FlatNetwork> Fused<N> {
         let mut out = vec![0.0; shape.iter().product()];
         self.network
             .predict(batch.codes, batch.rows, masks, &mut out)?;
-        Ok(Tensor::from_vec(out, shape, self.network.tensor_device())?)
+        Ok(Tensor::from_vec(out, shape, &self.device)?)
     }
 }
 
@@ -98,7 +105,7 @@ impl<N: FlatNetwork> Backend for Fused<N> {
     }
 
     fn tensor_device(&self) -> &Device {
-        self.network.tensor_device()
+        &self.device
     }
 
     fn step(
@@ -115,7 +122,7 @@ impl<N: FlatNetwork> Backend for Fused<N> {
         let shape = self.shape(batch.rows);
         let raw = self
             .network
-            .forward(batch.codes, batch.rows, stream, &shape)?;
+            .forward(batch.codes, batch.rows, stream, &shape, &self.device)?;
         let raw = Var::from_tensor(&raw)?;
         let loss = self.head.loss(raw.as_tensor(), targets)?;
         let value = StepLoss::of(&loss)?;

@@ -2,79 +2,35 @@
 //! as well.
 
 use candle_core::{Device, Tensor};
-use degu_core::graph::Graph;
-use degu_nn::engine::{
-    AdamStep, DropoutSeed, EngineError, TensorSpec,
-    device::{Device as Gpu, DeviceEngine, Products},
-};
+use degu_nn::engine::{AdamStep, DropoutSeed, EngineError, TensorSpec, device::DeviceEngine};
 
 use super::flat::{FlatNetwork, Moments};
 
 type Result<T> = std::result::Result<T, EngineError>;
 
-/// A network compiled by [`degu_nn::engine::device`].
-pub(super) struct GpuNetwork {
-    engine: DeviceEngine,
-    /// Where the loss is computed: the same GPU.
-    place: Device,
-}
-
-impl GpuNetwork {
-    /// Compiles a network for `gpu`; `place` is the same device for tensors.
-    ///
-    /// # Errors
-    ///
-    /// A layer that the engine does not cover, or a device that fails.
-    pub(super) fn new(
-        graph: &Graph,
-        length: usize,
-        max_batch: usize,
-        products: Products,
-        gpu: &Gpu,
-        place: &Device,
-    ) -> Result<Self> {
-        let engine = DeviceEngine::new(graph, length, max_batch, gpu)?.rounding(products)?;
-        let place = place.clone();
-        Ok(Self { engine, place })
-    }
-
-    /// Compares the numbers of this device with the CPU's.
-    ///
-    /// # Errors
-    ///
-    /// A device that fails, or that computes something else.
-    pub(super) fn check(&mut self, graph: &Graph) -> Result<()> {
-        self.engine.check(graph)
-    }
-}
-
-impl FlatNetwork for GpuNetwork {
+impl FlatNetwork for DeviceEngine {
     fn kernels(&self) -> String {
-        self.engine.device().driver().name()
-    }
-
-    fn tensor_device(&self) -> &Device {
-        &self.place
+        self.device().driver().name()
     }
 
     fn tensors(&self) -> &[TensorSpec] {
-        self.engine.parameters()
+        self.parameters()
     }
 
     fn load(&mut self, name: &str, values: &[f32]) -> Result<()> {
-        self.engine.load(name, values)
+        DeviceEngine::load(self, name, values)
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>> {
-        self.engine.read(name)
+        DeviceEngine::read(self, name)
     }
 
     fn moments(&self) -> Result<Moments> {
-        self.engine.moments()
+        DeviceEngine::moments(self)
     }
 
     fn set_moments(&mut self, (first, second, steps): &Moments) -> Result<()> {
-        self.engine.set_moments(first, second, *steps)
+        DeviceEngine::set_moments(self, first, second, *steps)
     }
 
     fn forward(
@@ -83,17 +39,18 @@ impl FlatNetwork for GpuNetwork {
         rows: usize,
         dropout: DropoutSeed,
         shape: &[usize],
+        device: &Device,
     ) -> Result<Tensor> {
-        self.engine.forward_train(codes, rows, dropout)?;
-        self.engine.outputs_tensor(&self.place, shape)
+        self.forward_train(codes, rows, dropout)?;
+        self.outputs_tensor(device, shape)
     }
 
     fn backward(&mut self, gradient: &Tensor) -> Result<()> {
-        self.engine.backward_tensor(gradient)
+        self.backward_tensor(gradient)
     }
 
     fn adam(&mut self, step: &AdamStep, clip: Option<f64>) -> Result<()> {
-        self.engine.adam(step, clip)
+        DeviceEngine::adam(self, step, clip)
     }
 
     fn predict(
@@ -104,12 +61,12 @@ impl FlatNetwork for GpuNetwork {
         out: &mut [f32],
     ) -> Result<()> {
         match masks {
-            None => self.engine.predict(codes, rows, out),
-            Some(masks) => self.engine.sample(codes, rows, masks, out),
+            None => DeviceEngine::predict(self, codes, rows, out),
+            Some(masks) => self.sample(codes, rows, masks, out),
         }
     }
 
     fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()> {
-        self.engine.recalibrate(codes, rows, batch)
+        DeviceEngine::recalibrate(self, codes, rows, batch)
     }
 }

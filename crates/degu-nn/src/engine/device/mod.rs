@@ -32,7 +32,7 @@ use super::filters::Rule;
 use super::layout::{Layout, TensorSpec};
 use super::operators::Operator;
 use super::plan::{Linear, Plan};
-use super::{EngineError, Result};
+use super::{EngineError, Pending, Result};
 use degu_core::graph::Graph;
 use degu_kernels::cuda::{Buffer, Clip};
 use memory::DeviceMemory;
@@ -55,14 +55,6 @@ pub struct DeviceEngine {
     memory: DeviceMemory,
     running_fresh: bool,
     pending: Option<Pending>,
-}
-
-/// The training pass that a backward pass and an update belong to.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    count: usize,
-    seed: u64,
-    differentiated: bool,
 }
 
 impl DeviceEngine {

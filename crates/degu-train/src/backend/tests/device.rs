@@ -6,20 +6,18 @@ use candle_core::{Device, Tensor};
 use degu_core::{Head, Masked, ModelIo, OutputKind, Seed, Targets};
 use degu_kernels::cuda::{HostDriver, Order};
 use degu_nn::{
-    engine::device::{self, Products},
+    engine::device::{self, DeviceEngine},
     optim::OptimizerConfig,
     schedule::Rates,
 };
 
-use super::super::{
-    Autograd, Backend, Batch, Update, cpu::CpuNetwork, fused::Fused, gpu::GpuNetwork,
-};
+use super::super::{Autograd, Backend, Batch, Update, cpu::CpuNetwork, fused::Fused};
 use super::{LENGTH, Sampled, Small, codes};
 
 const N: usize = 8;
 
 /// The same network in the engine of the CPU and in that of devices.
-fn networks(graph_seed: u64) -> (Fused<CpuNetwork>, Fused<GpuNetwork>) {
+fn networks(graph_seed: u64) -> (Fused<CpuNetwork>, Fused<DeviceEngine>) {
     let io = ModelIo {
         length: LENGTH,
         outputs: 1,
@@ -32,11 +30,11 @@ fn networks(graph_seed: u64) -> (Fused<CpuNetwork>, Fused<GpuNetwork>) {
     let (graph, weights) = (start.graph().unwrap(), start.weights().unwrap());
     let gpu = device::Device::new(Arc::new(HostDriver::new(4, Order::Forward).unwrap()));
     let cpu = CpuNetwork::new(&graph, LENGTH, N, 1).unwrap();
-    let products = Products::F32;
-    let gpu = GpuNetwork::new(&graph, LENGTH, N, products, &gpu, &Device::Cpu).unwrap();
-    let mut gpu = Fused::new(gpu, &io, head(), &weights).unwrap();
+    let gpu = DeviceEngine::new(&graph, LENGTH, N, &gpu).unwrap();
+    let mut gpu = Fused::new(gpu, &io, head(), &weights, &Device::Cpu).unwrap();
     gpu.network().check(&graph).unwrap();
-    (Fused::new(cpu, &io, head(), &weights).unwrap(), gpu)
+    let cpu = Fused::new(cpu, &io, head(), &weights, &Device::Cpu).unwrap();
+    (cpu, gpu)
 }
 
 fn targets() -> Targets {
