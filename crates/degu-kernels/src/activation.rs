@@ -1,36 +1,7 @@
 //! Pointwise activations and their derivatives.
 
-use crate::element::Element;
-use crate::isa::{Isa, Kernel};
 use crate::math;
 use crate::simd::Simd;
-
-/// Rows and channels of a channels-last matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Rows.
-    pub rows: usize,
-    /// Channels.
-    pub channels: usize,
-}
-
-impl Shape {
-    /// Stops on a slice that is too short for this shape at the row stride `pitch`.
-    pub(crate) fn check(self, name: &str, len: usize, pitch: usize) {
-        assert!(
-            pitch >= self.channels,
-            "row stride {pitch} of `{name}` below {} channels",
-            self.channels
-        );
-        if self.rows > 0 {
-            let need = (self.rows - 1) * pitch + self.channels;
-            assert!(
-                len >= need,
-                "`{name}` has {len} values where {self:?} at stride {pitch} needs {need}"
-            );
-        }
-    }
-}
 
 /// A pointwise activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,53 +154,3 @@ macro_rules! with_activation {
     };
 }
 pub(crate) use with_activation;
-
-/// Replaces every value by its activation (`derivative == false`) or by the derivative there.
-pub(crate) fn apply_activation<T: Element>(
-    isa: Isa,
-    activation: Activation,
-    derivative: bool,
-    values: &mut [T],
-) {
-    struct Apply<T, A> {
-        values: *mut T,
-        len: usize,
-        derivative: bool,
-        activation: std::marker::PhantomData<A>,
-    }
-    impl<T: Element, A: Pointwise> Kernel<T> for Apply<T, A> {
-        type Output = ();
-        #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
-            let mut i = 0;
-            while i < self.len {
-                let left = self.len - i;
-                // SAFETY: the values i .. i + min(left, LANES) lie inside the slice.
-                unsafe {
-                    let p = self.values.add(i);
-                    let z = if left >= S::LANES {
-                        s.load(p)
-                    } else {
-                        s.load_part(p, left)
-                    };
-                    let v = if self.derivative {
-                        A::derivative(s, z)
-                    } else {
-                        A::value(s, z)
-                    };
-                    if left >= S::LANES {
-                        s.store(p, v);
-                    } else {
-                        s.store_part(p, left, v);
-                    }
-                }
-                i += S::LANES;
-            }
-        }
-    }
-    let (len, values) = (values.len(), values.as_mut_ptr());
-    with_activation!(activation, A => T::dispatch(
-        isa,
-        Apply::<T, A> { values, len, derivative, activation: std::marker::PhantomData },
-    ));
-}

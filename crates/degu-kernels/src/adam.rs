@@ -1,6 +1,5 @@
 //! Adam and AdamW on flat vectors.
 
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
 
@@ -31,20 +30,20 @@ impl Default for AdamStep {
     }
 }
 
-/// One update of `weights` with moments `m` and `v`; `t` counts steps from 1 (bias correction as in
-/// PyTorch: `eps` is added to the corrected root).
+/// One update of `weights` with moments `m` and `v`; `t` counts steps from 1 (bias correction
+/// as in PyTorch: `eps` is added to the corrected root).
 ///
 /// # Panics
 ///
 /// If the slices differ in length.
-pub(crate) fn adam<T: Element>(
+pub fn adam(
     isa: Isa,
     step: &AdamStep,
     t: u64,
-    weights: &mut [T],
-    gradient: &[T],
-    m: &mut [T],
-    v: &mut [T],
+    weights: &mut [f32],
+    gradient: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
 ) {
     let n = weights.len();
     assert!(
@@ -65,15 +64,15 @@ pub(crate) fn adam<T: Element>(
         eps: step.eps,
         decay: 1.0 - step.lr * step.weight_decay,
     };
-    T::dispatch(isa, update);
+    isa.run(update);
 }
 
-struct Update<T> {
+struct Update {
     n: usize,
-    w: *mut T,
-    g: *const T,
-    m: *mut T,
-    v: *mut T,
+    w: *mut f32,
+    g: *const f32,
+    m: *mut f32,
+    v: *mut f32,
     beta1: f64,
     beta2: f64,
     lr: f64,
@@ -82,10 +81,10 @@ struct Update<T> {
     decay: f64,
 }
 
-impl<T: Element> Kernel<T> for Update<T> {
+impl Kernel for Update {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, _: S) {
+    fn run<S: Simd>(self, _: S) {
         // SAFETY: the four slices are `n` long and `w`, `m`, `v` are borrowed mutably by the
         // caller.
         let (w, g, m, v) = unsafe {
@@ -96,18 +95,23 @@ impl<T: Element> Kernel<T> for Update<T> {
                 std::slice::from_raw_parts_mut(self.v, self.n),
             )
         };
-        let of = T::from_f64;
+        let single = |x: f64| x as f32;
         let (b1, c1, b2, c2) = (
-            of(self.beta1),
-            of(1.0 - self.beta1),
-            of(self.beta2),
-            of(1.0 - self.beta2),
+            single(self.beta1),
+            single(1.0 - self.beta1),
+            single(self.beta2),
+            single(1.0 - self.beta2),
         );
-        let (lr, root, eps, decay) = (of(self.lr), of(self.root), of(self.eps), of(self.decay));
+        let (lr, root, eps, decay) = (
+            single(self.lr),
+            single(self.root),
+            single(self.eps),
+            single(self.decay),
+        );
         for i in 0..self.n {
             m[i] = b1 * m[i] + c1 * g[i];
             v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
-            w[i] = w[i] * decay - lr * m[i] / (v[i].sqrt_element() * root + eps);
+            w[i] = w[i] * decay - lr * m[i] / (v[i].sqrt() * root + eps);
         }
     }
 }
@@ -117,17 +121,17 @@ impl<T: Element> Kernel<T> for Update<T> {
 /// # Panics
 ///
 /// If the part is shorter than `out`.
-pub(crate) fn add_part<T: Element>(isa: Isa, out: &mut [T], part: &[T], accumulate: bool) {
-    struct Add<T> {
+pub fn add_part(isa: Isa, out: &mut [f32], part: &[f32], accumulate: bool) {
+    struct Add {
         n: usize,
-        out: *mut T,
-        part: *const T,
+        out: *mut f32,
+        part: *const f32,
         accumulate: bool,
     }
-    impl<T: Element> Kernel<T> for Add<T> {
+    impl Kernel for Add {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, _: S) {
+        fn run<S: Simd>(self, _: S) {
             // SAFETY: both are `n` long, as checked below, and `out` is borrowed mutably.
             let (out, part) = unsafe {
                 (
@@ -137,7 +141,7 @@ pub(crate) fn add_part<T: Element>(isa: Isa, out: &mut [T], part: &[T], accumula
             };
             if self.accumulate {
                 for i in 0..self.n {
-                    out[i] = out[i] + part[i];
+                    out[i] += part[i];
                 }
             } else {
                 out.copy_from_slice(part);
@@ -150,15 +154,12 @@ pub(crate) fn add_part<T: Element>(isa: Isa, out: &mut [T], part: &[T], accumula
         part.len(),
         out.len()
     );
-    T::dispatch(
-        isa,
-        Add {
-            n: out.len(),
-            out: out.as_mut_ptr(),
-            part: part.as_ptr(),
-            accumulate,
-        },
-    );
+    isa.run(Add {
+        n: out.len(),
+        out: out.as_mut_ptr(),
+        part: part.as_ptr(),
+        accumulate,
+    });
 }
 
 /// `out[i]` = sum over parts of `part[i]`, in the order of the parts.
@@ -166,13 +167,13 @@ pub(crate) fn add_part<T: Element>(isa: Isa, out: &mut [T], part: &[T], accumula
 /// # Panics
 ///
 /// If a part is shorter than `out`.
-pub fn sum_parts<'a, T: Element>(isa: Isa, out: &mut [T], parts: impl Iterator<Item = &'a [T]>) {
+pub fn sum_parts<'a>(isa: Isa, out: &mut [f32], parts: impl Iterator<Item = &'a [f32]>) {
     let mut some = false;
     for part in parts {
-        crate::compiled::add_part(isa, out, part, some);
+        add_part(isa, out, part, some);
         some = true;
     }
     if !some {
-        out.fill(T::default());
+        out.fill(0.0);
     }
 }

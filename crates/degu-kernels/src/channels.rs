@@ -1,26 +1,22 @@
 //! Operations over the channels of each row: layer norm and softmax, forward and backward.
 
-use crate::activation::Shape;
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
-use crate::simd::Simd;
-use crate::tail::{Rows, RowsMut, by_channels};
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// The lanes of a vector, added in their order.
 #[inline(always)]
-pub(crate) fn sum_lanes<S: Simd>(s: S, v: S::V) -> S::T {
-    let mut lanes = [S::T::default(); 16];
+pub(crate) fn sum_lanes<S: Simd>(s: S, v: S::V) -> f32 {
+    let mut lanes = [0.0; 16];
     // SAFETY: sixteen values hold the widest vector.
     unsafe { s.store(lanes.as_mut_ptr(), v) };
-    lanes[..S::LANES]
-        .iter()
-        .fold(S::T::default(), |sum, x| sum + *x)
+    lanes[..S::LANES].iter().fold(0.0, |sum, x| sum + *x)
 }
 
 /// The largest lane of a vector.
 #[inline(always)]
-pub(crate) fn max_lanes<S: Simd>(s: S, v: S::V) -> S::T {
-    let mut lanes = [S::T::default(); 16];
+pub(crate) fn max_lanes<S: Simd>(s: S, v: S::V) -> f32 {
+    let mut lanes = [0.0; 16];
     // SAFETY: sixteen values hold the widest vector.
     unsafe { s.store(lanes.as_mut_ptr(), v) };
     lanes[1..S::LANES]
@@ -30,7 +26,7 @@ pub(crate) fn max_lanes<S: Simd>(s: S, v: S::V) -> S::T {
 
 /// The first `part` lanes of `v`, `fill` in the others.
 #[inline(always)]
-pub(crate) fn fill_after<S: Simd>(s: S, v: S::V, part: usize, fill: S::T) -> S::V {
+pub(crate) fn fill_after<S: Simd>(s: S, v: S::V, part: usize, fill: f32) -> S::V {
     let mut lanes = [fill; 16];
     // SAFETY: sixteen values hold the widest vector, and `part` is below its width.
     unsafe {
@@ -49,7 +45,7 @@ macro_rules! row_sum {
             total = $s.add(
                 total,
                 if $PART {
-                    fill_after($s, v, $part, <$S::T>::default())
+                    fill_after($s, v, $part, 0.0)
                 } else {
                     v
                 },
@@ -59,32 +55,32 @@ macro_rules! row_sum {
     }};
 }
 
-struct Layer<T> {
+struct Layer {
     shape: Shape,
     epsilon: f64,
-    x: *const T,
+    x: *const f32,
     x_pitch: usize,
-    gamma: *const T,
+    gamma: *const f32,
     /// Forward: beta, the result. Backward: gradients of the result, of gamma and beta, of x.
-    beta: *const T,
-    out: *mut T,
+    beta: *const f32,
+    out: *mut f32,
     out_pitch: usize,
     accumulate: bool,
-    dy: *const T,
+    dy: *const f32,
     dy_pitch: usize,
-    dgamma: *mut T,
-    dbeta: *mut T,
+    dgamma: *mut f32,
+    dbeta: *mut f32,
 }
 
-impl<T: Element> Layer<T> {
+impl Layer {
     /// Mean and inverse standard deviation of row `m`.
     ///
     /// # Safety
     /// The row exists.
     #[inline(always)]
-    unsafe fn moments<S: Simd<T = T>>(&self, s: S, m: usize) -> (S::V, S::V) {
+    unsafe fn moments<S: Simd>(&self, s: S, m: usize) -> (S::V, S::V) {
         let channels = self.shape.channels;
-        let share = T::from_f64(1.0 / channels as f64);
+        let share = (1.0 / channels as f64) as f32;
         // SAFETY: promised by the caller.
         unsafe {
             let x = self.x.add(m * self.x_pitch);
@@ -95,15 +91,14 @@ impl<T: Element> Layer<T> {
                 let d = s.sub(s.load_up_to::<PART>(x.add(c), part), mean);
                 s.mul(d, d)
             });
-            let one = T::from_f64(1.0);
-            let inverse = one / (square * share + T::from_f64(self.epsilon)).sqrt_element();
+            let inverse = 1.0 / (square * share + self.epsilon as f32).sqrt();
             (mean, s.splat(inverse))
         }
     }
 }
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`, mean and biased variance over the
-/// channels of each row.
+/// `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`, mean and biased variance over
+/// the channels of each row.
 ///
 /// # Panics
 ///
@@ -112,20 +107,20 @@ impl<T: Element> Layer<T> {
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn layer_norm_forward<T: Element>(
+pub fn layer_norm_forward(
     isa: Isa,
     shape: Shape,
-    x: Rows<'_, T>,
-    gamma: &[T],
-    beta: &[T],
+    x: Rows<'_>,
+    gamma: &[f32],
+    beta: &[f32],
     epsilon: f64,
-    out: RowsMut<'_, T>,
+    out: RowsMut<'_>,
 ) {
-    struct Forward<T>(Layer<T>);
-    impl<T: Element> Kernel<T> for Forward<T> {
+    struct Forward(Layer);
+    impl Kernel for Forward {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
+        fn run<S: Simd>(self, s: S) {
             let l = self.0;
             for m in 0..l.shape.rows {
                 // SAFETY: row m exists in both matrices, gamma and beta have a value per channel,
@@ -153,28 +148,24 @@ pub(crate) fn layer_norm_forward<T: Element>(
         gamma.len() >= shape.channels && beta.len() >= shape.channels,
         "gamma and beta per channel"
     );
-    T::dispatch(
-        isa,
-        Forward(Layer {
-            shape,
-            epsilon,
-            x: x.values.as_ptr(),
-            x_pitch: x.pitch,
-            gamma: gamma.as_ptr(),
-            beta: beta.as_ptr(),
-            out: out.values.as_mut_ptr(),
-            out_pitch: out.pitch,
-            accumulate: out.accumulate,
-            dy: std::ptr::null(),
-            dy_pitch: 0,
-            dgamma: std::ptr::null_mut(),
-            dbeta: std::ptr::null_mut(),
-        }),
-    );
+    isa.run(Forward(Layer {
+        shape,
+        epsilon,
+        x: x.values.as_ptr(),
+        x_pitch: x.pitch,
+        gamma: gamma.as_ptr(),
+        beta: beta.as_ptr(),
+        out: out.values.as_mut_ptr(),
+        out_pitch: out.pitch,
+        accumulate: out.accumulate,
+        dy: std::ptr::null(),
+        dy_pitch: 0,
+        dgamma: std::ptr::null_mut(),
+        dbeta: std::ptr::null_mut(),
+    }));
 }
 
-/// Gradients of a layer norm: that of `x` to `dx`, those of gamma and beta added to `[dgamma,
-/// dbeta]`.
+/// Gradients of a layer norm: that of `x` to `dx`, those of gamma and beta added to `sums`.
 ///
 /// # Panics
 ///
@@ -183,24 +174,24 @@ pub(crate) fn layer_norm_forward<T: Element>(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn layer_norm_backward<T: Element>(
+pub fn layer_norm_backward(
     isa: Isa,
     shape: Shape,
-    x: Rows<'_, T>,
-    gamma: &[T],
+    x: Rows<'_>,
+    gamma: &[f32],
     epsilon: f64,
-    dy: Rows<'_, T>,
-    [dgamma, dbeta]: [&mut [T]; 2],
-    dx: RowsMut<'_, T>,
+    dy: Rows<'_>,
+    [dgamma, dbeta]: [&mut [f32]; 2],
+    dx: RowsMut<'_>,
 ) {
-    struct Backward<T>(Layer<T>);
-    impl<T: Element> Kernel<T> for Backward<T> {
+    struct Backward(Layer);
+    impl Kernel for Backward {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
+        fn run<S: Simd>(self, s: S) {
             let l = self.0;
             let channels = l.shape.channels;
-            let share = T::from_f64(1.0 / channels as f64);
+            let share = (1.0 / channels as f64) as f32;
             for m in 0..l.shape.rows {
                 // SAFETY: row m exists in every matrix, and gamma and the sums have a value per
                 // channel, as checked below.
@@ -252,49 +243,46 @@ pub(crate) fn layer_norm_backward<T: Element>(
         gamma.len() >= c && dgamma.len() >= c && dbeta.len() >= c,
         "gamma and its gradients per channel"
     );
-    T::dispatch(
-        isa,
-        Backward(Layer {
-            shape,
-            epsilon,
-            x: x.values.as_ptr(),
-            x_pitch: x.pitch,
-            gamma: gamma.as_ptr(),
-            beta: std::ptr::null(),
-            out: dx.values.as_mut_ptr(),
-            out_pitch: dx.pitch,
-            accumulate: dx.accumulate,
-            dy: dy.values.as_ptr(),
-            dy_pitch: dy.pitch,
-            dgamma: dgamma.as_mut_ptr(),
-            dbeta: dbeta.as_mut_ptr(),
-        }),
-    );
+    isa.run(Backward(Layer {
+        shape,
+        epsilon,
+        x: x.values.as_ptr(),
+        x_pitch: x.pitch,
+        gamma: gamma.as_ptr(),
+        beta: std::ptr::null(),
+        out: dx.values.as_mut_ptr(),
+        out_pitch: dx.pitch,
+        accumulate: dx.accumulate,
+        dy: dy.values.as_ptr(),
+        dy_pitch: dy.pitch,
+        dgamma: dgamma.as_mut_ptr(),
+        dbeta: dbeta.as_mut_ptr(),
+    }));
 }
 
-fn check_rows<T>(shape: Shape, x: &Rows<'_, T>, others: &[(&str, usize, usize)]) {
+fn check_rows(shape: Shape, x: &Rows<'_>, others: &[(&str, usize, usize)]) {
     shape.check("x", x.values.len(), x.pitch);
     for (name, len, pitch) in others {
         shape.check(name, *len, *pitch);
     }
 }
 
-struct Softmax<T> {
+struct Softmax {
     shape: Shape,
-    x: *const T,
+    x: *const f32,
     x_pitch: usize,
     /// Null in the forward pass.
-    dy: *const T,
+    dy: *const f32,
     dy_pitch: usize,
-    out: *mut T,
+    out: *mut f32,
     out_pitch: usize,
     accumulate: bool,
 }
 
-impl<T: Element> Kernel<T> for Softmax<T> {
+impl Kernel for Softmax {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let channels = self.shape.channels;
         for m in 0..self.shape.rows {
             // SAFETY: row m exists in every matrix, as the callers checked.
@@ -309,7 +297,7 @@ impl<T: Element> Kernel<T> for Softmax<T> {
                 let top = s.splat(max_lanes(s, top));
                 let power = |v: S::V| s.exp(s.sub(v, top));
                 let sum = row_sum!(s: S, channels, |c, PART, part| power(s.load_up_to::<PART>(x.add(c), part)));
-                let scale = s.splat(T::from_f64(1.0) / sum);
+                let scale = s.splat(1.0 / sum);
                 let mut along = s.zero();
                 if !self.dy.is_null() {
                     let dy = self.dy.add(m * self.dy_pitch);
@@ -341,12 +329,7 @@ impl<T: Element> Kernel<T> for Softmax<T> {
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub(crate) fn softmax_forward<T: Element>(
-    isa: Isa,
-    shape: Shape,
-    x: Rows<'_, T>,
-    out: RowsMut<'_, T>,
-) {
+pub fn softmax_forward(isa: Isa, shape: Shape, x: Rows<'_>, out: RowsMut<'_>) {
     softmax(isa, shape, x, None, out);
 }
 
@@ -355,13 +338,7 @@ pub(crate) fn softmax_forward<T: Element>(
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub(crate) fn softmax_backward<T: Element>(
-    isa: Isa,
-    shape: Shape,
-    x: Rows<'_, T>,
-    dy: Rows<'_, T>,
-    dx: RowsMut<'_, T>,
-) {
+pub fn softmax_backward(isa: Isa, shape: Shape, x: Rows<'_>, dy: Rows<'_>, dx: RowsMut<'_>) {
     softmax(isa, shape, x, Some(dy), dx);
 }
 
@@ -369,13 +346,7 @@ pub(crate) fn softmax_backward<T: Element>(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-fn softmax<T: Element>(
-    isa: Isa,
-    shape: Shape,
-    x: Rows<'_, T>,
-    dy: Option<Rows<'_, T>>,
-    out: RowsMut<'_, T>,
-) {
+fn softmax(isa: Isa, shape: Shape, x: Rows<'_>, dy: Option<Rows<'_>>, out: RowsMut<'_>) {
     check_rows(shape, &x, &[("out", out.values.len(), out.pitch)]);
     if let Some(dy) = &dy {
         shape.check("dy", dy.values.len(), dy.pitch);
@@ -384,17 +355,14 @@ fn softmax<T: Element>(
         return;
     }
     let (dy, dy_pitch) = dy.map_or((std::ptr::null(), 0), |d| (d.values.as_ptr(), d.pitch));
-    T::dispatch(
-        isa,
-        Softmax {
-            shape,
-            x: x.values.as_ptr(),
-            x_pitch: x.pitch,
-            dy,
-            dy_pitch,
-            out: out.values.as_mut_ptr(),
-            out_pitch: out.pitch,
-            accumulate: out.accumulate,
-        },
-    );
+    isa.run(Softmax {
+        shape,
+        x: x.values.as_ptr(),
+        x_pitch: x.pitch,
+        dy,
+        dy_pitch,
+        out: out.values.as_mut_ptr(),
+        out_pitch: out.pitch,
+        accumulate: out.accumulate,
+    });
 }

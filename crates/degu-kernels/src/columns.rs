@@ -1,10 +1,8 @@
 //! Sums over rows, per channel: batch-norm statistics and bias gradients; sums of matrices.
 
-use crate::activation::Shape;
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
-use crate::simd::Simd;
-use crate::tail::{Rows, RowsMut, by_channels};
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// Mean and sum of squared deviations per channel of a set of rows, in double precision; merged by
 /// Chan's formula, so that a mean much larger than the spread costs no digits.
@@ -66,46 +64,36 @@ impl Moments {
         }
     }
 
-    /// Adds rows `[rows, channels]`. Sums are taken in the type of the values, relative to the
+    /// Adds rows `[rows, channels]`. Sums are taken in f32, relative to the
     /// first row.
     ///
     /// # Panics
     ///
     /// If the rows are shorter than the shape says.
-    pub fn add<T: Element>(&mut self, isa: Isa, shape: Shape, rows: Rows<'_, T>) {
-        crate::compiled::add_moments(isa, self, shape, rows);
+    pub fn add(&mut self, isa: Isa, shape: Shape, rows: Rows<'_>) {
+        assert_eq!(self.mean.len(), shape.channels, "channels");
+        shape.check("rows", rows.values.len(), rows.pitch);
+        if shape.rows == 0 {
+            return;
+        }
+        let n = shape.rows as f64;
+        let total = self.count + n;
+        let add = AddMoments {
+            rows: rows.values.as_ptr(),
+            pitch: rows.pitch,
+            shape,
+            share: n / total,
+            product: self.count * n / total,
+            mean: self.mean.as_mut_ptr(),
+            m2: self.m2.as_mut_ptr(),
+        };
+        isa.run(add);
+        self.count = total;
     }
 }
 
-/// Adds rows to `moments`.
-pub(crate) fn add_moments<T: Element>(
-    isa: Isa,
-    moments: &mut Moments,
-    shape: Shape,
-    rows: Rows<'_, T>,
-) {
-    assert_eq!(moments.mean.len(), shape.channels, "channels");
-    shape.check("rows", rows.values.len(), rows.pitch);
-    if shape.rows == 0 {
-        return;
-    }
-    let n = shape.rows as f64;
-    let total = moments.count + n;
-    let add = AddMoments {
-        rows: rows.values.as_ptr(),
-        pitch: rows.pitch,
-        shape,
-        share: n / total,
-        product: moments.count * n / total,
-        mean: moments.mean.as_mut_ptr(),
-        m2: moments.m2.as_mut_ptr(),
-    };
-    T::dispatch(isa, add);
-    moments.count = total;
-}
-
-struct AddMoments<T> {
-    rows: *const T,
+struct AddMoments {
+    rows: *const f32,
     pitch: usize,
     shape: Shape,
     share: f64,
@@ -114,11 +102,11 @@ struct AddMoments<T> {
     m2: *mut f64,
 }
 
-impl<T: Element> Kernel<T> for AddMoments<T> {
+impl Kernel for AddMoments {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
-        let mut buffer = [[T::default(); 16]; 3];
+    fn run<S: Simd>(self, s: S) {
+        let mut buffer = [[0.0; 16]; 3];
         let [origins, means, deviations] = &mut buffer;
         by_channels!(S, self.shape.channels, |c, PART, part| {
             let lanes = if PART { part } else { S::LANES };
@@ -145,10 +133,10 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
                 let parts = origins.iter().zip(means.iter()).zip(deviations.iter());
                 for (i, ((origin, offset), m2_new)) in parts.enumerate().take(lanes) {
                     // Added in f64: the sum of origin and offset would round the offset away.
-                    let new = origin.to_f64() + offset.to_f64();
+                    let new = f64::from(*origin) + f64::from(*offset);
                     let delta = new - *mean.add(i);
                     *mean.add(i) += delta * self.share;
-                    *m2.add(i) += m2_new.to_f64() + delta * delta * self.product;
+                    *m2.add(i) += f64::from(*m2_new) + delta * delta * self.product;
                 }
             }
         });
@@ -160,17 +148,17 @@ impl<T: Element> Kernel<T> for AddMoments<T> {
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>, sums: &mut [T]) {
-    struct Sums<T> {
-        rows: *const T,
+pub fn column_sums(isa: Isa, shape: Shape, rows: Rows<'_>, sums: &mut [f32]) {
+    struct Sums {
+        rows: *const f32,
         pitch: usize,
         shape: Shape,
-        totals: *mut T,
+        totals: *mut f32,
     }
-    impl<T: Element> Kernel<T> for Sums<T> {
+    impl Kernel for Sums {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
+        fn run<S: Simd>(self, s: S) {
             by_channels!(S, self.shape.channels, |c, PART, part| {
                 // SAFETY: the rows and the channels from `c` on exist, as checked below.
                 unsafe {
@@ -188,15 +176,12 @@ pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>,
     }
     shape.check("rows", rows.values.len(), rows.pitch);
     assert!(sums.len() >= shape.channels, "a sum per channel");
-    T::dispatch(
-        isa,
-        Sums {
-            rows: rows.values.as_ptr(),
-            pitch: rows.pitch,
-            shape,
-            totals: sums.as_mut_ptr(),
-        },
-    );
+    isa.run(Sums {
+        rows: rows.values.as_ptr(),
+        pitch: rows.pitch,
+        shape,
+        totals: sums.as_mut_ptr(),
+    });
 }
 
 /// `target = source`, or `target += source`, for matrices of one shape.
@@ -208,24 +193,19 @@ pub(crate) fn column_sums<T: Element>(isa: Isa, shape: Shape, rows: Rows<'_, T>,
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn add_rows<T: Element>(
-    isa: Isa,
-    shape: Shape,
-    source: Rows<'_, T>,
-    target: RowsMut<'_, T>,
-) {
-    struct Add<T> {
-        source: *const T,
+pub fn add_rows(isa: Isa, shape: Shape, source: Rows<'_>, target: RowsMut<'_>) {
+    struct Add {
+        source: *const f32,
         source_pitch: usize,
-        target: *mut T,
+        target: *mut f32,
         target_pitch: usize,
         accumulate: bool,
         shape: Shape,
     }
-    impl<T: Element> Kernel<T> for Add<T> {
+    impl Kernel for Add {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
+        fn run<S: Simd>(self, s: S) {
             for m in 0..self.shape.rows {
                 by_channels!(S, self.shape.channels, |c, PART, part| {
                     // SAFETY: row m and the channels from `c` on exist in both, as checked below.
@@ -244,15 +224,12 @@ pub(crate) fn add_rows<T: Element>(
     }
     shape.check("source", source.values.len(), source.pitch);
     shape.check("target", target.values.len(), target.pitch);
-    T::dispatch(
-        isa,
-        Add {
-            source: source.values.as_ptr(),
-            source_pitch: source.pitch,
-            target: target.values.as_mut_ptr(),
-            target_pitch: target.pitch,
-            accumulate: target.accumulate,
-            shape,
-        },
-    );
+    isa.run(Add {
+        source: source.values.as_ptr(),
+        source_pitch: source.pitch,
+        target: target.values.as_mut_ptr(),
+        target_pitch: target.pitch,
+        accumulate: target.accumulate,
+        shape,
+    });
 }

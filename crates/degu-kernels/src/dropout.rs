@@ -1,35 +1,8 @@
 //! Counter-based dropout: whether an element is kept is a hash of where it is, so nothing is stored
 //! and the backward pass computes the same mask again, for any cut of the batch.
 
-use crate::activation::Shape;
-use crate::element::Element;
-use crate::isa::{Isa, Kernel};
+use crate::scalar::{hash, mix};
 use crate::simd::Simd;
-
-/// Multipliers of the 32-bit mixer (Wellons' low-bias search).
-pub(crate) const MIX_A: u32 = 0x7feb_352d;
-pub(crate) const MIX_B: u32 = 0x846c_a68b;
-
-/// The 32 random bits of one element.
-#[inline(always)]
-pub(crate) fn hash(key: [u32; 2], element: u32) -> u32 {
-    let mut x = element.wrapping_add(key[0]);
-    x ^= x >> 16;
-    x = x.wrapping_mul(MIX_A);
-    x ^= key[1];
-    x ^= x >> 15;
-    x = x.wrapping_mul(MIX_B);
-    x ^ (x >> 16)
-}
-
-/// Finalizer of the 64-bit murmur3 hash.
-pub(crate) fn mix(mut x: u64) -> u64 {
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    x ^ (x >> 33)
-}
 
 /// The dropout mask of one sample in one layer at one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,66 +44,4 @@ impl DropoutMask {
     pub(crate) fn vector<S: Simd>(self, s: S, first: u32) -> S::M {
         s.keep(self.key, first, self.threshold)
     }
-}
-
-/// Multiplies `values` (`[rows, channels]`, row stride `pitch`) by the mask and its factor; row 0
-/// is row `first_row` of the sample's tensor.
-///
-/// # Panics
-///
-/// If `values` is shorter than the shape.
-pub(crate) fn apply_dropout<T: Element>(
-    isa: Isa,
-    mask: DropoutMask,
-    shape: Shape,
-    first_row: usize,
-    values: &mut [T],
-    pitch: usize,
-) {
-    struct Apply<T> {
-        mask: DropoutMask,
-        shape: Shape,
-        first_row: usize,
-        values: *mut T,
-        pitch: usize,
-    }
-    impl<T: Element> Kernel<T> for Apply<T> {
-        type Output = ();
-        #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
-            let factor = s.constant(self.mask.factor());
-            for m in 0..self.shape.rows {
-                let mut c = 0;
-                while c < self.shape.channels {
-                    let left = self.shape.channels - c;
-                    let element = ((self.first_row + m) * self.shape.channels + c) as u32;
-                    let keep = self.mask.vector(s, element);
-                    // SAFETY: row m and the channels c .. c + min(left, LANES) lie inside the slice
-                    // checked below.
-                    unsafe {
-                        let p = self.values.add(m * self.pitch + c);
-                        if left >= S::LANES {
-                            let v = s.load(p);
-                            s.store(p, s.select(keep, s.mul(v, factor), s.zero()));
-                        } else {
-                            let v = s.load_part(p, left);
-                            s.store_part(p, left, s.select(keep, s.mul(v, factor), s.zero()));
-                        }
-                    }
-                    c += S::LANES;
-                }
-            }
-        }
-    }
-    shape.check("values", values.len(), pitch);
-    T::dispatch(
-        isa,
-        Apply {
-            mask,
-            shape,
-            first_row,
-            values: values.as_mut_ptr(),
-            pitch,
-        },
-    );
 }

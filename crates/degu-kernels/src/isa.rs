@@ -1,6 +1,5 @@
 //! Instruction sets and the choice among them.
 
-use crate::element::Element;
 use crate::simd::Simd;
 use crate::simd::portable::Portable;
 #[cfg(target_arch = "x86_64")]
@@ -99,24 +98,24 @@ impl Isa {
         }
     }
 
-    /// Values of one vector register of `T`, and the widest column panel in registers.
-    pub(crate) fn geometry<T: Element>(self) -> (usize, usize) {
+    /// Values of one vector register, and the widest column panel in registers.
+    pub(crate) fn geometry(self) -> (usize, usize) {
         struct Geometry;
-        impl<T: Element> Kernel<T> for Geometry {
+        impl Kernel for Geometry {
             type Output = (usize, usize);
             #[inline(always)]
-            fn run<S: Simd<T = T>>(self, _: S) -> (usize, usize) {
+            fn run<S: Simd>(self, _: S) -> (usize, usize) {
                 (S::LANES, S::PANEL)
             }
         }
-        T::dispatch(self, Geometry)
+        self.run(Geometry)
     }
 
-    /// Runs a single-precision kernel with the instructions of this set.
+    /// Runs a kernel with the instructions of this set.
     #[inline]
-    pub(crate) fn run_f32<K: Kernel<f32>>(self, kernel: K) -> K::Output {
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            Kind::Portable => kernel.run(Portable::<f32>::new()),
+            Kind::Portable => kernel.run(Portable),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a `Kind::Avx2` is built only after the processor was found to have AVX2 and
             // FMA.
@@ -131,18 +130,18 @@ impl Isa {
 
 /// A loop that can be compiled for any instruction set. `run` must be `#[inline(always)]`, down to
 /// the intrinsics.
-pub(crate) trait Kernel<T> {
+pub(crate) trait Kernel {
     /// What the loop returns.
     type Output;
     /// The loop.
-    fn run<S: Simd<T = T>>(self, s: S) -> Self::Output;
+    fn run<S: Simd>(self, s: S) -> Self::Output;
 }
 
 /// # Safety
 /// The processor has AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2<K: Kernel<f32>>(kernel: K) -> K::Output {
+unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: promised by the caller.
     kernel.run(unsafe { Avx2::new() })
 }
@@ -151,7 +150,7 @@ unsafe fn run_avx2<K: Kernel<f32>>(kernel: K) -> K::Output {
 /// The processor has AVX-512F.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn run_avx512<K: Kernel<f32>>(kernel: K) -> K::Output {
+unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: promised by the caller.
     kernel.run(unsafe { Avx512::new() })
 }

@@ -6,9 +6,9 @@
 //! crate with `unsafe` code; its public functions are safe: they check shapes once per call and
 //! panic on slices that are too short, which is a bug of the caller.
 //!
-//! Every loop is written once over a small vector interface and compiled for AVX-512, AVX2 with
-//! FMA, and plain Rust; the plain one also exists in f64, for gradient checks. Results depend on
-//! the instruction set in the last bits, never on threads: there are none here.
+//! Every loop is written once over a small vector interface and compiled here for AVX-512, AVX2
+//! with FMA, and plain Rust. Results depend on the instruction set in the last bits, never on
+//! threads: there are none here.
 //!
 //! ```
 //! use degu_kernels::{CodeWindow, Isa, lookup_forward};
@@ -22,17 +22,16 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `compiled` | the public functions |
-//! | `isa`, `simd`, `element` | instruction sets, vectors, f32 and f64 |
-//! | `pack`, `conv` | convolution, input gradient, weight gradient, dense layers; minimal filtering |
+//! | `isa`, `simd`, `scalar`, `math` | instruction sets, vectors, and functions on them |
+//! | `matrix`, `pack` | channels-last matrices, packed weights |
+//! | `conv` | convolution, input gradient, weight gradient, dense layers; Winograd F(2, 3) |
 //! | `lookup` | the first layer on base codes |
-//! | `tail` | batch norm, skip, activation, dropout, pooling: forward, backward, rescale rule |
-//! | `layers` | more public functions: LSTM, attention, layer norm, softmax, windows of any stride, groups |
-//! | `lstm`, `attention`, `channels`, `windows`, `diagonal` | the loops of these |
-//! | `signs`, `pairs`, `peak` | one bit per rectified value, base-pair counts, the peak of multiply-adds |
+//! | `epilogue` | batch norm, skip, activation, dropout, pooling: forward, backward, rescale rule |
+//! | `lstm`, `attention`, `channels`, `windows`, `grouped` | LSTM, self-attention, layer norm and softmax, windows of any stride, grouped convolution |
+//! | `signs`, `pairs` | one bit per rectified value, base-pair counts |
 //! | `columns` | batch-norm statistics, bias gradients, sums of matrices |
 //! | [`cuda`] | the same on NVIDIA GPUs |
-//! | `activation`, `math`, `dropout`, `adam` | what their names say |
+//! | `activation`, `dropout`, `adam` | what their names say |
 #![expect(
     unsafe_code,
     reason = "vector instructions and unchecked loads; shapes are checked once per call"
@@ -47,49 +46,44 @@ mod adam;
 mod attention;
 mod channels;
 mod columns;
-mod compiled;
 mod conv;
 pub mod cuda;
-mod diagonal;
 mod dropout;
-mod element;
+mod epilogue;
+mod grouped;
 mod isa;
-mod layers;
 mod lookup;
 mod lstm;
 mod math;
+mod matrix;
 mod pack;
 mod pairs;
-mod peak;
+mod scalar;
 mod signs;
 mod simd;
-mod tail;
 mod windows;
 
-pub use activation::{Activation, Shape};
-pub use adam::{AdamStep, sum_parts};
-pub use attention::{AttentionWork, Heads};
-pub use columns::Moments;
-pub use compiled::{
-    adam, add_moments, add_part, add_rows, apply_activation, apply_dropout, column_sums,
-    conv_forward, conv_weight_gradient, lookup_forward, lookup_weight_gradient, tail_backward,
-    tail_forward, tail_rescale, tail_sums,
+pub use activation::Activation;
+pub use adam::{AdamStep, adam, add_part, sum_parts};
+pub use attention::{AttentionWork, Heads, attention_backward, attention_forward};
+pub use channels::{layer_norm_backward, layer_norm_forward, softmax_backward, softmax_forward};
+pub use columns::{Moments, add_rows, column_sums};
+pub use conv::{
+    Phase, Start, Window, Winograd, conv_forward, conv_weight_gradient,
+    conv_weight_gradient_columns, winograd_fold, winograd_forward, winograd_sums,
+    winograd_weight_gradient,
 };
-pub use conv::{Phase, Start, Window, Winograd, winograd_fold, winograd_sums};
-pub use diagonal::Diagonals;
 pub use dropout::DropoutMask;
-pub use element::Element;
-pub use isa::{Isa, IsaError};
-pub use layers::{
-    attention_backward, attention_forward, conv_weight_gradient_columns, diagonal_forward,
-    diagonal_weight_gradient, layer_norm_backward, layer_norm_forward, lstm_backward, lstm_forward,
-    pack_signs, pool_backward, pool_forward, softmax_backward, softmax_forward, unpack_signs,
-    winograd_forward, winograd_weight_gradient,
+pub use epilogue::{
+    Epilogue, NormGradient, Pool, epilogue_backward, epilogue_forward, epilogue_rescale,
+    epilogue_sums,
 };
-pub use lookup::CodeWindow;
-pub use lstm::{LstmSteps, Series};
+pub use grouped::{GroupedConv, grouped_conv_forward, grouped_conv_weight_gradient};
+pub use isa::{Isa, IsaError};
+pub use lookup::{CodeWindow, lookup_forward, lookup_weight_gradient};
+pub use lstm::{LstmSteps, Series, lstm_backward, lstm_forward};
+pub use matrix::{Rows, RowsMut, Shape};
 pub use pack::Packed;
 pub use pairs::CodeCounts;
-pub use peak::multiply_adds;
-pub use signs::sign_words;
-pub use tail::{NormGradient, Pool, Rows, RowsMut, Tail};
+pub use signs::{pack_signs, sign_words, unpack_signs};
+pub use windows::{pool_backward, pool_forward};

@@ -2,7 +2,6 @@
 //! table is the weight tensor `[taps, 4, c_out]` itself. Codes above 3 (N) and positions outside
 //! the sequence add nothing.
 
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::simd::Simd;
 
@@ -43,14 +42,14 @@ const GROUP: usize = 32;
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say.
-pub(crate) fn lookup_forward<T: Element>(
+pub fn lookup_forward(
     isa: Isa,
-    table: &[T],
+    table: &[f32],
     c_out: usize,
     codes: &[u8],
     window: CodeWindow,
-    bias: Option<&[T]>,
-    y: &mut [T],
+    bias: Option<&[f32]>,
+    y: &mut [f32],
     y_pitch: usize,
 ) {
     if window.rows == 0 || c_out == 0 {
@@ -70,35 +69,32 @@ pub(crate) fn lookup_forward<T: Element>(
         bias.is_none_or(|b| b.len() >= c_out),
         "bias shorter than {c_out} channels"
     );
-    let bias = bias.map_or(std::ptr::null(), <[T]>::as_ptr);
-    T::dispatch(
-        isa,
-        Forward {
-            table: table.as_ptr(),
-            c_out,
-            codes,
-            window,
-            bias,
-            y: y.as_mut_ptr(),
-            y_pitch,
-        },
-    );
+    let bias = bias.map_or(std::ptr::null(), <[f32]>::as_ptr);
+    isa.run(Forward {
+        table: table.as_ptr(),
+        c_out,
+        codes,
+        window,
+        bias,
+        y: y.as_mut_ptr(),
+        y_pitch,
+    });
 }
 
-struct Forward<'a, T> {
-    table: *const T,
+struct Forward<'a> {
+    table: *const f32,
     c_out: usize,
     codes: &'a [u8],
     window: CodeWindow,
-    bias: *const T,
-    y: *mut T,
+    bias: *const f32,
+    y: *mut f32,
     y_pitch: usize,
 }
 
-impl<T: Element> Kernel<T> for Forward<'_, T> {
+impl Kernel for Forward<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let mut rows = [0usize; GROUP];
         for m in 0..self.window.rows {
             let mut tap = 0;
@@ -119,11 +115,11 @@ impl<T: Element> Kernel<T> for Forward<'_, T> {
     }
 }
 
-impl<T: Element> Forward<'_, T> {
+impl Forward<'_> {
     /// # Safety
     /// Output row `m` exists and every offset of `rows` is the start of a table row.
     #[inline(always)]
-    unsafe fn row<S: Simd<T = T>>(&self, s: S, m: usize, rows: &[usize], accumulate: bool) {
+    unsafe fn row<S: Simd>(&self, s: S, m: usize, rows: &[usize], accumulate: bool) {
         // SAFETY: promised by the caller; vectors stay below `c_out`.
         unsafe {
             let y = self.y.add(m * self.y_pitch);
@@ -150,11 +146,11 @@ impl<T: Element> Forward<'_, T> {
     /// # Safety
     /// As [`Self::row`]; `W` vectors from channel `c` on, or `part` values, exist.
     #[inline(always)]
-    unsafe fn block<S: Simd<T = T>, const W: usize, const PART: bool>(
+    unsafe fn block<S: Simd, const W: usize, const PART: bool>(
         &self,
         s: S,
-        y: *mut T,
-        start: *const T,
+        y: *mut f32,
+        start: *const f32,
         rows: &[usize],
         c: usize,
         part: usize,
@@ -182,19 +178,19 @@ impl<T: Element> Forward<'_, T> {
     }
 }
 
-/// Adds the gradient of the table: row `[tap][code]` of `dtable` gains `dy[m]` for each output row
-/// that read it.
+/// Adds the gradient of the table: row `[tap][code]` of `dtable` gains `dy[m]` for each output
+/// row that read it.
 ///
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say.
-pub(crate) fn lookup_weight_gradient<T: Element>(
+pub fn lookup_weight_gradient(
     isa: Isa,
-    dtable: &mut [T],
+    dtable: &mut [f32],
     c_out: usize,
     codes: &[u8],
     window: CodeWindow,
-    dy: &[T],
+    dy: &[f32],
     dy_pitch: usize,
 ) {
     if window.rows == 0 || c_out == 0 {
@@ -210,32 +206,29 @@ pub(crate) fn lookup_weight_gradient<T: Element>(
         "gradient of {} values is too short",
         dy.len()
     );
-    T::dispatch(
-        isa,
-        Scatter {
-            dtable: dtable.as_mut_ptr(),
-            c_out,
-            codes,
-            window,
-            dy: dy.as_ptr(),
-            dy_pitch,
-        },
-    );
+    isa.run(Scatter {
+        dtable: dtable.as_mut_ptr(),
+        c_out,
+        codes,
+        window,
+        dy: dy.as_ptr(),
+        dy_pitch,
+    });
 }
 
-struct Scatter<'a, T> {
-    dtable: *mut T,
+struct Scatter<'a> {
+    dtable: *mut f32,
     c_out: usize,
     codes: &'a [u8],
     window: CodeWindow,
-    dy: *const T,
+    dy: *const f32,
     dy_pitch: usize,
 }
 
-impl<T: Element> Kernel<T> for Scatter<'_, T> {
+impl Kernel for Scatter<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let mut rows = [0usize; GROUP];
         for m in 0..self.window.rows {
             let mut tap = 0;
@@ -271,15 +264,15 @@ impl<T: Element> Kernel<T> for Scatter<'_, T> {
     }
 }
 
-impl<T: Element> Scatter<'_, T> {
+impl Scatter<'_> {
     /// # Safety
     /// Every offset of `rows` is the start of a table row; `W` vectors from channel `c` on, or
     /// `part` values, exist.
     #[inline(always)]
-    unsafe fn block<S: Simd<T = T>, const W: usize, const PART: bool>(
+    unsafe fn block<S: Simd, const W: usize, const PART: bool>(
         &self,
         s: S,
-        dy: *const T,
+        dy: *const f32,
         rows: &[usize],
         c: usize,
         part: usize,

@@ -1,27 +1,7 @@
-//! Constants and vector functions: exponential, logistic, hyperbolic tangent, softplus, error
+//! Vector functions: logistic, hyperbolic tangent, softplus, error
 //! function.
 
 use crate::simd::Simd;
-
-/// Below this the f32 exponential is 0.
-pub(crate) const EXP_LO: f32 = -104.0;
-/// Above this the f32 exponential is infinite.
-pub(crate) const EXP_HI: f32 = 89.0;
-/// The upper bits of ln 2: its product with an exponent is exact.
-pub(crate) const LN2_HI: f32 = 0.693_359_4;
-/// ln 2 - `LN2_HI`.
-pub(crate) const LN2_LO: f32 = -2.121_944_4e-4;
-/// exp(r) = sum of `r^k / k!`, highest power first; the truncation error at |r| <= ln(2)/2 is 5e-9.
-pub(crate) const TAYLOR: [f32; 8] = [
-    1.0 / 5040.0,
-    1.0 / 720.0,
-    1.0 / 120.0,
-    1.0 / 24.0,
-    1.0 / 6.0,
-    0.5,
-    1.0,
-    1.0,
-];
 
 /// `1 / (1 + exp(-x))`.
 #[inline(always)]

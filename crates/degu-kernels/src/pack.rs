@@ -1,9 +1,15 @@
 //! Weights rearranged into column panels, so that the inner loop of the matrix kernels reads one
 //! forward stream.
 
-use crate::conv::is_narrow;
-use crate::element::Element;
 use crate::isa::Isa;
+
+/// Most outputs that are few.
+pub(crate) const FEW: usize = 4;
+
+/// Whether a convolution is computed by the kernels for few outputs, with `lanes` values in a vector.
+pub(crate) fn is_narrow(taps: usize, c_in: usize, c_out: usize, lanes: usize) -> bool {
+    taps > 1 && (1..=FEW).contains(&c_out) && c_in >= lanes
+}
 
 /// Packed weights of a convolution (a dense layer has one tap), for one instruction set.
 ///
@@ -11,14 +17,14 @@ use crate::isa::Isa;
 /// a panel the order is tap, input channel, column. Few columns of a convolution are not padded:
 /// their order is column, tap, input channel.
 #[derive(Clone, Debug)]
-pub struct Packed<T> {
+pub struct Packed {
     isa: Isa,
     taps: usize,
     c_in: usize,
     c_out: usize,
     lanes: usize,
     panel: usize,
-    data: Vec<T>,
+    data: Vec<f32>,
 }
 
 /// Widths, in vectors, of the panels that cover `vectors`, each at most `widest`.
@@ -29,16 +35,16 @@ pub(crate) fn panels(vectors: usize, widest: usize) -> impl Iterator<Item = usiz
     (0..count).map(move |i| base + usize::from(i < rest))
 }
 
-impl<T: Element> Packed<T> {
+impl Packed {
     /// Room for weights `[taps, c_in, c_out]`, all zero.
     pub fn new(isa: Isa, taps: usize, c_in: usize, c_out: usize) -> Self {
-        let (lanes, panel) = isa.geometry::<T>();
+        let (lanes, panel) = isa.geometry();
         let columns = if is_narrow(taps, c_in, c_out, lanes) {
             c_out
         } else {
             c_out.div_ceil(lanes) * lanes
         };
-        let data = vec![T::default(); taps * c_in * columns];
+        let data = vec![0.0; taps * c_in * columns];
         Self {
             isa,
             taps,
@@ -55,7 +61,7 @@ impl<T: Element> Packed<T> {
     /// # Panics
     ///
     /// If `weights` has another length.
-    pub fn pack(&mut self, weights: &[T]) {
+    pub fn pack(&mut self, weights: &[f32]) {
         assert_eq!(
             weights.len(),
             self.taps * self.c_in * self.c_out,
@@ -69,7 +75,7 @@ impl<T: Element> Packed<T> {
     /// # Panics
     ///
     /// If `rows` is too short.
-    pub(crate) fn pack_rows(&mut self, rows: &[T], pitch: usize) {
+    pub(crate) fn pack_rows(&mut self, rows: &[f32], pitch: usize) {
         let depth = self.taps * self.c_in;
         if self.is_narrow() {
             for (o, column) in self.data.chunks_exact_mut(depth).enumerate() {
@@ -99,7 +105,7 @@ impl<T: Element> Packed<T> {
     /// # Panics
     ///
     /// If `weights` has another length.
-    pub fn pack_reversed(&mut self, weights: &[T]) {
+    pub fn pack_reversed(&mut self, weights: &[f32]) {
         assert_eq!(
             weights.len(),
             self.taps * self.c_in * self.c_out,
@@ -114,7 +120,7 @@ impl<T: Element> Packed<T> {
     /// # Panics
     ///
     /// If `weights` has fewer taps.
-    pub fn pack_reversed_taps(&mut self, weights: &[T], first: usize, step: usize) {
+    pub fn pack_reversed_taps(&mut self, weights: &[f32], first: usize, step: usize) {
         let (taps, size) = (self.taps, self.c_in * self.c_out);
         let tap = |t: usize| &weights[(first + (taps - 1 - t) * step) * size..][..size];
         self.transpose(tap, self.c_in);
@@ -126,13 +132,13 @@ impl<T: Element> Packed<T> {
     /// # Panics
     ///
     /// If `rows` is too short.
-    pub(crate) fn pack_transposed(&mut self, rows: &[T], pitch: usize) {
+    pub(crate) fn pack_transposed(&mut self, rows: &[f32], pitch: usize) {
         self.transpose(|_| rows, pitch);
     }
 
     /// Packs the transposes of the matrices `[c_out, c_in]` of all taps, whose rows start `pitch`
     /// values apart.
-    pub(crate) fn transpose<'a>(&mut self, tap: impl Fn(usize) -> &'a [T], pitch: usize) {
+    pub(crate) fn transpose<'a>(&mut self, tap: impl Fn(usize) -> &'a [f32], pitch: usize) {
         let (inner, outer) = (self.c_in, self.c_out);
         if self.is_narrow() {
             for (m, column) in self.data.chunks_exact_mut(self.taps * inner).enumerate() {
@@ -182,7 +188,7 @@ impl<T: Element> Packed<T> {
     pub fn c_out(&self) -> usize {
         self.c_out
     }
-    pub(crate) fn data(&self) -> &[T] {
+    pub(crate) fn data(&self) -> &[f32] {
         &self.data
     }
 }

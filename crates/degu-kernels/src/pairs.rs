@@ -5,7 +5,6 @@
 //! batch, and the part of its table's gradient that is linear in its output, follow from the counts
 //! exactly: no pass over the output is needed.
 
-use crate::element::Element;
 use crate::lookup::CodeWindow;
 
 /// Bases and N.
@@ -156,7 +155,7 @@ impl CodeCounts {
     /// # Panics
     ///
     /// If `table` is not `[taps, 4, c_out]`.
-    pub fn product<T: Element>(&self, table: &[T], c_out: usize, product: &mut Vec<f64>) {
+    pub fn product(&self, table: &[f32], c_out: usize, product: &mut Vec<f64>) {
         let rows = 4 * self.taps;
         assert_eq!(table.len(), rows * c_out, "table [taps, 4, c_out]");
         product.clear();
@@ -169,7 +168,7 @@ impl CodeCounts {
                 let n = self.pair(r, s);
                 if n > 0.0 {
                     for (sum, v) in sums.iter_mut().zip(values) {
-                        *sum += n * v.to_f64();
+                        *sum += n * f64::from(*v);
                     }
                 }
             }
@@ -182,10 +181,10 @@ impl CodeCounts {
     /// # Panics
     ///
     /// If a slice does not fit the others.
-    pub fn moments<T: Element>(
+    pub fn moments(
         &self,
-        table: &[T],
-        bias: Option<&[T]>,
+        table: &[f32],
+        bias: Option<&[f32]>,
         product: &[f64],
         mean: &mut [f64],
         m2: &mut [f64],
@@ -205,13 +204,13 @@ impl CodeCounts {
         for (r, values) in table.chunks_exact(c_out).enumerate() {
             let count = self.single(r);
             for (o, v) in values.iter().enumerate() {
-                mean[o] += count * v.to_f64();
-                m2[o] += v.to_f64() * product[r * c_out + o];
+                mean[o] += count * f64::from(*v);
+                m2[o] += f64::from(*v) * product[r * c_out + o];
             }
         }
         for (o, (mean, m2)) in mean.iter_mut().zip(m2).enumerate() {
             *m2 = (*m2 - *mean * *mean / n).max(0.0);
-            *mean = *mean / n + bias.map_or(0.0, |b| b[o].to_f64());
+            *mean = *mean / n + bias.map_or(0.0, |b| f64::from(b[o]));
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Which values are positive, one bit each: all that the backward pass of a rectified layer needs
 //! of its input.
 
-use crate::activation::Shape;
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
+use crate::matrix::{Rows, Shape};
 use crate::simd::Simd;
-use crate::tail::Rows;
 
 /// Channels of one word.
 const WORD: usize = 16;
@@ -15,30 +13,25 @@ pub fn sign_words(shape: Shape) -> usize {
     shape.rows * shape.channels.div_ceil(WORD)
 }
 
-/// Notes which of `x`, plus `skip` where there is one, are above zero.
+/// Notes which of `x`, plus `skip` where there is one, are above zero: one bit each, in
+/// [`sign_words`](crate::sign_words) words.
 ///
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub(crate) fn pack_signs<T: Element>(
-    isa: Isa,
-    shape: Shape,
-    x: Rows<'_, T>,
-    skip: Option<Rows<'_, T>>,
-    signs: &mut [u16],
-) {
-    struct Pack<T> {
+pub fn pack_signs(isa: Isa, shape: Shape, x: Rows<'_>, skip: Option<Rows<'_>>, signs: &mut [u16]) {
+    struct Pack {
         shape: Shape,
-        x: *const T,
+        x: *const f32,
         x_pitch: usize,
-        skip: *const T,
+        skip: *const f32,
         skip_pitch: usize,
         signs: *mut u16,
     }
-    impl<T: Element> Kernel<T> for Pack<T> {
+    impl Kernel for Pack {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
+        fn run<S: Simd>(self, s: S) {
             let words = self.shape.channels.div_ceil(WORD);
             for m in 0..self.shape.rows {
                 for w in 0..words {
@@ -46,7 +39,7 @@ pub(crate) fn pack_signs<T: Element>(
                     let mut c = w * WORD;
                     while c < ((w + 1) * WORD).min(self.shape.channels) {
                         let left = self.shape.channels - c;
-                        let load = |p: *const T| {
+                        let load = |p: *const f32| {
                             // SAFETY: the channels c .. c + min(left, LANES) of row m exist, as
                             // checked below.
                             unsafe {
@@ -76,42 +69,33 @@ pub(crate) fn pack_signs<T: Element>(
         shape.check("skip", r.values.len(), r.pitch);
         (r.values.as_ptr(), r.pitch)
     });
-    T::dispatch(
-        isa,
-        Pack {
-            shape,
-            x: x.values.as_ptr(),
-            x_pitch: x.pitch,
-            skip,
-            skip_pitch,
-            signs: signs.as_mut_ptr(),
-        },
-    );
+    isa.run(Pack {
+        shape,
+        x: x.values.as_ptr(),
+        x_pitch: x.pitch,
+        skip,
+        skip_pitch,
+        signs: signs.as_mut_ptr(),
+    });
 }
 
-/// 1 where the bit is set, 0 elsewhere: a matrix whose rectified derivative is that of the matrix
-/// that was noted.
+/// 1 where the bit is set, 0 elsewhere: a matrix whose rectified derivative is that of the
+/// matrix that was noted.
 ///
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub(crate) fn unpack_signs<T: Element>(
-    isa: Isa,
-    shape: Shape,
-    signs: &[u16],
-    out: &mut [T],
-    pitch: usize,
-) {
-    struct Unpack<T> {
+pub fn unpack_signs(isa: Isa, shape: Shape, signs: &[u16], out: &mut [f32], pitch: usize) {
+    struct Unpack {
         shape: Shape,
         signs: *const u16,
-        out: *mut T,
+        out: *mut f32,
         pitch: usize,
     }
-    impl<T: Element> Kernel<T> for Unpack<T> {
+    impl Kernel for Unpack {
         type Output = ();
         #[inline(always)]
-        fn run<S: Simd<T = T>>(self, s: S) {
+        fn run<S: Simd>(self, s: S) {
             let words = self.shape.channels.div_ceil(WORD);
             let one = s.constant(1.0);
             for m in 0..self.shape.rows {
@@ -136,13 +120,10 @@ pub(crate) fn unpack_signs<T: Element>(
     }
     shape.check("out", out.len(), pitch);
     assert!(signs.len() >= sign_words(shape), "a bit per value");
-    T::dispatch(
-        isa,
-        Unpack {
-            shape,
-            signs: signs.as_ptr(),
-            out: out.as_mut_ptr(),
-            pitch,
-        },
-    );
+    isa.run(Unpack {
+        shape,
+        signs: signs.as_ptr(),
+        out: out.as_mut_ptr(),
+        pitch,
+    });
 }

@@ -6,15 +6,11 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 pub(crate) mod portable;
 
-use crate::element::Element;
-
-/// A token of an instruction set: whoever holds one may use its instructions.
+/// A token of an instruction set: a value proves that the processor has its instructions.
 ///
 /// Every method is `#[inline(always)]`, so that it becomes part of the one function that enables
 /// the instructions.
 pub(crate) trait Simd: Copy {
-    /// Type of one value.
-    type T: Element;
     /// A vector.
     type V: Copy;
     /// The outcome of a comparison, per lane.
@@ -24,21 +20,21 @@ pub(crate) trait Simd: Copy {
     /// Widest column panel of the matrix kernels, in vectors.
     const PANEL: usize;
 
-    fn splat(self, x: Self::T) -> Self::V;
+    fn splat(self, x: f32) -> Self::V;
     /// # Safety
     /// `LANES` values are readable at `p`.
-    unsafe fn load(self, p: *const Self::T) -> Self::V;
+    unsafe fn load(self, p: *const f32) -> Self::V;
     /// # Safety
     /// `LANES` values are writable at `p`.
-    unsafe fn store(self, p: *mut Self::T, v: Self::V);
+    unsafe fn store(self, p: *mut f32, v: Self::V);
     /// The first `n < LANES` values; zero in the other lanes.
     ///
     /// # Safety
     /// `n` values are readable at `p`.
-    unsafe fn load_part(self, p: *const Self::T, n: usize) -> Self::V;
+    unsafe fn load_part(self, p: *const f32, n: usize) -> Self::V;
     /// # Safety
     /// `n` values are writable at `p`.
-    unsafe fn store_part(self, p: *mut Self::T, n: usize, v: Self::V);
+    unsafe fn store_part(self, p: *mut f32, n: usize, v: Self::V);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
@@ -63,11 +59,11 @@ pub(crate) trait Simd: Copy {
 
     #[inline(always)]
     fn zero(self) -> Self::V {
-        self.splat(Self::T::default())
+        self.splat(0.0)
     }
     #[inline(always)]
     fn constant(self, x: f64) -> Self::V {
-        self.splat(Self::T::from_f64(x))
+        self.splat(x as f32)
     }
     #[inline(always)]
     fn abs(self, x: Self::V) -> Self::V {
@@ -78,7 +74,7 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `min(n, LANES)` values are readable at `p`.
     #[inline(always)]
-    unsafe fn load_up_to<const PART: bool>(self, p: *const Self::T, n: usize) -> Self::V {
+    unsafe fn load_up_to<const PART: bool>(self, p: *const f32, n: usize) -> Self::V {
         // SAFETY: promised by the caller.
         unsafe {
             if PART {
@@ -93,7 +89,7 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `min(n, LANES)` values are writable at `p`.
     #[inline(always)]
-    unsafe fn store_up_to<const PART: bool>(self, p: *mut Self::T, n: usize, v: Self::V) {
+    unsafe fn store_up_to<const PART: bool>(self, p: *mut f32, n: usize, v: Self::V) {
         // SAFETY: promised by the caller.
         unsafe {
             if PART {
@@ -104,3 +100,25 @@ pub(crate) trait Simd: Copy {
         }
     }
 }
+
+/// Runs `$body` for the vectors of all channels: `$PART` tells whether the vector from channel `$c`
+/// on has only `$part` lanes.
+macro_rules! by_channels {
+    ($S:ident, $channels:expr, |$c:ident, $PART:ident, $part:ident| $body:expr) => {{
+        let mut $c = 0;
+        while $c + $S::LANES <= $channels {
+            {
+                const $PART: bool = false;
+                let $part = 0;
+                $body
+            }
+            $c += $S::LANES;
+        }
+        if $c < $channels {
+            const $PART: bool = true;
+            let $part = $channels - $c;
+            $body
+        }
+    }};
+}
+pub(crate) use by_channels;

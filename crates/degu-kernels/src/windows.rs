@@ -1,11 +1,10 @@
 //! Pooling over windows of any stride: overlapping ones, and ones with gaps between them. (Adjacent
-//! windows are part of the [tail](crate::Tail).)
+//! windows are part of the [epilogue](crate::Epilogue).)
 
-use crate::activation::Shape;
-use crate::element::Element;
+use crate::epilogue::Pool;
 use crate::isa::{Isa, Kernel};
-use crate::simd::Simd;
-use crate::tail::{Pool, Rows, RowsMut, by_channels};
+use crate::matrix::{Rows, RowsMut, Shape};
+use crate::simd::{Simd, by_channels};
 
 /// Windows over `rows`: as many as fit.
 fn count(rows: usize, size: usize, stride: usize) -> usize {
@@ -20,25 +19,25 @@ fn count(rows: usize, size: usize, stride: usize) -> usize {
     }
 }
 
-struct Windows<T> {
+struct Windows {
     count: usize,
     channels: usize,
     pool: Pool,
     stride: usize,
-    x: *const T,
+    x: *const f32,
     x_pitch: usize,
     /// Gradient of the result; null in the forward pass.
-    dy: *const T,
+    dy: *const f32,
     dy_pitch: usize,
-    out: *mut T,
+    out: *mut f32,
     out_pitch: usize,
     accumulate: bool,
 }
 
-impl<T: Element> Kernel<T> for Windows<T> {
+impl Kernel for Windows {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         by_channels!(S, self.channels, |c, PART, part| {
             for w in 0..self.count {
                 // SAFETY: the rows of window w and the channels from `c` on exist in every matrix,
@@ -55,17 +54,11 @@ impl<T: Element> Kernel<T> for Windows<T> {
     }
 }
 
-impl<T: Element> Windows<T> {
+impl Windows {
     /// # Safety
     /// Window `w` and the channels from `c` on exist.
     #[inline(always)]
-    unsafe fn row<S: Simd<T = T>, const PART: bool>(
-        &self,
-        s: S,
-        m: usize,
-        c: usize,
-        part: usize,
-    ) -> S::V {
+    unsafe fn row<S: Simd, const PART: bool>(&self, s: S, m: usize, c: usize, part: usize) -> S::V {
         // SAFETY: promised by the caller.
         unsafe { s.load_up_to::<PART>(self.x.add(m * self.x_pitch + c), part) }
     }
@@ -73,13 +66,7 @@ impl<T: Element> Windows<T> {
     /// # Safety
     /// As [`Self::row`].
     #[inline(always)]
-    unsafe fn forward<S: Simd<T = T>, const PART: bool>(
-        &self,
-        s: S,
-        w: usize,
-        c: usize,
-        part: usize,
-    ) {
+    unsafe fn forward<S: Simd, const PART: bool>(&self, s: S, w: usize, c: usize, part: usize) {
         // SAFETY: promised by the caller.
         unsafe {
             let first = w * self.stride;
@@ -105,13 +92,7 @@ impl<T: Element> Windows<T> {
     /// # Safety
     /// As [`Self::row`].
     #[inline(always)]
-    unsafe fn backward<S: Simd<T = T>, const PART: bool>(
-        &self,
-        s: S,
-        w: usize,
-        c: usize,
-        part: usize,
-    ) {
+    unsafe fn backward<S: Simd, const PART: bool>(&self, s: S, w: usize, c: usize, part: usize) {
         // SAFETY: promised by the caller.
         unsafe {
             let first = w * self.stride;
@@ -147,8 +128,8 @@ impl<T: Element> Windows<T> {
     }
 }
 
-/// Pools `x` `[rows, channels]` over windows `stride` apart into `out` `[(rows - size) / stride +
-/// 1, channels]`.
+/// Pools `x` `[rows, channels]` over windows `stride` apart into `out` `[(rows - size) /
+/// stride + 1, channels]`.
 ///
 /// # Panics
 ///
@@ -157,37 +138,34 @@ impl<T: Element> Windows<T> {
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn pool_forward<T: Element>(
+pub fn pool_forward(
     isa: Isa,
     shape: Shape,
     pool: Pool,
     stride: usize,
-    x: Rows<'_, T>,
-    out: RowsMut<'_, T>,
+    x: Rows<'_>,
+    out: RowsMut<'_>,
 ) {
     let rows = count(shape.rows, pool.size(), stride);
     shape.check("x", x.values.len(), x.pitch);
     Shape { rows, ..shape }.check("out", out.values.len(), out.pitch);
-    T::dispatch(
-        isa,
-        Windows {
-            count: rows,
-            channels: shape.channels,
-            pool,
-            stride,
-            x: x.values.as_ptr(),
-            x_pitch: x.pitch,
-            dy: std::ptr::null(),
-            dy_pitch: 0,
-            out: out.values.as_mut_ptr(),
-            out_pitch: out.pitch,
-            accumulate: out.accumulate,
-        },
-    );
+    isa.run(Windows {
+        count: rows,
+        channels: shape.channels,
+        pool,
+        stride,
+        x: x.values.as_ptr(),
+        x_pitch: x.pitch,
+        dy: std::ptr::null(),
+        dy_pitch: 0,
+        out: out.values.as_mut_ptr(),
+        out_pitch: out.pitch,
+        accumulate: out.accumulate,
+    });
 }
 
-/// The gradient of a pool's input from that of its result `dy`; the first of tied rows gets that of
-/// a maximum.
+/// The gradient of a pool's input from that of its result `dy`; the first of tied rows gets
+/// that of a maximum.
 ///
 /// # Panics
 ///
@@ -196,14 +174,14 @@ pub(crate) fn pool_forward<T: Element>(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn pool_backward<T: Element>(
+pub fn pool_backward(
     isa: Isa,
     shape: Shape,
     pool: Pool,
     stride: usize,
-    x: Rows<'_, T>,
-    dy: Rows<'_, T>,
-    dx: RowsMut<'_, T>,
+    x: Rows<'_>,
+    dy: Rows<'_>,
+    dx: RowsMut<'_>,
 ) {
     let rows = count(shape.rows, pool.size(), stride);
     shape.check("x", x.values.len(), x.pitch);
@@ -211,26 +189,23 @@ pub(crate) fn pool_backward<T: Element>(
     Shape { rows, ..shape }.check("dy", dy.values.len(), dy.pitch);
     if !dx.accumulate {
         for m in 0..shape.rows {
-            dx.values[m * dx.pitch..m * dx.pitch + shape.channels].fill(T::default());
+            dx.values[m * dx.pitch..m * dx.pitch + shape.channels].fill(0.0);
         }
     }
     if rows == 0 {
         return;
     }
-    T::dispatch(
-        isa,
-        Windows {
-            count: rows,
-            channels: shape.channels,
-            pool,
-            stride,
-            x: x.values.as_ptr(),
-            x_pitch: x.pitch,
-            dy: dy.values.as_ptr(),
-            dy_pitch: dy.pitch,
-            out: dx.values.as_mut_ptr(),
-            out_pitch: dx.pitch,
-            accumulate: true,
-        },
-    );
+    isa.run(Windows {
+        count: rows,
+        channels: shape.channels,
+        pool,
+        stride,
+        x: x.values.as_ptr(),
+        x_pitch: x.pitch,
+        dy: dy.values.as_ptr(),
+        dy_pitch: dy.pitch,
+        out: dx.values.as_mut_ptr(),
+        out_pitch: dx.pitch,
+        accumulate: true,
+    });
 }

@@ -2,10 +2,10 @@
 //! width.
 
 use degu_kernels::{
-    Activation, AdamStep, CodeWindow, DropoutMask, Isa, Moments, NormGradient, Packed, Pool, Rows,
-    RowsMut, Shape, Start, Tail, Window, adam, apply_activation, apply_dropout, column_sums,
-    conv_forward, conv_weight_gradient, lookup_forward, lookup_weight_gradient, tail_backward,
-    tail_forward, tail_sums,
+    Activation, AdamStep, CodeWindow, DropoutMask, Epilogue, Isa, Moments, NormGradient, Packed,
+    Pool, Rows, RowsMut, Shape, Start, Window, adam, column_sums, conv_forward,
+    conv_weight_gradient, epilogue_backward, epilogue_forward, epilogue_sums, lookup_forward,
+    lookup_weight_gradient,
 };
 
 /// Values in +-0.5, different for each seed; exact in f32.
@@ -254,44 +254,93 @@ fn look_up_equals_convolution_of_one_hot_rows() {
     }
 }
 
-/// The tail by definition: pooled rows from `y` and `skip`.
-fn plain_tail(tail: &Tail<'_, f64>, shape: Shape, y: &[f64], skip: Option<&[f64]>) -> Vec<f64> {
-    let (c, size) = (shape.channels, tail.pool.size());
+/// An activation by its definition.
+fn activated(activation: Activation, z: f64) -> f64 {
+    let logistic = |z: f64| 1.0 / (1.0 + (-z).exp());
+    match activation {
+        Activation::Identity => z,
+        Activation::Relu => z.max(0.0),
+        Activation::Silu => z * logistic(z),
+        Activation::Elu => z.max(0.0) + z.min(0.0).exp_m1(),
+        Activation::Gelu => {
+            // The normal distribution function, by its series around zero.
+            let (mut term, mut sum) = (z, z);
+            for n in 1..40 {
+                term *= -z * z / (2 * n) as f64;
+                sum += term / (2 * n + 1) as f64;
+            }
+            z * (0.5 + sum / std::f64::consts::TAU.sqrt())
+        }
+        Activation::Softplus => z.exp().ln_1p(),
+        Activation::Sigmoid => logistic(z),
+        Activation::Tanh => z.tanh(),
+        Activation::Exp => z.exp(),
+        _ => panic!("{activation:?}"),
+    }
+}
+
+/// Channels of the epilogues: a vector of every instruction set and a part of one.
+const CHANNELS: usize = 19;
+
+/// The epilogue by definition: pooled rows from `y` and `skip`.
+fn plain_epilogue(
+    epilogue: &Epilogue<'_>,
+    affine: Option<(&[f64], &[f64])>,
+    rows: usize,
+    y: &[f64],
+    skip: Option<&[f64]>,
+) -> Vec<f64> {
+    let (c, size) = (CHANNELS, epilogue.pool.size());
     let factor = |mask: Option<DropoutMask>, i: usize| {
         mask.map_or(1.0, |m| if m.keeps(i as u32) { m.factor() } else { 0.0 })
     };
     let value = |i: usize| {
-        let z = tail
-            .affine
-            .map_or(y[i], |(s, b)| y[i] * s[i % c] + b[i % c])
-            + skip.map_or(0.0, |s| s[i]);
-        let mut a = [z];
-        apply_activation(Isa::PORTABLE, tail.activation, false, &mut a);
-        a[0] * factor(tail.before, i)
+        let z = affine.map_or(y[i], |(s, b)| y[i] * s[i % c] + b[i % c]);
+        let z = z + skip.map_or(0.0, |s| s[i]);
+        activated(epilogue.activation, z) * factor(epilogue.before, i)
     };
-    (0..shape.rows / size * c)
+    (0..rows / size * c)
         .map(|i| {
             let window = (0..size).map(|k| value((i / c * size + k) * c + i % c));
-            let pooled = match tail.pool {
+            let pooled = match epilogue.pool {
                 Pool::Max(_) => window.fold(f64::MIN, f64::max),
                 Pool::Mean(n) => window.sum::<f64>() / n as f64,
             };
-            pooled * factor(tail.after, i)
+            pooled * factor(epilogue.after, i)
         })
         .collect()
 }
 
-/// Forward and both backward passes, for every activation: the f64 kernel against the definition
-/// and against central differences, every instruction set against the f64 kernel.
+/// Central differences of `loss` with respect to every value of `x`.
+fn differences(x: &[f64], loss: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    let h = 1e-5;
+    let mut moved = x.to_vec();
+    (0..x.len())
+        .map(|i| {
+            let mut at = |d: f64| {
+                moved[i] = x[i] + d;
+                loss(&moved)
+            };
+            let slope = (at(h) - at(-h)) / (2.0 * h);
+            moved[i] = x[i];
+            slope
+        })
+        .collect()
+}
+
+/// Forward and both backward passes, for every activation and instruction set, against the
+/// definition and its central differences.
 #[test]
-fn tails_equal_their_definition() {
+fn epilogues_equal_their_definition() {
     let shape = Shape {
         rows: 11,
-        channels: 37,
+        channels: CHANNELS,
     };
-    let n = shape.rows * shape.channels;
-    let (y, skip, scale, shift) = (noise(n, 1), noise(n, 2), noise(37, 3), noise(37, 4));
-    let (mean, constant, slope) = (noise(37, 5), noise(37, 6), noise(37, 7));
+    let n = shape.rows * CHANNELS;
+    let per_channel = |seed: u64| noise(CHANNELS, seed);
+    let (y, skip, scale, shift) = (noise(n, 1), noise(n, 2), per_channel(3), per_channel(4));
+    let (mean, constant, slope) = (per_channel(5), per_channel(6), per_channel(7));
+    let (scale1, shift1) = (single(&scale), single(&shift));
     let mask = |rate: f64| Some(DropoutMask::new(1, 2, 3, rate));
     for (case, activation) in Activation::ALL
         .iter()
@@ -300,120 +349,54 @@ fn tails_equal_their_definition() {
         .enumerate()
     {
         let pool = [Pool::Max(2), Pool::NONE, Pool::Mean(3), Pool::Max(4)][case % 4];
-        let before = if case % 3 == 0 { mask(0.3) } else { None };
-        let after = if case % 5 == 0 { mask(0.4) } else { None };
         let affine = case % 2 == 0;
         let skipped = case % 3 == 1;
-        let tail = Tail {
-            affine: affine.then_some((&scale[..], &shift[..])),
+        let epilogue = Epilogue {
+            affine: affine.then_some((&scale1[..], &shift1[..])),
             activation: *activation,
-            before,
+            before: if case % 3 == 0 { mask(0.3) } else { None },
             pool,
-            after,
+            after: if case % 5 == 0 { mask(0.4) } else { None },
         };
-        let skip64 = skipped.then_some(&skip[..]);
-        let pooled = shape.rows / pool.size() * shape.channels;
+        let pooled = shape.rows / pool.size() * CHANNELS;
         let g = noise(pooled, 8);
         let name = format!("{activation:?} {pool:?}");
 
-        let want = plain_tail(&tail, shape, &y, skip64);
-        let rows64 = |v| Rows {
-            values: v,
-            pitch: 37,
+        let plain = |y: &[f64], skip: &[f64]| {
+            let affine = affine.then_some((&scale[..], &shift[..]));
+            plain_epilogue(&epilogue, affine, shape.rows, y, skipped.then_some(skip))
         };
-        // Gradient by differences of sum(out * g).
-        let loss = |y: &[f64], s: Option<&[f64]>| -> f64 {
-            plain_tail(&tail, shape, y, s)
-                .iter()
-                .zip(&g)
-                .map(|(o, g)| o * g)
-                .sum()
-        };
-        let slope_at = |i: usize, of_skip: bool| {
-            let (mut a, mut s) = (y.clone(), skip.clone());
-            let h = 1e-6;
-            let mut at = |d: f64| {
-                if of_skip {
-                    s[i] = skip[i] + d;
-                } else {
-                    a[i] = y[i] + d;
-                }
-                loss(&a, skipped.then_some(&s[..]))
-            };
-            (at(h) - at(-h)) / (2.0 * h)
-        };
-        let mut dy: Vec<f64> = y.clone();
-        let mut dskip = vec![0.0; n];
-        tail_backward(
-            Isa::PORTABLE,
-            &tail,
-            shape,
-            0,
-            RowsMut {
-                values: &mut dy,
-                pitch: 37,
-                accumulate: false,
-            },
-            skip64.map(rows64),
-            rows64(&g),
-            None,
-            skipped.then_some(RowsMut {
-                values: &mut dskip,
-                pitch: 37,
-                accumulate: false,
-            }),
-            None,
-        );
-        // The normal distribution function's approximation is good to 1e-7; its derivative is the
-        // exact density.
-        let tolerance = if *activation == Activation::Gelu {
-            2e-6
-        } else {
-            1e-7
-        };
-        for i in (0..n).step_by(7) {
-            assert!(
-                (dy[i] - slope_at(i, false)).abs() < tolerance,
-                "{name}: element {i}: {} {}",
-                dy[i],
-                slope_at(i, false)
-            );
-            assert!(
-                !skipped || (dskip[i] - slope_at(i, true)).abs() < tolerance,
-                "{name}: skip gradient {i}"
-            );
-        }
+        let want = plain(&y, &skip);
+        let loss = |out: Vec<f64>| out.iter().zip(&g).map(|(o, g)| o * g).sum();
+        let dy = differences(&y, |y| loss(plain(y, &skip)));
+        let dskip = differences(&skip, |skip| loss(plain(&y, skip)));
         // The sums that a batch norm needs are those of dy / scale.
-        let unit = |i: usize| if affine { dy[i] / scale[i % 37] } else { dy[i] };
-        let mut sums = [vec![0.0; 37], vec![0.0; 37]];
+        let unit = |i: usize| {
+            if affine {
+                dy[i] / scale[i % CHANNELS]
+            } else {
+                dy[i]
+            }
+        };
+        let mut sums = [vec![0.0; CHANNELS], vec![0.0; CHANNELS]];
         for i in 0..n {
-            sums[0][i % 37] += unit(i);
-            sums[1][i % 37] += unit(i) * (y[i] - mean[i % 37]);
+            sums[0][i % CHANNELS] += unit(i);
+            sums[1][i % CHANNELS] += unit(i) * (y[i] - mean[i % CHANNELS]);
         }
         let normed: Vec<f64> = (0..n)
-            .map(|i| dy[i] + constant[i % 37] + slope[i % 37] * (y[i] - mean[i % 37]))
+            .map(|i| {
+                let c = i % CHANNELS;
+                dy[i] + constant[c] + slope[c] * (y[i] - mean[c])
+            })
             .collect();
 
         for isa in Isa::available() {
             let name = format!("{} {name}", isa.name());
-            let (y, skip, scale, shift, g) = (
-                single(&y),
-                single(&skip),
-                single(&scale),
-                single(&shift),
-                single(&g),
-            );
+            let (y, skip, g) = (single(&y), single(&skip), single(&g));
             let (mean, constant, slope) = (single(&mean), single(&constant), single(&slope));
-            let tail = Tail {
-                affine: affine.then_some((&scale[..], &shift[..])),
-                activation: *activation,
-                before,
-                pool,
-                after,
-            };
             let rows = |v| Rows {
                 values: v,
-                pitch: 37,
+                pitch: CHANNELS,
             };
             let skip32 = skipped.then_some(rows(&skip[..]));
             let mut out = vec![f32::NAN; pooled];
@@ -424,19 +407,27 @@ fn tails_equal_their_definition() {
                     rows: to - from,
                     ..shape
                 };
-                let skip = skipped.then_some(rows(&skip[from * 37..]));
+                let skip = skipped.then_some(rows(&skip[from * CHANNELS..]));
                 let target = RowsMut {
-                    values: &mut out[from / pool.size() * 37..],
-                    pitch: 37,
+                    values: &mut out[from / pool.size() * CHANNELS..],
+                    pitch: CHANNELS,
                     accumulate: false,
                 };
-                tail_forward(isa, &tail, part, from, rows(&y[from * 37..]), skip, target);
+                epilogue_forward(
+                    isa,
+                    &epilogue,
+                    part,
+                    from,
+                    rows(&y[from * CHANNELS..]),
+                    skip,
+                    target,
+                );
             }
             close(&format!("{name} forward"), &out, &want, 2e-6);
-            let (mut a, mut b) = (vec![0.0f32; 37], vec![0.0f32; 37]);
-            tail_sums(
+            let (mut a, mut b) = (vec![0.0f32; CHANNELS], vec![0.0f32; CHANNELS]);
+            epilogue_sums(
                 isa,
-                &tail,
+                &epilogue,
                 shape,
                 0,
                 rows(&y),
@@ -453,38 +444,46 @@ fn tails_equal_their_definition() {
                 slope: &slope,
             };
             let mut in_place = y.clone();
+            let mut of_skip = vec![f32::NAN; n];
             let mut into = vec![1.0f32; n];
             let mut source = y.clone();
-            tail_backward(
+            epilogue_backward(
                 isa,
-                &tail,
+                &epilogue,
                 shape,
                 0,
                 RowsMut {
                     values: &mut in_place,
-                    pitch: 37,
+                    pitch: CHANNELS,
                     accumulate: false,
                 },
                 skip32,
                 rows(&g),
                 Some(norm),
-                None,
+                skipped.then_some(RowsMut {
+                    values: &mut of_skip,
+                    pitch: CHANNELS,
+                    accumulate: false,
+                }),
                 None,
             );
+            if skipped {
+                close(&format!("{name} skip gradient"), &of_skip, &dskip, 5e-6);
+            }
             close(&format!("{name} gradient"), &in_place, &normed, 5e-6);
             let target = RowsMut {
                 values: &mut into,
-                pitch: 37,
+                pitch: CHANNELS,
                 accumulate: true,
             };
-            tail_backward(
+            epilogue_backward(
                 isa,
-                &tail,
+                &epilogue,
                 shape,
                 0,
                 RowsMut {
                     values: &mut source,
-                    pitch: 37,
+                    pitch: CHANNELS,
                     accumulate: false,
                 },
                 skip32,
@@ -503,7 +502,7 @@ fn tails_equal_their_definition() {
 #[test]
 fn the_first_of_tied_rows_wins_and_relu_is_flat_at_zero() {
     for isa in Isa::available() {
-        let tail = Tail {
+        let epilogue = Epilogue {
             affine: None,
             activation: Activation::Relu,
             before: None,
@@ -511,9 +510,9 @@ fn the_first_of_tied_rows_wins_and_relu_is_flat_at_zero() {
             after: None,
         };
         let mut y = [2.0f32, 2.0, 0.0, 0.0, -1.0, -2.0];
-        tail_backward(
+        epilogue_backward(
             isa,
-            &tail,
+            &epilogue,
             Shape {
                 rows: 6,
                 channels: 1,
@@ -540,12 +539,46 @@ fn the_first_of_tied_rows_wins_and_relu_is_flat_at_zero() {
     }
 }
 
+/// An epilogue that leaves values as they are.
+const NOTHING: Epilogue<'_> = Epilogue {
+    affine: None,
+    activation: Activation::Identity,
+    before: None,
+    pool: Pool::NONE,
+    after: None,
+};
+
+/// Replaces rows `first_row ..` of a sample by the result of an epilogue that does not pool.
+fn alone(isa: Isa, epilogue: &Epilogue<'_>, shape: Shape, first_row: usize, x: &mut [f32]) {
+    let pitch = shape.channels;
+    let y = x[..shape.rows * pitch].to_vec();
+    let y = Rows { values: &y, pitch };
+    let out = RowsMut {
+        values: x,
+        pitch,
+        accumulate: false,
+    };
+    epilogue_forward(isa, epilogue, shape, first_row, y, None, out);
+}
+
+fn activate(isa: Isa, activation: Activation, x: &mut [f32]) {
+    let shape = Shape {
+        rows: 1,
+        channels: x.len(),
+    };
+    let epilogue = Epilogue {
+        activation,
+        ..NOTHING
+    };
+    alone(isa, &epilogue, shape, 0, x);
+}
+
 #[test]
 fn exponentials_are_right_to_two_units() {
     for isa in Isa::available() {
         let x: Vec<f32> = (-87_000..88_000).map(|i| i as f32 * 1e-3).collect();
         let mut y = x.clone();
-        apply_activation(isa, Activation::Exp, false, &mut y);
+        activate(isa, Activation::Exp, &mut y);
         for (x, y) in x.iter().zip(&y) {
             let want = f64::from(*x).exp();
             assert!(
@@ -562,7 +595,7 @@ fn exponentials_are_right_to_two_units() {
             f32::INFINITY,
             f32::NAN,
         ];
-        apply_activation(isa, Activation::Exp, false, &mut edge);
+        activate(isa, Activation::Exp, &mut edge);
         assert!(
             edge[0] == 0.0
                 && edge[1] == 0.0
@@ -573,7 +606,7 @@ fn exponentials_are_right_to_two_units() {
         );
         for activation in Activation::ALL {
             let mut far = [-80.0f32, 80.0, f32::NAN];
-            apply_activation(isa, activation, false, &mut far);
+            activate(isa, activation, &mut far);
             assert!(
                 far[0].is_finite() && far[1].is_finite() && far[2].is_nan(),
                 "{} {activation:?}: {far:?}",
@@ -589,27 +622,33 @@ fn masks_are_the_same_everywhere_and_keep_the_right_share() {
     let mask = DropoutMask::new(9, 8, 7, 0.3);
     for isa in Isa::available() {
         let mut x = vec![1.0f32; rows * channels];
-        apply_dropout(
+        let rows = Shape {
+            rows: 100,
+            channels,
+        };
+        alone(
             isa,
-            mask,
-            Shape {
-                rows: 100,
-                channels,
+            &Epilogue {
+                before: Some(mask),
+                ..NOTHING
             },
+            rows,
             0,
             &mut x,
-            channels,
         );
-        apply_dropout(
+        let rows = Shape {
+            rows: 300,
+            channels,
+        };
+        alone(
             isa,
-            mask,
-            Shape {
-                rows: 300,
-                channels,
+            &Epilogue {
+                before: Some(mask),
+                ..NOTHING
             },
+            rows,
             100,
             &mut x[100 * channels..],
-            channels,
         );
         let kept = x.iter().enumerate().filter(|(i, v)| {
             assert_eq!(**v != 0.0, mask.keeps(*i as u32));

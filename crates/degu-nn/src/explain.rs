@@ -34,7 +34,7 @@ impl Explainer {
         tensors: &BTreeMap<String, Vec<f32>>,
     ) -> Result<Self, EngineError> {
         let mut engine = Engine::new(graph, length, 1, 1)?;
-        if let Some(layer) = engine.special_layer() {
+        if let Some(layer) = engine.operator() {
             return Err(EngineError::Unsupported {
                 layer: layer.to_owned(),
                 what: "rescale rule and no windowed substitutions for this kind of layer",

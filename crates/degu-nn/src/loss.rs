@@ -184,21 +184,6 @@ pub fn log_count(log_count: &Tensor, total: &Masked) -> Result<Tensor> {
     masked_mean(&(log_count - target)?.sqr()?, &total.mask)
 }
 
-/// BPNet's loss, [`multinomial_nll`] of the profile plus `weight` times [`log_count`].
-///
-/// # Shapes
-///
-/// * `logits`, `profile` - `[N, B, T]`; `count` - as `total`, `[N, 1]` or `[N, T]`
-pub fn profile_and_count(
-    logits: &Tensor,
-    count: &Tensor,
-    profile: &Masked,
-    total: &Masked,
-    weight: f64,
-) -> Result<Tensor> {
-    Ok((multinomial_nll(logits, profile)? + (log_count(count, total)? * weight)?)?)
-}
-
 /// `sum(mask values) / sum(mask)`, 0 if the mask is.
 ///
 /// # Errors

@@ -20,7 +20,6 @@ pub struct Model {
     dense: Option<(Tensor, Tensor)>,
     head: Box<dyn Head>,
     graph: Option<Graph>,
-    samples: Seed,
     length: usize,
     dtype: DType,
 }
@@ -80,18 +79,9 @@ impl Model {
             dense,
             head,
             graph,
-            samples: Seed::root(0).child("samples"),
             length: io.length,
             dtype: params.dtype(),
         })
-    }
-
-    /// The stream of dropout masks for heads that average stochastic passes, for one-hot input.
-    /// Base codes bring their own streams ([`ops::sequence_stream`]), so that a batch changes
-    /// nothing.
-    pub fn with_samples(mut self, stream: Seed) -> Self {
-        self.samples = stream;
-        self
     }
 
     /// The description of the whole network with the layer `head`, where the architecture has one.
@@ -99,6 +89,11 @@ impl Model {
     /// [`Architecture::head_init`] and not from the description.
     pub fn graph(&self) -> Option<&Graph> {
         self.graph.as_ref()
+    }
+
+    /// The [description](Self::graph) and the head, without the network.
+    pub fn into_parts(self) -> (Option<Graph>, Box<dyn Head>) {
+        (self.graph, self.head)
     }
 
     /// The uncertainty head.
@@ -153,7 +148,7 @@ impl Model {
         for pass in 0..passes {
             let masks = streams.as_ref().map(|s| ops::sequence_masks(s, pass));
             let mut ctx = Ctx::new(Mode::Sample {
-                dropout: self.samples,
+                dropout: Seed::root(0).child("samples"),
                 step: pass as u64,
             });
             if let Some(masks) = &masks {

@@ -186,7 +186,7 @@ impl Builder<'_, '_> {
     }
 
     fn step(&mut self, layer: &Layer) -> Result<Step> {
-        let own = match layer {
+        let path = match layer {
             Layer::Conv(_)
             | Layer::Dense(_)
             | Layer::BatchNorm(_)
@@ -197,7 +197,7 @@ impl Builder<'_, '_> {
             _ if self.last.is_empty() => layer.label(),
             _ => format!("{}/{}", self.last, layer.label()),
         };
-        self.last.clone_from(&own);
+        self.last.clone_from(&path);
         let kind = match layer {
             Layer::Conv(c) => Kind::Conv {
                 weight: self.next()?,
@@ -251,7 +251,7 @@ impl Builder<'_, '_> {
                 });
             }
         };
-        Ok(Step { path: own, kind })
+        Ok(Step { path, kind })
     }
 
     fn attention(&mut self, a: &Attention) -> Result<AttentionTensors> {

@@ -183,18 +183,6 @@ impl ParamStore {
         self.assign(saved)
     }
 
-    /// Sets the tensors that fit (same name and shape) and reports the rest: a start for
-    /// fine-tuning.
-    ///
-    /// # Errors
-    ///
-    /// If values cannot be copied to the device.
-    #[must_use = "what was not loaded keeps its initial values"]
-    pub fn restore_partial(&self, saved: &BTreeMap<String, Array>) -> Result<Differences> {
-        self.assign(saved)?;
-        Ok(self.differences(saved))
-    }
-
     fn assign(&self, saved: &BTreeMap<String, Array>) -> Result<()> {
         let vars = self.lock();
         for (name, array) in saved {

@@ -1,12 +1,28 @@
 //! One interface over the fused engine and candle's autograd.
+//!
+//! A network is a body, described by a graph, and a head: the loss and the meaning of the raw
+//! outputs. The fused engine computes the body, forward and backward, in passes that are compiled
+//! for the network. The head stays a plain function of candle tensors, so that an author of heads
+//! writes a loss in a few lines and candle differentiates it. The price is a border that each step
+//! crosses twice: the raw outputs `[N, O]` become a candle variable, and the gradient of the loss
+//! with respect to them goes back to the engine. That is the right trade: these are a few numbers
+//! per sequence (on a GPU they stay there), while the body has thousands of values per position.
+//!
+//! | backend | body | head |
+//! |---|---|---|
+//! | `Fused` over a `FlatNetwork`: the engine of the CPU or of a GPU | compiled passes, flat parameters | candle |
+//! | [`Autograd`] | candle: any network, any device | candle |
 
 mod autograd;
 mod choose;
+mod cpu;
 mod device;
+mod flat;
 mod fused;
 // Made by the GPU's part of `choose`, and by tests on a device made of the CPU.
 #[cfg(any(feature = "cuda", test))]
-mod on_device;
+mod gpu;
+mod stepper;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +37,6 @@ use crate::{HostForecast, Result};
 pub use autograd::Autograd;
 pub use choose::{Chosen, choose, open};
 pub use device::{Device, Precision};
-pub use fused::Fused;
 
 /// Sequences that pass through a network at once in each sample of Monte Carlo dropout.
 const SAMPLE_ROWS: usize = 1024;
@@ -113,6 +128,20 @@ pub enum StepLoss {
 }
 
 impl StepLoss {
+    /// The loss that a scalar holds: read where that waits for nothing.
+    fn of(loss: &Tensor) -> Result<Self> {
+        if loss.device().is_cpu() {
+            Ok(Self::Known(scalar(loss)?))
+        } else {
+            Ok(Self::Pending(loss.detach()))
+        }
+    }
+
+    /// Whether it is known not to be finite.
+    fn diverged(&self) -> bool {
+        matches!(self, Self::Known(value) if !value.is_finite())
+    }
+
     /// The value, waited for if need be.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! State that continues a training bit for bit.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backend, EpochRecord, FitOptions, Result, TrainError,
+    Backend, Result, TrainError,
     backend::{BackendState, Weights},
-    fit::StoppingOptions,
+    fit::{
+        options::{FitOptions, StoppingOptions},
+        report::EpochRecord,
+    },
     forecast::{deserialize, serialize},
     stopping::EarlyStopping,
 };
@@ -43,9 +46,9 @@ pub struct Progress {
     pub stopping: EarlyStopping,
     /// The curve so far.
     pub records: Vec<EpochRecord>,
-    /// Weights of the best epoch.
+    /// Weights of the best epoch, which every later checkpoint shares.
     #[serde(skip)]
-    pub best: Option<Weights>,
+    pub best: Option<Arc<Weights>>,
 }
 
 impl Progress {
@@ -165,7 +168,7 @@ impl Checkpoint {
                 .or_default()
                 .insert(name.to_owned(), value);
         }
-        progress.best = parts.remove("best");
+        progress.best = parts.remove("best").map(Arc::new);
         let mut take = |part| parts.remove(part).unwrap_or_default();
         Ok(Self {
             state: BackendState {

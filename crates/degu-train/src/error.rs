@@ -87,3 +87,15 @@ pub enum TrainError {
         problem: String,
     },
 }
+
+impl From<degu_nn::engine::EngineError> for TrainError {
+    fn from(error: degu_nn::engine::EngineError) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+impl From<degu_nn::Error> for TrainError {
+    fn from(error: degu_nn::Error) -> Self {
+        Self::Core(error.into())
+    }
+}

@@ -9,13 +9,16 @@
 
 mod dynamic;
 mod evaluation;
-mod options;
+pub(crate) mod options;
+pub(crate) mod report;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use degu_core::{Augmentation, Seed, SequenceBatch};
 use degu_nn::schedule::Rates;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Backend, ExampleSet, Labels, Result, TrainError,
@@ -28,6 +31,7 @@ use crate::{
 
 pub use dynamic::DynamicLabels;
 pub use options::{FitOptions, StoppingOptions, Watched};
+pub use report::{EpochRecord, FitReport};
 
 /// Steps whose losses may wait on another device than the CPU.
 const READ_EVERY: usize = 50;
@@ -46,40 +50,6 @@ pub struct FitData<'a> {
     pub augmentation: Option<&'a dyn Augmentation>,
     /// Labels each augmented batch anew.
     pub dynamic: Option<DynamicLabels<'a>>,
-}
-
-/// One epoch of a training curve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// Epoch, counted from 1.
-    pub epoch: usize,
-    /// Mean training loss over the steps of the epoch.
-    pub loss: f64,
-    /// Loss on the validation rows.
-    pub validation_loss: f64,
-    /// Pearson correlation with the validation labels, averaged over tasks.
-    pub validation_pearson: Option<f64>,
-    /// Learning rate at the end of the epoch.
-    pub learning_rate: f64,
-    /// Whether it is the best so far.
-    pub best: bool,
-    /// Phase: training, or fine-tuning on unchanged data.
-    pub phase: usize,
-}
-
-/// Result of a finished training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FitReport {
-    /// The curve.
-    pub epochs: Vec<EpochRecord>,
-    /// Epoch whose weights were kept, counted from 1.
-    pub best_epoch: usize,
-    /// Watched value of that epoch.
-    pub best_value: f64,
-    /// Optimizer steps.
-    pub steps: u64,
-    /// Whether early stopping ended it.
-    pub stopped_early: bool,
 }
 
 /// How a call of [`Fitter::run`] ended.
@@ -203,7 +173,7 @@ impl Fitter<'_> {
         let mut pending = Vec::new();
         while progress.step_in_epoch < of {
             if self.interrupt.load(Ordering::Relaxed) {
-                settle(&mut pending, epoch, progress)?;
+                drain_losses(&mut pending, epoch, progress)?;
                 observer.checkpoint(&Checkpoint::take(backend, progress)?)?;
                 return Ok(false);
             }
@@ -225,7 +195,7 @@ impl Fitter<'_> {
             let known = matches!(loss, StepLoss::Known(_));
             pending.push((loss, index.len(), progress.step));
             if known || save || pending.len() >= READ_EVERY || progress.step_in_epoch == of {
-                settle(&mut pending, epoch, progress)?;
+                drain_losses(&mut pending, epoch, progress)?;
             }
             observer.step(
                 epoch,
@@ -265,7 +235,7 @@ impl Fitter<'_> {
         };
         let best = progress.stopping.observe(epoch, watched);
         if best {
-            progress.best = Some(backend.weights()?);
+            progress.best = Some(Arc::new(backend.weights()?));
         }
         let learning_rate = self.rates(progress).lr;
         self.options
@@ -363,7 +333,7 @@ impl Fitter<'_> {
 
 /// Adds losses, row counts and numbers of steps to `progress`, waiting for those that are still
 /// computed.
-fn settle(
+fn drain_losses(
     pending: &mut Vec<(StepLoss, usize, u64)>,
     epoch: usize,
     progress: &mut Progress,

@@ -10,10 +10,9 @@
 mod rows;
 
 use crate::conv::{Start, Window, conv_forward, conv_weight_gradient_columns};
-use crate::element::Element;
 use crate::isa::Isa;
+use crate::matrix::{Rows, RowsMut};
 use crate::pack::Packed;
-use crate::tail::{Rows, RowsMut};
 use rows::{softmax_rows, softmax_rows_backward};
 
 /// Rows of a block of scores.
@@ -60,25 +59,25 @@ impl Heads {
 
 /// Buffers of attention, made for the first sizes that they meet and kept as long as these stay.
 #[derive(Debug, Default)]
-pub struct AttentionWork<T>(Option<Buffers<T>>);
+pub struct AttentionWork(Option<Buffers>);
 
 #[derive(Debug)]
-struct Buffers<T> {
+struct Buffers {
     isa: Isa,
     shape: Heads,
     /// Keys and values of a head, transposed and as they are.
-    keys_transposed: Packed<T>,
-    keys: Packed<T>,
-    values_transposed: Packed<T>,
-    values: Packed<T>,
+    keys_transposed: Packed,
+    keys: Packed,
+    values_transposed: Packed,
+    values: Packed,
     /// Rows of the softmax and of their gradients.
-    weights: Vec<T>,
-    gradients: Vec<T>,
+    weights: Vec<f32>,
+    gradients: Vec<f32>,
 }
 
-impl<T: Element> AttentionWork<T> {
-    fn fit(&mut self, isa: Isa, shape: Heads) -> &mut Buffers<T> {
-        let fits = |b: &Buffers<T>| b.isa == isa && b.shape == shape;
+impl AttentionWork {
+    fn fit(&mut self, isa: Isa, shape: Heads) -> &mut Buffers {
+        let fits = |b: &Buffers| b.isa == isa && b.shape == shape;
         if !self.0.as_ref().is_some_and(fits) {
             self.0 = None;
         }
@@ -86,7 +85,7 @@ impl<T: Element> AttentionWork<T> {
             let (length, width) = (shape.length, shape.width);
             let transposed = || Packed::new(isa, 1, width, length);
             let plain = || Packed::new(isa, 1, length, width);
-            let rows = || vec![T::default(); BLOCK.min(length) * length];
+            let rows = || vec![0.0; BLOCK.min(length) * length];
             Buffers {
                 isa,
                 shape,
@@ -101,9 +100,9 @@ impl<T: Element> AttentionWork<T> {
     }
 }
 
-impl<T: Element> Buffers<T> {
+impl Buffers {
     /// The rows of the softmax for `rows` queries from `q` on.
-    fn softmax(&mut self, q: &[T], window: Window) {
+    fn softmax(&mut self, q: &[f32], window: Window) {
         let length = self.shape.length;
         let weights = &mut self.weights;
         conv_forward(
@@ -135,7 +134,7 @@ fn window(rows: usize, pitch: usize) -> Window {
     }
 }
 
-fn start<T>(accumulate: bool) -> Start<'static, T> {
+fn start(accumulate: bool) -> Start<'static> {
     if accumulate {
         Start::Accumulate
     } else {
@@ -143,8 +142,9 @@ fn start<T>(accumulate: bool) -> Start<'static, T> {
     }
 }
 
-/// `out[m] = softmax(q[m] k^T / sqrt(D)) v` for each head; `projected` `[L, 3 H D]` holds queries,
-/// keys and values of all heads side by side, `out` `[L, H D]` gains the results of all heads.
+/// `softmax(q k^T / sqrt(D)) v` for each head of self-attention: `projected` `[L, 3 H D]` holds
+/// queries, keys and values of all heads side by side, `out` `[L, H D]` gains the results of
+/// all heads.
 ///
 /// # Panics
 ///
@@ -153,12 +153,12 @@ fn start<T>(accumulate: bool) -> Start<'static, T> {
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn attention_forward<T: Element>(
+pub fn attention_forward(
     isa: Isa,
     shape: Heads,
-    projected: Rows<'_, T>,
-    out: RowsMut<'_, T>,
-    work: &mut AttentionWork<T>,
+    projected: Rows<'_>,
+    out: RowsMut<'_>,
+    work: &mut AttentionWork,
 ) {
     if shape.empty() {
         return;
@@ -186,7 +186,7 @@ pub(crate) fn attention_forward<T: Element>(
 }
 
 /// The gradients of queries, keys and values, `[L, 3 H D]`, from `dy` `[L, H D]`, that of the
-/// results.
+/// results; the softmax is computed again.
 ///
 /// # Panics
 ///
@@ -195,13 +195,13 @@ pub(crate) fn attention_forward<T: Element>(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"
 )]
-pub(crate) fn attention_backward<T: Element>(
+pub fn attention_backward(
     isa: Isa,
     shape: Heads,
-    projected: Rows<'_, T>,
-    dy: Rows<'_, T>,
-    dx: RowsMut<'_, T>,
-    work: &mut AttentionWork<T>,
+    projected: Rows<'_>,
+    dy: Rows<'_>,
+    dx: RowsMut<'_>,
+    work: &mut AttentionWork,
 ) {
     if shape.empty() {
         return;
@@ -214,7 +214,7 @@ pub(crate) fn attention_backward<T: Element>(
     if !dx.accumulate {
         // Those of keys and values are sums over the blocks.
         for row in dx.values.chunks_mut(dx.pitch).take(length) {
-            row[inner..3 * inner].fill(T::default());
+            row[inner..3 * inner].fill(0.0);
         }
     }
     let work = work.fit(isa, shape);

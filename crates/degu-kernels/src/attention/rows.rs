@@ -1,22 +1,20 @@
 //! Softmax of rows of scores, in place, and its backward pass.
 
 use crate::channels::{fill_after, max_lanes, sum_lanes};
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
-use crate::simd::Simd;
-use crate::tail::by_channels;
+use crate::simd::{Simd, by_channels};
 
-struct Forward<T> {
+struct Forward {
     rows: usize,
     length: usize,
     scale: f64,
-    values: *mut T,
+    values: *mut f32,
 }
 
-impl<T: Element> Kernel<T> for Forward<T> {
+impl Kernel for Forward {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let (length, scale) = (self.length, s.constant(self.scale));
         for m in 0..self.rows {
             // SAFETY: row m exists, as `softmax_rows` checked.
@@ -41,16 +39,9 @@ impl<T: Element> Kernel<T> for Forward<T> {
                     let v = s.load_up_to::<PART>(at.cast_const(), part);
                     let e = s.exp(s.mul(s.sub(v, top), scale));
                     s.store_up_to::<PART>(at, part, e);
-                    total = s.add(
-                        total,
-                        if PART {
-                            fill_after(s, e, part, T::default())
-                        } else {
-                            e
-                        },
-                    );
+                    total = s.add(total, if PART { fill_after(s, e, part, 0.0) } else { e });
                 });
-                let share = s.splat(T::from_f64(1.0) / sum_lanes(s, total));
+                let share = s.splat(1.0 / sum_lanes(s, total));
                 by_channels!(S, length, |c, PART, part| {
                     let at = row.add(c);
                     let e = s.load_up_to::<PART>(at.cast_const(), part);
@@ -66,39 +57,31 @@ impl<T: Element> Kernel<T> for Forward<T> {
 /// # Panics
 ///
 /// If the slice is shorter than the shape says.
-pub(super) fn softmax_rows<T: Element>(
-    isa: Isa,
-    [rows, length]: [usize; 2],
-    scale: f64,
-    values: &mut [T],
-) {
+pub(super) fn softmax_rows(isa: Isa, [rows, length]: [usize; 2], scale: f64, values: &mut [f32]) {
     assert!(values.len() >= rows * length, "scores [rows, length]");
     if length == 0 {
         return;
     }
-    T::dispatch(
-        isa,
-        Forward {
-            rows,
-            length,
-            scale,
-            values: values.as_mut_ptr(),
-        },
-    );
+    isa.run(Forward {
+        rows,
+        length,
+        scale,
+        values: values.as_mut_ptr(),
+    });
 }
 
-struct Backward<T> {
+struct Backward {
     rows: usize,
     length: usize,
     scale: f64,
-    weights: *const T,
-    gradients: *mut T,
+    weights: *const f32,
+    gradients: *mut f32,
 }
 
-impl<T: Element> Kernel<T> for Backward<T> {
+impl Kernel for Backward {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let (length, scale) = (self.length, s.constant(self.scale));
         for m in 0..self.rows {
             // SAFETY: row m exists in both matrices, as `softmax_rows_backward` checked; lanes past
@@ -130,25 +113,22 @@ impl<T: Element> Kernel<T> for Backward<T> {
 /// # Panics
 ///
 /// If a slice is shorter than the shape says.
-pub(super) fn softmax_rows_backward<T: Element>(
+pub(super) fn softmax_rows_backward(
     isa: Isa,
     [rows, length]: [usize; 2],
     scale: f64,
-    weights: &[T],
-    gradients: &mut [T],
+    weights: &[f32],
+    gradients: &mut [f32],
 ) {
     assert!(
         weights.len() >= rows * length && gradients.len() >= rows * length,
         "weights and gradients [rows, length]"
     );
-    T::dispatch(
-        isa,
-        Backward {
-            rows,
-            length,
-            scale,
-            weights: weights.as_ptr(),
-            gradients: gradients.as_mut_ptr(),
-        },
-    );
+    isa.run(Backward {
+        rows,
+        length,
+        scale,
+        weights: weights.as_ptr(),
+        gradients: gradients.as_mut_ptr(),
+    });
 }

@@ -2,24 +2,23 @@
 
 use super::narrow::NarrowForward;
 use super::tiles::{by_panel, by_rows};
-use super::{Start, Window};
-use crate::element::Element;
+use super::window::{Start, Window};
 use crate::isa::Kernel;
 use crate::pack::{Packed, panels};
 use crate::simd::Simd;
 
-/// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row stride of
-/// `y` is `y_pitch`.
+/// `y[m][o] = start + sum over t, c of x[m*stride + t*dilation][c] * w[t][c][o]`; the row
+/// stride of `y` is `y_pitch`.
 ///
 /// # Panics
 ///
 /// If `x`, `y` or the bias are shorter than the shapes say.
-pub(crate) fn conv_forward<T: Element>(
-    weights: &Packed<T>,
-    x: &[T],
+pub fn conv_forward(
+    weights: &Packed,
+    x: &[f32],
     window: Window,
-    start: Start<'_, T>,
-    y: &mut [T],
+    start: Start<'_>,
+    y: &mut [f32],
     y_pitch: usize,
 ) {
     let n = weights.c_out();
@@ -39,47 +38,44 @@ pub(crate) fn conv_forward<T: Element>(
     if weights.is_narrow() {
         let shape = [weights.taps(), weights.c_in(), n];
         let kernel = NarrowForward::new(shape, x, window, weights.data(), start, y, y_pitch);
-        return T::dispatch(weights.isa(), kernel);
+        return weights.isa().run(kernel);
     }
-    T::dispatch(
-        weights.isa(),
-        Forward {
-            x: x.as_ptr(),
-            rows: window.rows,
-            c_in: weights.c_in(),
-            row_step: window.stride * window.pitch,
-            taps: weights.taps(),
-            tap_step: window.dilation * window.pitch,
-            weights: weights.data().as_ptr(),
-            bias,
-            accumulate: matches!(start, Start::Accumulate),
-            y: y.as_mut_ptr(),
-            y_pitch,
-            n,
-        },
-    );
+    weights.isa().run(Forward {
+        x: x.as_ptr(),
+        rows: window.rows,
+        c_in: weights.c_in(),
+        row_step: window.stride * window.pitch,
+        taps: weights.taps(),
+        tap_step: window.dilation * window.pitch,
+        weights: weights.data().as_ptr(),
+        bias,
+        accumulate: matches!(start, Start::Accumulate),
+        y: y.as_mut_ptr(),
+        y_pitch,
+        n,
+    });
 }
 
 #[derive(Clone, Copy)]
-struct Forward<T> {
-    x: *const T,
+struct Forward {
+    x: *const f32,
     rows: usize,
     c_in: usize,
     row_step: usize,
     taps: usize,
     tap_step: usize,
-    weights: *const T,
-    bias: *const T,
+    weights: *const f32,
+    bias: *const f32,
     accumulate: bool,
-    y: *mut T,
+    y: *mut f32,
     y_pitch: usize,
     n: usize,
 }
 
-impl<T: Element> Kernel<T> for Forward<T> {
+impl Kernel for Forward {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let (mut offset, mut first) = (0, 0);
         for p in panels(self.n.div_ceil(S::LANES), S::PANEL) {
             let width = p * S::LANES;
@@ -92,16 +88,16 @@ impl<T: Element> Kernel<T> for Forward<T> {
             // The sum goes on from block to block in `y`, in the same order and with the same
             // roundings as in one go.
             for block in self.blocks(width) {
-                let own = self.of_block(block);
+                let block_sum = self.of_block(block);
                 let offset = offset + (block.tap * self.c_in + block.channel) * width;
                 by_panel!(s: S, p, self.rows, |m, MR, NR| {
                     // SAFETY: rows m .. m + MR and the columns of this panel lie inside the slices
                     // that `conv_forward` checked.
                     unsafe {
                         if part == 0 {
-                            own.tile::<S, MR, NR, false>(s, m, first, offset, 0);
+                            block_sum.tile::<S, MR, NR, false>(s, m, first, offset, 0);
                         } else {
-                            own.tile::<S, MR, NR, true>(s, m, first, offset, part);
+                            block_sum.tile::<S, MR, NR, true>(s, m, first, offset, part);
                         }
                     }
                 });
@@ -125,7 +121,7 @@ struct Block {
 /// in the first-level cache.
 const BLOCK_VALUES: usize = 8 * 1024;
 
-impl<T: Element> Forward<T> {
+impl Forward {
     /// The blocks of a panel of `width` columns, in the order of the sum.
     #[inline(always)]
     fn blocks(self, width: usize) -> impl Iterator<Item = Block> {
@@ -167,7 +163,7 @@ impl<T: Element> Forward<T> {
     /// Rows `m .. m + MR` and the columns from `first` on, `NR` vectors with `part` lanes in the
     /// last one if `PART`, exist; the panel starts at `offset`.
     #[inline(always)]
-    unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
+    unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const PART: bool>(
         self,
         s: S,
         m: usize,

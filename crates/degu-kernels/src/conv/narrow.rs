@@ -6,47 +6,39 @@
 //! vectorised along the input channels; taps take the place of the rows of a tile, and each element
 //! is the same chain over the rows as in the other kernel, bit for bit.
 
-use super::{Start, Window};
-use crate::element::Element;
+use super::window::{Start, Window};
 use crate::isa::Kernel;
+use crate::pack::FEW;
 use crate::simd::Simd;
-
-/// Most outputs that are few.
-const FEW: usize = 4;
-
-/// Whether a convolution is computed by these kernels, with `lanes` values in a vector.
-pub(crate) fn is_narrow(taps: usize, c_in: usize, c_out: usize, lanes: usize) -> bool {
-    taps > 1 && (1..=FEW).contains(&c_out) && c_in >= lanes
-}
 
 /// The forward pass; `weights` are `[c_out, taps, c_in]`.
 #[derive(Clone, Copy)]
-pub(super) struct NarrowForward<T> {
-    x: *const T,
+pub(super) struct NarrowForward {
+    x: *const f32,
     rows: usize,
     row_step: usize,
     taps: usize,
     tap_step: usize,
     c_in: usize,
-    weights: *const T,
-    bias: *const T,
+    weights: *const f32,
+    bias: *const f32,
     accumulate: bool,
-    y: *mut T,
+    y: *mut f32,
     y_pitch: usize,
     n: usize,
 }
 
-impl<T: Element> NarrowForward<T> {
+impl NarrowForward {
     /// The kernel's view of slices that the caller has checked: `x` reaches as far as `window`
     /// says, `weights` are `[n, taps, c_in]`, a bias has `n` values and `y` holds `window.rows`
     /// rows.
     pub(super) fn new(
         [taps, c_in, n]: [usize; 3],
-        x: &[T],
+        x: &[f32],
         window: Window,
-        weights: &[T],
-        start: Start<'_, T>,
-        y: &mut [T],
+        weights: &[f32],
+        start: Start<'_>,
+        y: &mut [f32],
         y_pitch: usize,
     ) -> Self {
         Self {
@@ -69,10 +61,10 @@ impl<T: Element> NarrowForward<T> {
     }
 }
 
-impl<T: Element> Kernel<T> for NarrowForward<T> {
+impl Kernel for NarrowForward {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         match self.n {
             1 => self.all::<S, 8, 1>(s),
             2 => self.all::<S, 6, 2>(s),
@@ -82,10 +74,10 @@ impl<T: Element> Kernel<T> for NarrowForward<T> {
     }
 }
 
-impl<T: Element> NarrowForward<T> {
+impl NarrowForward {
     /// All rows: tiles of MR, then one by one.
     #[inline(always)]
-    fn all<S: Simd<T = T>, const MR: usize, const NO: usize>(self, s: S) {
+    fn all<S: Simd, const MR: usize, const NO: usize>(self, s: S) {
         let whole = self.rows - self.rows % MR;
         // SAFETY: these rows and the NO outputs lie inside the slices that the caller of `new`
         // checked.
@@ -104,7 +96,7 @@ impl<T: Element> NarrowForward<T> {
     /// # Safety
     /// Rows `m .. m + MR` exist, and there are `NO` outputs.
     #[inline(always)]
-    unsafe fn tile<S: Simd<T = T>, const MR: usize, const NO: usize>(self, s: S, m: usize) {
+    unsafe fn tile<S: Simd, const MR: usize, const NO: usize>(self, s: S, m: usize) {
         let part = self.c_in % S::LANES;
         let whole = self.c_in - part;
         let depth = self.taps * self.c_in;
@@ -128,7 +120,7 @@ impl<T: Element> NarrowForward<T> {
                     let first = if self.accumulate {
                         *y
                     } else if self.bias.is_null() {
-                        T::default()
+                        0.0
                     } else {
                         *self.bias.add(o)
                     };
@@ -144,12 +136,12 @@ impl<T: Element> NarrowForward<T> {
     /// As [`Self::tile`]; at `x` and `w` there are a vector's channels, or `part` of them if
     /// `PART`.
     #[inline(always)]
-    unsafe fn step<S: Simd<T = T>, const MR: usize, const NO: usize, const PART: bool>(
+    unsafe fn step<S: Simd, const MR: usize, const NO: usize, const PART: bool>(
         self,
         s: S,
         acc: &mut [[S::V; NO]; MR],
-        x: *const T,
-        w: *const T,
+        x: *const f32,
+        w: *const f32,
         depth: usize,
         part: usize,
     ) {
@@ -171,14 +163,14 @@ impl<T: Element> NarrowForward<T> {
 
 /// The sum of the lanes: halves are added until one is left.
 #[inline(always)]
-fn total<S: Simd>(s: S, v: S::V) -> S::T {
-    let mut lanes = [S::T::default(); 16];
+fn total<S: Simd>(s: S, v: S::V) -> f32 {
+    let mut lanes = [0.0; 16];
     // SAFETY: sixteen values hold the widest vector.
     unsafe { s.store(lanes.as_mut_ptr(), v) };
     let mut half = S::LANES / 2;
     while half > 0 {
         for i in 0..half {
-            lanes[i] = lanes[i] + lanes[i + half];
+            lanes[i] += lanes[i + half];
         }
         half /= 2;
     }
@@ -190,25 +182,25 @@ const BLOCK_ROWS: usize = 1024;
 
 /// The weight gradient: `dw[t][c][o] += sum over m of x[m + t * dilation][c] * dy[m][o]`.
 #[derive(Clone, Copy)]
-pub(super) struct NarrowGradient<T> {
-    pub(super) x: *const T,
+pub(super) struct NarrowGradient {
+    pub(super) x: *const f32,
     /// Values from one input row to the next.
     pub(super) pitch: usize,
     pub(super) rows: usize,
     pub(super) taps: usize,
     pub(super) dilation: usize,
     pub(super) c_in: usize,
-    pub(super) dy: *const T,
+    pub(super) dy: *const f32,
     pub(super) dy_pitch: usize,
     pub(super) n: usize,
-    pub(super) dw: *mut T,
+    pub(super) dw: *mut f32,
     pub(super) dw_pitch: usize,
 }
 
-impl<T: Element> Kernel<T> for NarrowGradient<T> {
+impl Kernel for NarrowGradient {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         for m in (0..self.rows).step_by(BLOCK_ROWS) {
             let block = Self {
                 x: self.x.wrapping_add(m * self.pitch),
@@ -230,10 +222,10 @@ impl<T: Element> Kernel<T> for NarrowGradient<T> {
 /// Taps of a tile.
 const TAPS: usize = 6;
 
-impl<T: Element> NarrowGradient<T> {
+impl NarrowGradient {
     /// All taps and channels of output `o`: panels of NR vectors, then single ones.
     #[inline(always)]
-    fn output<S: Simd<T = T>, const NR: usize>(self, s: S, o: usize) {
+    fn output<S: Simd, const NR: usize>(self, s: S, o: usize) {
         let mut first = 0;
         while first + NR * S::LANES <= self.c_in {
             self.panel::<S, NR, false>(s, o, first, 0);
@@ -250,7 +242,7 @@ impl<T: Element> NarrowGradient<T> {
 
     /// All taps of the channels from `first` on.
     #[inline(always)]
-    fn panel<S: Simd<T = T>, const NR: usize, const PART: bool>(
+    fn panel<S: Simd, const NR: usize, const PART: bool>(
         self,
         s: S,
         o: usize,
@@ -271,7 +263,7 @@ impl<T: Element> NarrowGradient<T> {
     }
 }
 
-impl<T: Element> NarrowGradient<T> {
+impl NarrowGradient {
     /// MR taps by NR vectors of input channels for output `o`, accumulated in registers over all
     /// rows of the block.
     ///
@@ -279,7 +271,7 @@ impl<T: Element> NarrowGradient<T> {
     /// Taps `t .. t + MR` and the channels from `first` on, `NR` vectors with `part` lanes in the
     /// last one if `PART`, exist.
     #[inline(always)]
-    unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
+    unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const PART: bool>(
         self,
         s: S,
         o: usize,
@@ -293,7 +285,7 @@ impl<T: Element> NarrowGradient<T> {
             NR * S::LANES
         };
         // The sums of a tile lie apart from each other in memory where there are several outputs.
-        let mut sums = [[T::default(); 64]; MR];
+        let mut sums = [[0.0; 64]; MR];
         let mut acc = [[s.zero(); NR]; MR];
         // SAFETY: promised by the caller. Tap t reads input row l for output row l - t * dilation,
         // where there is one.

@@ -6,7 +6,7 @@
 //! is one chain of multiply-adds, as in the forward pass; nothing is multiplied with inserted
 //! zeros.
 
-use super::Window;
+use super::window::Window;
 
 /// The input rows of one residue, and the convolution that gives their gradient: its taps are
 /// `tap`, `tap + tap_step`, .. of the forward pass, reversed

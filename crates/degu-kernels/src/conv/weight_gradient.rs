@@ -1,47 +1,46 @@
 //! Weight gradient.
 
-use super::narrow::{NarrowGradient, is_narrow};
+use super::narrow::NarrowGradient;
 use super::tiles::{by_panel, by_rows};
-use super::{Window, span};
-use crate::element::Element;
+use super::window::{Window, span};
 use crate::isa::{Isa, Kernel};
-use crate::pack::panels;
+use crate::pack::{is_narrow, panels};
 use crate::simd::Simd;
 
 /// Adds the weight gradient of one stretch of rows: `dw[t][c][o] += sum over m of x[m*stride +
-/// t*dilation][c] * dy[m][o]`, `dw` being `[taps, c_in, c_out]`. Each element is one chain over the
-/// rows in order, continued from its old value.
+/// t*dilation][c] * dy[m][o]`, `dw` being `[taps, c_in, c_out]`. Each element is one chain over
+/// the rows in order, continued from its old value.
 ///
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say.
-pub(crate) fn conv_weight_gradient<T: Element>(
+pub fn conv_weight_gradient(
     isa: Isa,
     [taps, c_in, c_out]: [usize; 3],
-    x: &[T],
+    x: &[f32],
     window: Window,
-    dy: &[T],
+    dy: &[f32],
     dy_pitch: usize,
-    dw: &mut [T],
+    dw: &mut [f32],
 ) {
     let shape = [taps, c_in, c_out];
     conv_weight_gradient_columns(isa, shape, x, window, dy, dy_pitch, dw, c_out);
 }
 
-/// As [`conv_weight_gradient`] into some columns of a wider matrix: the row stride of `dw` is
-/// `dw_pitch`.
+/// As [`conv_weight_gradient`](crate::conv_weight_gradient) into some columns of a wider
+/// matrix: the row stride of `dw` is `dw_pitch`.
 ///
 /// # Panics
 ///
 /// If a slice is shorter than the shapes say.
-pub(crate) fn conv_weight_gradient_columns<T: Element>(
+pub fn conv_weight_gradient_columns(
     isa: Isa,
     [taps, c_in, c_out]: [usize; 3],
-    x: &[T],
+    x: &[f32],
     window: Window,
-    dy: &[T],
+    dy: &[f32],
     dy_pitch: usize,
-    dw: &mut [T],
+    dw: &mut [f32],
     dw_pitch: usize,
 ) {
     if window.rows == 0 || c_in == 0 || c_out == 0 {
@@ -66,7 +65,7 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
         "weight gradient of {} values is too short",
         dw.len()
     );
-    let (lanes, _) = isa.geometry::<T>();
+    let (lanes, _) = isa.geometry();
     if window.stride == 1 && is_narrow(taps, c_in, c_out, lanes) {
         let kernel = NarrowGradient {
             x: x.as_ptr(),
@@ -81,7 +80,7 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
             dw: dw.as_mut_ptr(),
             dw_pitch,
         };
-        return T::dispatch(isa, kernel);
+        return isa.run(kernel);
     }
     // Every block of rows reads and writes the whole result. Where that stays in the second-level
     // cache, blocks are short enough for their panels to stay in the first; where it does not, they
@@ -95,22 +94,19 @@ pub(crate) fn conv_weight_gradient_columns<T: Element>(
     let mut m = 0;
     while m < window.rows {
         let rows = block.min(window.rows - m);
-        T::dispatch(
-            isa,
-            WeightGradient {
-                x: x[m * window.stride * window.pitch..].as_ptr(),
-                rows,
-                c_in,
-                row_step: window.stride * window.pitch,
-                taps,
-                tap_step: window.dilation * window.pitch,
-                dy: dy[m * dy_pitch..].as_ptr(),
-                dy_pitch,
-                n: c_out,
-                dw: dw.as_mut_ptr(),
-                dw_pitch,
-            },
-        );
+        isa.run(WeightGradient {
+            x: x[m * window.stride * window.pitch..].as_ptr(),
+            rows,
+            c_in,
+            row_step: window.stride * window.pitch,
+            taps,
+            tap_step: window.dilation * window.pitch,
+            dy: dy[m * dy_pitch..].as_ptr(),
+            dy_pitch,
+            n: c_out,
+            dw: dw.as_mut_ptr(),
+            dw_pitch,
+        });
         m += rows;
     }
 }
@@ -127,24 +123,24 @@ const BLOCK_ROWS: usize = 96;
 const SMALL_RESULT: usize = 384 * 1024;
 
 #[derive(Clone, Copy)]
-struct WeightGradient<T> {
-    x: *const T,
+struct WeightGradient {
+    x: *const f32,
     rows: usize,
     c_in: usize,
     row_step: usize,
     taps: usize,
     tap_step: usize,
-    dy: *const T,
+    dy: *const f32,
     dy_pitch: usize,
     n: usize,
-    dw: *mut T,
+    dw: *mut f32,
     dw_pitch: usize,
 }
 
-impl<T: Element> Kernel<T> for WeightGradient<T> {
+impl Kernel for WeightGradient {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let mut first = 0;
         for p in panels(self.n.div_ceil(S::LANES), S::PANEL) {
             let width = p * S::LANES;
@@ -171,14 +167,14 @@ impl<T: Element> Kernel<T> for WeightGradient<T> {
     }
 }
 
-impl<T: Element> WeightGradient<T> {
+impl WeightGradient {
     /// MR input channels by NR vectors of output channels, accumulated in registers over all rows.
     ///
     /// # Safety
     /// Channels `c .. c + MR` and the columns from `first` on, `NR` vectors with `part` lanes in
     /// the last one if `PART`, exist.
     #[inline(always)]
-    unsafe fn tile<S: Simd<T = T>, const MR: usize, const NR: usize, const PART: bool>(
+    unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const PART: bool>(
         self,
         s: S,
         t: usize,

@@ -1,6 +1,6 @@
 //! Updates of the parameters.
 
-use super::Buffer;
+use super::buffer::Buffer;
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int, one_each};
 use super::source::THREADS;

@@ -29,8 +29,19 @@ pub struct Buffer<T> {
     values: PhantomData<T>,
 }
 
+impl Device {
+    /// A vector of zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Operation`] without enough memory.
+    pub fn buffer<T: Plain>(&self, len: usize) -> Result<Buffer<T>, DeviceError> {
+        Buffer::new(self, len)
+    }
+}
+
 impl<T: Plain> Buffer<T> {
-    pub(super) fn new(device: &Device, len: usize) -> Result<Self, DeviceError> {
+    fn new(device: &Device, len: usize) -> Result<Self, DeviceError> {
         // An empty buffer has an address too.
         let memory = device
             .driver()

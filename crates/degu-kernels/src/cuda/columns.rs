@@ -1,9 +1,9 @@
 //! Sums over parts, over rows, and of matrices.
 
+use super::buffer::{Buffer, Matrix};
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int, one_each};
-use super::{Buffer, Matrix};
-use crate::activation::Shape;
+use crate::matrix::Shape;
 
 /// `LANES` and rows that a part has at least.
 pub(super) const LANES: usize = 32;

@@ -1,6 +1,5 @@
 //! A device, and how its kernels are launched.
 
-use super::buffer::{Buffer, Plain};
 use super::driver::{DeviceError, Driver};
 use super::source::THREADS;
 use std::sync::Arc;
@@ -36,15 +35,6 @@ impl Device {
     /// Blocks that keep enough loads in flight, of work that is bound by memory.
     pub(super) fn loading_blocks(&self) -> usize {
         4 * self.0.processors()
-    }
-
-    /// A vector of zeros.
-    ///
-    /// # Errors
-    ///
-    /// [`DeviceError::Operation`] without enough memory.
-    pub fn buffer<T: Plain>(&self, len: usize) -> Result<Buffer<T>, DeviceError> {
-        Buffer::new(self, len)
     }
 
     /// Runs a kernel.

@@ -1,9 +1,9 @@
 //! The first layer on base codes.
 
+use super::buffer::{Buffer, Matrix};
 use super::columns::Parts;
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int, one_each};
-use super::{Buffer, Matrix};
 use crate::lookup::CodeWindow;
 
 /// `LOOKUP_TAPS` and `LANES` of the kernels.

@@ -1,7 +1,7 @@
 //! Kernels for NVIDIA GPUs: the same passes as on the CPU, over whole batches that lie on a device.
 //!
 //! *For*: training and prediction with every intermediate result on the device. *Not for*: layers
-//! beyond convolutions, dense layers and their tails (LSTM, attention, layer norm, ..).
+//! beyond convolutions, dense layers and their epilogues (LSTM, attention, layer norm, ..).
 //!
 //! The kernels are CUDA C that is also C (`kernels/*.cu`). A [`Driver`] runs them: `Nvidia`
 //! compiles them for the device at run time (feature `cuda`), `HostDriver` compiles them with the
@@ -20,6 +20,7 @@ mod adam;
 mod buffer;
 mod columns;
 mod driver;
+mod epilogue;
 #[cfg(all(feature = "host-device", target_os = "linux"))]
 mod host;
 mod launch;
@@ -29,13 +30,13 @@ mod norm;
 mod nvidia;
 mod product;
 mod source;
-mod tail;
 mod weight_gradient;
 
 pub use adam::Clip;
 pub use buffer::{Buffer, Matrix, Plain};
 pub use columns::Parts;
 pub use driver::{DeviceError, Driver, Memory};
+pub use epilogue::{DeviceDropout, DeviceEpilogue, EpilogueGradients, NormTerms, Seeds};
 #[cfg(all(feature = "host-device", target_os = "linux"))]
 pub use host::{HostDriver, Order};
 pub use launch::Device;
@@ -44,4 +45,3 @@ pub use norm::NormBuffers;
 pub use nvidia::Nvidia;
 pub use product::{DeviceWindow, Product, WeightView};
 pub use source::{Products, kernel_names, source};
-pub use tail::{DeviceDropout, DeviceTail, NormTerms, Seeds, TailGradients};

@@ -1,10 +1,10 @@
 //! Batch norm between the passes.
 
+use super::buffer::{Buffer, Matrix};
 use super::columns::Parts;
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, int, one_each};
-use super::{Buffer, Matrix};
-use crate::activation::Shape;
+use crate::matrix::Shape;
 
 /// What a batch norm keeps on the device.
 #[derive(Debug)]

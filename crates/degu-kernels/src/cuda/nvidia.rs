@@ -1,7 +1,7 @@
 //! The kernels on an NVIDIA GPU: compiled for it by NVRTC when they are first used, launched on one
 //! stream.
 
-use super::Buffer;
+use super::buffer::Buffer;
 use super::driver::{DeviceError, Driver, Memory};
 use super::source::{THREADS, kernel_names, source};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;

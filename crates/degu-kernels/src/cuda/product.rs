@@ -1,11 +1,11 @@
 //! Convolutions, dense layers and their input gradients.
 
+use super::buffer::{Buffer, Matrix};
 use super::columns::Parts;
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int};
 use super::source::{Products, Tile, tile};
-use super::{Buffer, Matrix};
-use crate::activation::Shape;
+use crate::matrix::Shape;
 
 /// Terms that a block fetches at a time, `DEEP` of the kernels; a part of a product has eight times
 /// as many at least.

@@ -96,9 +96,9 @@ pub fn kernel_names() -> Vec<&'static str> {
         "norm_running",
         "norm_gradient",
         "norm_commit",
-        "tail_forward",
-        "tail_sums",
-        "tail_backward",
+        "epilogue_forward",
+        "epilogue_sums",
+        "epilogue_backward",
         "adam",
         "squares",
         "clip_factor",
@@ -139,7 +139,7 @@ fn body() -> String {
     }
     text += include_str!("kernels/sums.cu");
     text += include_str!("kernels/norm.cu");
-    text += include_str!("kernels/tail.cu");
+    text += include_str!("kernels/epilogue.cu");
     text += include_str!("kernels/adam.cu");
     text
 }

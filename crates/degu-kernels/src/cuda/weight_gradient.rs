@@ -1,11 +1,11 @@
 //! The weight gradient of convolutions and dense layers.
 
+use super::buffer::{Buffer, Matrix};
 use super::columns::Parts;
 use super::driver::DeviceError;
 use super::launch::{Arguments, Device, cut, int};
 use super::product::DeviceWindow;
 use super::source::{Products, Tile, tile};
-use super::{Buffer, Matrix};
 
 /// Rows that a part has at least.
 const GRAIN: usize = 64;

@@ -1,33 +1,31 @@
 //! The pointwise part of one LSTM step, for all sequences.
 
-use crate::element::Element;
 use crate::isa::{Isa, Kernel};
 use crate::math;
-use crate::simd::Simd;
-use crate::tail::by_channels;
+use crate::simd::{Simd, by_channels};
 
 /// Pointers of one step; `before` is null at the start of a sequence.
 #[derive(Clone, Copy)]
-struct Step<T> {
+struct Step {
     sequences: usize,
     units: usize,
-    gates: *mut T,
+    gates: *mut f32,
     gates_pitch: usize,
-    cells: *mut T,
-    before: *const T,
+    cells: *mut f32,
+    before: *const f32,
     cells_pitch: usize,
-    hidden: *mut T,
+    hidden: *mut f32,
     hidden_pitch: usize,
 }
 
-impl<T: Element> Step<T> {
+impl Step {
     /// The caller has checked that every buffer holds its rows ([`super::LstmSteps`]).
     fn new(
         [sequences, units]: [usize; 2],
-        (gates, gates_pitch): (&mut [T], usize),
-        (cells, cells_pitch): (&mut [T], usize),
+        (gates, gates_pitch): (&mut [f32], usize),
+        (cells, cells_pitch): (&mut [f32], usize),
         [at, before]: [Option<usize>; 2],
-        (hidden, hidden_pitch): (&mut [T], usize),
+        (hidden, hidden_pitch): (&mut [f32], usize),
     ) -> Self {
         let reach = |step: usize, width: usize| (sequences - 1) * step + width;
         assert!(gates.len() >= reach(gates_pitch, 4 * units), "gates");
@@ -51,23 +49,23 @@ impl<T: Element> Step<T> {
 }
 
 /// Arguments of the gates to gates, in place; new cell states and outputs.
-pub(super) fn cell_forward<T: Element>(
+pub(super) fn cell_forward(
     isa: Isa,
     shape: [usize; 2],
-    gates: (&mut [T], usize),
-    cells: (&mut [T], usize),
+    gates: (&mut [f32], usize),
+    cells: (&mut [f32], usize),
     at: [Option<usize>; 2],
-    hidden: (&mut [T], usize),
+    hidden: (&mut [f32], usize),
 ) {
-    T::dispatch(isa, Forward(Step::new(shape, gates, cells, at, hidden)));
+    isa.run(Forward(Step::new(shape, gates, cells, at, hidden)));
 }
 
-struct Forward<T>(Step<T>);
+struct Forward(Step);
 
-impl<T: Element> Kernel<T> for Forward<T> {
+impl Kernel for Forward {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let Step { units, .. } = self.0;
         for n in 0..self.0.sequences {
             by_channels!(S, units, |c, PART, part| {
@@ -101,30 +99,30 @@ impl<T: Element> Kernel<T> for Forward<T> {
 
 /// Gates to the gradients of their arguments, in place; gradients of `h` to `h`, in place; `carry`
 /// is the gradient of the cell state.
-pub(super) fn cell_backward<T: Element>(
+pub(super) fn cell_backward(
     isa: Isa,
     shape: [usize; 2],
-    gates: (&mut [T], usize),
-    cells: (&mut [T], usize),
+    gates: (&mut [f32], usize),
+    cells: (&mut [f32], usize),
     at: [Option<usize>; 2],
-    hidden: (&mut [T], usize),
-    carry: &mut [T],
+    hidden: (&mut [f32], usize),
+    carry: &mut [f32],
 ) {
     assert!(carry.len() >= shape[0] * shape[1], "carry");
     let step = Step::new(shape, gates, cells, at, hidden);
     let carry = carry.as_mut_ptr();
-    T::dispatch(isa, Backward { step, carry });
+    isa.run(Backward { step, carry });
 }
 
-struct Backward<T> {
-    step: Step<T>,
-    carry: *mut T,
+struct Backward {
+    step: Step,
+    carry: *mut f32,
 }
 
-impl<T: Element> Kernel<T> for Backward<T> {
+impl Kernel for Backward {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         let step = self.step;
         let units = step.units;
         let one = s.constant(1.0);

@@ -11,16 +11,15 @@
 mod cell;
 
 use crate::conv::{Start, Window, conv_forward};
-use crate::element::Element;
 use crate::pack::Packed;
 use cell::{cell_backward, cell_forward};
 
 /// Matrices of several sequences in one buffer: row `t` of sequence `n` starts at `n * sequence +
 /// t * row`.
 #[derive(Debug)]
-pub struct Series<'a, T> {
+pub struct Series<'a> {
     /// The values, from row 0 of sequence 0 on.
-    pub values: &'a mut [T],
+    pub values: &'a mut [f32],
     /// Values from one sequence to the next.
     pub sequence: usize,
     /// Values from one row to the next; 0 keeps one row, the last one written.
@@ -67,7 +66,7 @@ impl LstmSteps {
         })
     }
 
-    fn check<T>(self, name: &str, series: &Series<'_, T>, last: usize, width: usize) {
+    fn check(self, name: &str, series: &Series<'_>, last: usize, width: usize) {
         assert!(
             series.sequence >= width,
             "`{name}`: {} values from one sequence to the next for {width} channels",
@@ -81,13 +80,7 @@ impl LstmSteps {
         );
     }
 
-    fn check_all<T: Element>(
-        self,
-        units: usize,
-        gates: &Series<'_, T>,
-        cells: &Series<'_, T>,
-        hidden: &Series<'_, T>,
-    ) {
+    fn check_all(self, units: usize, gates: &Series<'_>, cells: &Series<'_>, hidden: &Series<'_>) {
         assert!(
             self.first + self.steps <= self.length,
             "{self:?} leaves the sequence"
@@ -99,17 +92,21 @@ impl LstmSteps {
     }
 }
 
-/// Runs steps of one direction: `c_t = f c_{t-1} + i g`, `h_t = o tanh(c_t)` from a state of zeros.
+/// Runs steps of one direction of an LSTM: `c_t = f c_{t-1} + i g`, `h_t = o tanh(c_t)` from a
+/// state of zeros.
+///
+/// `gates` holds the arguments of the gates i, f, g, o without the recurrent product (row 0 is
+/// the first step of the stretch) and then the gates; `cells` and `hidden` gain the states.
 ///
 /// # Panics
 ///
 /// If a buffer is shorter than the shapes say, or the weights are not `[H, 4 H]`.
-pub(crate) fn lstm_forward<T: Element>(
-    recurrent: &Packed<T>,
+pub fn lstm_forward(
+    recurrent: &Packed,
     steps: LstmSteps,
-    gates: &mut Series<'_, T>,
-    cells: &mut Series<'_, T>,
-    hidden: &mut Series<'_, T>,
+    gates: &mut Series<'_>,
+    cells: &mut Series<'_>,
+    hidden: &mut Series<'_>,
 ) {
     let units = recurrent.c_in();
     assert_eq!(recurrent.c_out(), 4 * units, "recurrent weights [H, 4 H]");
@@ -140,23 +137,23 @@ pub(crate) fn lstm_forward<T: Element>(
     }
 }
 
-/// The backward pass over whole sequences: from the gradients of `h` to those of the gates'
-/// arguments.
+/// The backward pass over whole sequences: from the gradients of `h` in `hidden` to those of
+/// the gates' arguments in `gates`.
 ///
-/// `recurrent` holds the transposed weights ([`Packed::pack_reversed`]), `carry` has `sequences *
-/// H` values of scratch. On return `hidden` holds `h` again, for the gradient of the recurrent
-/// weights.
+/// `recurrent` holds the transposed weights ([`Packed::pack_reversed`]), `carry` has
+/// `sequences * H` values of scratch. On return `hidden` holds `h` again, for the gradient of
+/// the recurrent weights.
 ///
 /// # Panics
 ///
 /// As [`lstm_forward`], and if the stretch is not the whole sequence.
-pub(crate) fn lstm_backward<T: Element>(
-    recurrent: &Packed<T>,
+pub fn lstm_backward(
+    recurrent: &Packed,
     steps: LstmSteps,
-    gates: &mut Series<'_, T>,
-    cells: &mut Series<'_, T>,
-    hidden: &mut Series<'_, T>,
-    carry: &mut [T],
+    gates: &mut Series<'_>,
+    cells: &mut Series<'_>,
+    hidden: &mut Series<'_>,
+    carry: &mut [f32],
 ) {
     let units = recurrent.c_out();
     assert_eq!(recurrent.c_in(), 4 * units, "transposed weights [4 H, H]");
@@ -172,7 +169,7 @@ pub(crate) fn lstm_backward<T: Element>(
         carry.len() >= steps.sequences * units,
         "a carried gradient per sequence and unit"
     );
-    carry[..steps.sequences * units].fill(T::default());
+    carry[..steps.sequences * units].fill(0.0);
     let window = Window {
         rows: steps.sequences,
         pitch: gates.sequence,

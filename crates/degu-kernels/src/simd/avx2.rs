@@ -1,8 +1,7 @@
 //! AVX2 and FMA: eight f32 lanes.
 
 use super::Simd;
-use crate::dropout::{MIX_A, MIX_B};
-use crate::math::{EXP_HI, EXP_LO, LN2_HI, LN2_LO, TAYLOR};
+use crate::scalar::{EXP_HI, EXP_LO, LN2_HI, LN2_LO, MIX_A, MIX_B, TAYLOR};
 #[cfg_attr(
     not(test),
     expect(
@@ -49,7 +48,6 @@ impl Avx2 {
 }
 
 impl Simd for Avx2 {
-    type T = f32;
     type V = __m256;
     type M = __m256;
     const LANES: usize = 8;

@@ -1,8 +1,7 @@
 //! AVX-512F: sixteen f32 lanes, partial vectors by lane masks.
 
 use super::Simd;
-use crate::dropout::{MIX_A, MIX_B};
-use crate::math::{EXP_HI, EXP_LO, LN2_HI, LN2_LO, TAYLOR};
+use crate::scalar::{EXP_HI, EXP_LO, LN2_HI, LN2_LO, MIX_A, MIX_B, TAYLOR};
 #[cfg_attr(
     not(test),
     expect(
@@ -40,7 +39,6 @@ macro_rules! op {
 }
 
 impl Simd for Avx512 {
-    type T = f32;
     type V = __m512;
     type M = __mmask16;
     const LANES: usize = 16;

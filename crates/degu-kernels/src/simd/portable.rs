@@ -1,61 +1,46 @@
-//! Vectors of four values in plain Rust: every processor, f32 and f64.
+//! Vectors of four values in plain Rust: every processor.
 
 use super::Simd;
-use crate::dropout::hash;
-use crate::element::Element;
-use std::marker::PhantomData;
+use crate::scalar::{exp, hash};
 
 /// Token of the portable set.
 #[derive(Clone, Copy)]
-pub(crate) struct Portable<T>(PhantomData<T>);
-
-impl<T> Portable<T> {
-    pub(crate) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
+pub(crate) struct Portable;
 
 const LANES: usize = 4;
 
 #[inline(always)]
-fn zip<T: Copy, R>(a: [T; LANES], b: [T; LANES], f: impl Fn(T, T) -> R) -> [R; LANES] {
+fn zip<R>(a: [f32; LANES], b: [f32; LANES], f: impl Fn(f32, f32) -> R) -> [R; LANES] {
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
-impl<T: Element> Simd for Portable<T> {
-    type T = T;
-    type V = [T; LANES];
+impl Simd for Portable {
+    type V = [f32; LANES];
     type M = [bool; LANES];
     const LANES: usize = LANES;
     const PANEL: usize = 2;
 
     #[inline(always)]
-    fn splat(self, x: T) -> [T; LANES] {
+    fn splat(self, x: f32) -> [f32; LANES] {
         [x; LANES]
     }
     #[inline(always)]
-    unsafe fn load(self, p: *const T) -> [T; LANES] {
+    unsafe fn load(self, p: *const f32) -> [f32; LANES] {
         // SAFETY: four values are readable; `read_unaligned` asks for no alignment.
-        unsafe { p.cast::<[T; LANES]>().read_unaligned() }
+        unsafe { p.cast::<[f32; LANES]>().read_unaligned() }
     }
     #[inline(always)]
-    unsafe fn store(self, p: *mut T, v: [T; LANES]) {
+    unsafe fn store(self, p: *mut f32, v: [f32; LANES]) {
         // SAFETY: four values are writable; `write_unaligned` asks for no alignment.
-        unsafe { p.cast::<[T; LANES]>().write_unaligned(v) }
+        unsafe { p.cast::<[f32; LANES]>().write_unaligned(v) }
     }
     #[inline(always)]
-    unsafe fn load_part(self, p: *const T, n: usize) -> [T; LANES] {
+    unsafe fn load_part(self, p: *const f32, n: usize) -> [f32; LANES] {
         // SAFETY: only lanes below `n`, readable by contract, are read.
-        std::array::from_fn(|i| {
-            if i < n {
-                unsafe { *p.add(i) }
-            } else {
-                T::default()
-            }
-        })
+        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
     }
     #[inline(always)]
-    unsafe fn store_part(self, p: *mut T, n: usize, v: [T; LANES]) {
+    unsafe fn store_part(self, p: *mut f32, n: usize, v: [f32; LANES]) {
         for (i, x) in v.into_iter().enumerate().take(n) {
             // SAFETY: only lanes below `n`, writable by contract, are written.
             unsafe { *p.add(i) = x }
@@ -111,7 +96,7 @@ impl<T: Element> Simd for Portable<T> {
     }
     #[inline(always)]
     fn exp(self, x: Self::V) -> Self::V {
-        x.map(Element::exp_element)
+        x.map(exp)
     }
     #[inline(always)]
     fn keep(self, key: [u32; 2], first: u32, threshold: u32) -> Self::M {

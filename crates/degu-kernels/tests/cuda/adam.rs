@@ -24,9 +24,9 @@ fn updates() {
         }
         w.to_vec().unwrap()
     });
-    let (mut w, mut m, mut v) = (wide(&noise(n, 1)), vec![0.0; n], vec![0.0; n]);
+    let (mut w, mut m, mut v) = (noise(n, 1), vec![0.0; n], vec![0.0; n]);
     for t in 1..4 {
-        let g = wide(&noise(n, 10 + t));
+        let g = noise(n, 10 + t);
         adam(Isa::PORTABLE, &step, t, &mut w, &g, &mut m, &mut v);
     }
     close("weights", &got, &w, 1e-6);
@@ -59,7 +59,7 @@ fn clipping() {
     close(
         "clipped",
         &update(&g, Some(0.5)),
-        &wide(&update(&scaled, None)),
+        &update(&scaled, None),
         1e-6,
     );
     assert_eq!(update(&g, Some(norm * 1.01)), update(&g, None));

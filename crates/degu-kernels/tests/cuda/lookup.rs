@@ -1,6 +1,6 @@
 //! The look-up layer.
 
-use super::{Layout, buffer, close, codes, in_both_orders, noise, wide};
+use super::{Layout, buffer, close, codes, in_both_orders, noise};
 use degu_kernels::cuda::Parts;
 use degu_kernels::{CodeWindow, Isa, lookup_forward, lookup_weight_gradient};
 
@@ -47,17 +47,16 @@ fn outputs() {
                     .unwrap();
                 layout.collect(&y.to_vec().unwrap())
             });
-            let p = wide(&parameters);
-            let mut want = vec![0.0; n * w.rows * c_out];
+            let mut want = vec![0f32; n * w.rows * c_out];
             for (i, y) in want.chunks_mut(w.rows * c_out).enumerate() {
                 let codes = &codes[i * length..(i + 1) * length];
                 lookup_forward(
                     Isa::PORTABLE,
-                    &p[11..],
+                    &parameters[11..],
                     c_out,
                     codes,
                     w,
-                    bias.map(|b| &p[b..]),
+                    bias.map(|b| &parameters[b..]),
                     y,
                     c_out,
                 );
@@ -89,8 +88,8 @@ fn gradients() {
             assert_eq!(all[..9], [0.0; 9]);
             all[9..].to_vec()
         });
-        let mut want = vec![0.0; size];
-        for (i, dy) in wide(&dy).chunks(w.rows * c_out).enumerate() {
+        let mut want = vec![0f32; size];
+        for (i, dy) in dy.chunks(w.rows * c_out).enumerate() {
             let codes = &codes[i * length..(i + 1) * length];
             lookup_weight_gradient(Isa::PORTABLE, &mut want, c_out, codes, w, dy, c_out);
         }

@@ -6,10 +6,10 @@
 mod adam;
 mod columns;
 mod driver;
+mod epilogue;
 mod lookup;
 mod norm;
 mod product;
-mod tail;
 mod weight_gradient;
 
 use degu_kernels::cuda::{Buffer, Device, HostDriver, Matrix, Order, Products};
@@ -141,12 +141,13 @@ impl Layout {
 }
 
 /// Largest difference relative to the largest expected value.
-fn close(what: &str, got: &[f32], want: &[f64], tolerance: f64) {
+fn close<W: Copy + Into<f64>>(what: &str, got: &[f32], want: &[W], tolerance: f64) {
     assert_eq!(got.len(), want.len(), "{what}");
+    let want: Vec<f64> = want.iter().map(|w| (*w).into()).collect();
     let top = want.iter().fold(1e-30f64, |m, v| m.max(v.abs()));
     let error = got
         .iter()
-        .zip(want)
+        .zip(&want)
         .map(|(g, w)| (f64::from(*g) - w).abs())
         .fold(
             0.0,

@@ -18,15 +18,15 @@ const CASES: [[usize; 6]; 10] = [
     [26, 4, 1, 1, 9, 200],
 ];
 
-/// The product by the CPU's kernel in f64.
+/// The product by the CPU's kernel.
 fn reference(
-    x: &[f64],
+    x: &[f32],
     window: DeviceWindow,
     (c_in, c_out): (usize, usize),
-    weights: &[f64],
-    start: &[f64],
+    weights: &[f32],
+    start: &[f32],
     rows_in: usize,
-) -> Vec<f64> {
+) -> Vec<f32> {
     let mut packed = Packed::new(Isa::PORTABLE, window.taps, c_in, c_out);
     packed.pack(weights);
     let mut out = start.to_vec();
@@ -96,13 +96,14 @@ fn outputs() {
                 device.product(&product, n, n, &parts).unwrap();
                 output.collect(&y.to_vec().unwrap())
             });
-            let p = wide(&parameters);
             // Factors are rounded where tensor cores multiply them, biases nowhere.
-            let round = |x: &[f32]| wide(&rounded(x, products, c_out));
-            let start: Vec<f64> = if accumulate {
-                wide(&old)
+            let round = |x: &[f32]| rounded(x, products, c_out);
+            let start: Vec<f32> = if accumulate {
+                old.clone()
             } else {
-                (0..old.len()).map(|i| p[bias + i % c_out]).collect()
+                (0..old.len())
+                    .map(|i| parameters[bias + i % c_out])
+                    .collect()
             };
             let weights = round(&parameters[4..bias]);
             let want = reference(&round(&x), window, (c_in, c_out), &weights, &start, rows_in);

@@ -1,8 +1,8 @@
-//! Self-attention: f64 against plain loops and differences, every instruction set against f64.
+//! Self-attention: every instruction set against plain loops in f64 and their differences.
 
 use super::{cast, close, differences, dot, noise};
 use degu_kernels::{
-    AttentionWork, Element, Heads, Isa, Rows, RowsMut, attention_backward, attention_forward,
+    AttentionWork, Heads, Isa, Rows, RowsMut, attention_backward, attention_forward,
 };
 
 /// Positions, heads, channels of a head: one position, below, at and above vectors and blocks of
@@ -50,14 +50,14 @@ fn plain(shape: Heads, x: &[f64]) -> Vec<f64> {
     y
 }
 
-fn forward<T: Element>(isa: Isa, shape: Heads, x: &[f64]) -> Vec<T> {
+fn forward(isa: Isa, shape: Heads, x: &[f64]) -> Vec<f32> {
     let inner = shape.inner();
-    let mut y = vec![T::from_f64(f64::NAN); shape.length * inner];
+    let mut y = vec![f32::NAN; shape.length * inner];
     attention_forward(
         isa,
         shape,
         Rows {
-            values: &cast::<T>(x),
+            values: &cast(x),
             pitch: 3 * inner,
         },
         RowsMut {
@@ -70,18 +70,18 @@ fn forward<T: Element>(isa: Isa, shape: Heads, x: &[f64]) -> Vec<T> {
     y
 }
 
-fn backward<T: Element>(isa: Isa, shape: Heads, x: &[f64], dy: &[f64], start: f64) -> Vec<T> {
+fn backward(isa: Isa, shape: Heads, x: &[f64], dy: &[f64], start: f32) -> Vec<f32> {
     let inner = shape.inner();
-    let mut dx = vec![T::from_f64(start); x.len()];
+    let mut dx = vec![start; x.len()];
     attention_backward(
         isa,
         shape,
         Rows {
-            values: &cast::<T>(x),
+            values: &cast(x),
             pitch: 3 * inner,
         },
         Rows {
-            values: &cast::<T>(dy),
+            values: &cast(dy),
             pitch: inner,
         },
         RowsMut {
@@ -105,25 +105,39 @@ fn attention_equals_its_definition_and_its_differences() {
             .collect();
         let dy = noise(shape.length * shape.inner(), 2);
         let want = plain(shape, &x);
-        close(
-            &format!("f64 {size:?}"),
-            &forward::<f64>(Isa::PORTABLE, shape, &x),
-            &want,
-            1e-13,
-        );
-        let exact = backward::<f64>(Isa::PORTABLE, shape, &x, &dy, f64::NAN);
-        if x.len() < 1000 {
-            let slopes = differences(&x, |x| dot(&plain(shape, x), &dy));
-            close(&format!("f64 gradient {size:?}"), &exact, &slopes, 2e-9);
-        }
-        let plus: Vec<f64> = exact.iter().map(|v| v + 1.0).collect();
-        let added = backward::<f64>(Isa::PORTABLE, shape, &x, &dy, 1.0);
-        close(&format!("f64 added {size:?}"), &added, &plus, 1e-13);
+        let loss = |x: &[f64]| dot(&plain(shape, x), &dy);
+        // Of every value, or along some directions where there are many.
+        let slopes = (x.len() < 1000).then(|| differences(&x, loss));
+        let directions: Vec<(Vec<f64>, f64)> = (3..6)
+            .map(|seed| {
+                let direction = noise(x.len(), seed);
+                let at = |h: f64| {
+                    let moved = x.iter().zip(&direction).map(|(x, d)| x + h * d);
+                    loss(&moved.collect::<Vec<_>>())
+                };
+                let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
+                (direction, slope)
+            })
+            .collect();
         for isa in Isa::available() {
             let what = format!("{} {size:?}", isa.name());
-            close(&what, &forward::<f32>(isa, shape, &x), &want, 5e-6);
-            let got = backward::<f32>(isa, shape, &x, &dy, f64::NAN);
-            close(&format!("gradient, {what}"), &got, &exact, 2e-5);
+            close(&what, &forward(isa, shape, &x), &want, 5e-6);
+            let got = backward(isa, shape, &x, &dy, f32::NAN);
+            let got64: Vec<f64> = got.iter().copied().map(f64::from).collect();
+            if let Some(slopes) = &slopes {
+                close(&format!("gradient, {what}"), &got, slopes, 2e-5);
+            }
+            for (direction, slope) in &directions {
+                let size = dot(&got64, &got64).sqrt() * dot(direction, direction).sqrt();
+                let e = (dot(&got64, direction) - slope).abs() / size;
+                assert!(
+                    e < 1e-6,
+                    "gradient along a direction, {what}: error {e:.1e}"
+                );
+            }
+            let plus: Vec<f64> = got64.iter().map(|v| v + 1.0).collect();
+            let added = backward(isa, shape, &x, &dy, 1.0);
+            close(&format!("added, {what}"), &added, &plus, 1e-6);
         }
     }
 }
@@ -135,8 +149,8 @@ fn large_scores_are_stable() {
     let x: Vec<f64> = noise(19 * 30, 3).iter().map(|v| 60.0 * v).collect();
     let want = plain(shape, &x);
     for isa in Isa::available() {
-        close(isa.name(), &forward::<f32>(isa, shape, &x), &want, 2e-4);
-        let dx = backward::<f32>(isa, shape, &x, &noise(190, 4), f64::NAN);
+        close(isa.name(), &forward(isa, shape, &x), &want, 2e-4);
+        let dx = backward(isa, shape, &x, &noise(190, 4), f32::NAN);
         assert!(dx.iter().all(|v| v.is_finite()), "{}", isa.name());
     }
 }
@@ -146,7 +160,7 @@ fn large_scores_are_stable() {
 #[test]
 fn buffers_and_pitches_change_no_bit() {
     for isa in Isa::available() {
-        let mut work = AttentionWork::<f32>::default();
+        let mut work = AttentionWork::default();
         for size in [[17, 3, 5], [50, 2, 8], [17, 3, 5]] {
             let shape = heads(size);
             let (l, inner) = (shape.length, shape.inner());
@@ -154,7 +168,7 @@ fn buffers_and_pitches_change_no_bit() {
             let (pitch, out_pitch) = (3 * inner + 4, inner + 3);
             let mut wide = vec![f32::NAN; l * pitch];
             for (row, values) in wide.chunks_mut(pitch).zip(x.chunks(3 * inner)) {
-                row[..3 * inner].copy_from_slice(&cast::<f32>(values));
+                row[..3 * inner].copy_from_slice(&cast(values));
             }
             let mut y = vec![7f32; l * out_pitch];
             let projected = Rows {
@@ -167,15 +181,15 @@ fn buffers_and_pitches_change_no_bit() {
                 accumulate: false,
             };
             attention_forward(isa, shape, projected, out, &mut work);
-            let want = forward::<f32>(isa, shape, &x);
+            let want = forward(isa, shape, &x);
             for (row, want) in y.chunks(out_pitch).zip(want.chunks(inner)) {
                 assert_eq!(&row[..inner], want, "{} {size:?}", isa.name());
                 assert_eq!(row[inner..], [7.0; 3]);
             }
         }
         for size in [[0, 2, 3], [4, 0, 3], [4, 2, 0]] {
-            assert!(forward::<f32>(isa, heads(size), &[]).is_empty());
-            assert!(backward::<f32>(isa, heads(size), &[], &[], f64::NAN).is_empty());
+            assert!(forward(isa, heads(size), &[]).is_empty());
+            assert!(backward(isa, heads(size), &[], &[], f32::NAN).is_empty());
         }
     }
 }

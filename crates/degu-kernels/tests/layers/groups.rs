@@ -2,8 +2,8 @@
 
 use super::{cast, close, noise};
 use degu_kernels::{
-    Diagonals, Isa, Start, Window, conv_weight_gradient_columns, diagonal_forward,
-    diagonal_weight_gradient,
+    GroupedConv, Isa, Start, Window, conv_weight_gradient_columns, grouped_conv_forward,
+    grouped_conv_weight_gradient,
 };
 
 /// Rows, channels, group, taps, dilation.
@@ -56,21 +56,16 @@ fn groups_equal_plain_loops() {
                 "{} {rows} rows, {channels} channels in groups of {q}, {taps} taps, dilation {dilation}",
                 isa.name()
             );
-            let (x, w, b, dy1) = (
-                cast::<f32>(&x),
-                cast::<f32>(&w),
-                cast::<f32>(&b),
-                cast::<f32>(&dy),
-            );
-            let mut packed = Diagonals::new(isa, taps, q, channels);
+            let (x, w, b, dy1) = (cast(&x), cast(&w), cast(&b), cast(&dy));
+            let mut packed = GroupedConv::new(isa, taps, q, channels);
             packed.pack(&w);
             let mut got = vec![f32::NAN; rows * channels];
-            diagonal_forward(&packed, &x, window, Start::Bias(&b), &mut got, channels);
+            grouped_conv_forward(&packed, &x, window, Start::Bias(&b), &mut got, channels);
             close(&what, &got, &y, 3e-6);
 
             let mut got = vec![0f32; taps * q * channels];
             let shape = [taps, q, channels];
-            diagonal_weight_gradient(isa, shape, &x, window, &dy1, channels, &mut got);
+            grouped_conv_weight_gradient(isa, shape, &x, window, &dy1, channels, &mut got);
             close(&format!("weight gradient, {what}"), &got, &dw, 3e-6);
 
             let mut padded = vec![0f32; (rows + 2 * halo) * channels];
@@ -81,16 +76,10 @@ fn groups_equal_plain_loops() {
                 rows: rows + halo,
                 ..window
             };
-            diagonal_forward(&packed, &padded, all, Start::Accumulate, &mut got, channels);
+            grouped_conv_forward(&packed, &padded, all, Start::Accumulate, &mut got, channels);
             let plus: Vec<f64> = dx.iter().map(|v| v + 1.0).collect();
             close(&format!("input gradient, {what}"), &got, &plus, 3e-6);
         }
-        // In f64 too, which gradient checks of whole networks use.
-        let mut packed = Diagonals::new(Isa::PORTABLE, taps, q, channels);
-        packed.pack(&w);
-        let mut got = vec![f64::NAN; rows * channels];
-        diagonal_forward(&packed, &x, window, Start::Bias(&b), &mut got, channels);
-        close("f64", &got, &y, 1e-12);
     }
 }
 
@@ -117,9 +106,9 @@ fn weight_gradients_into_columns_touch_no_others() {
         conv_weight_gradient_columns(
             isa,
             [1, ci, co],
-            &cast::<f32>(&x),
+            &cast(&x),
             window,
-            &cast::<f32>(&dy),
+            &cast(&dy),
             co,
             &mut dw[2..],
             pitch,

@@ -2,8 +2,7 @@
 
 use super::{cast, close, differences, dot, noise};
 use degu_kernels::{
-    Element, Isa, LstmSteps, Packed, Series, Window, conv_weight_gradient, lstm_backward,
-    lstm_forward,
+    Isa, LstmSteps, Packed, Series, Window, conv_weight_gradient, lstm_backward, lstm_forward,
 };
 
 /// Sequences, positions, units: one unit, partial vectors, whole vectors, more than one tile of
@@ -35,13 +34,13 @@ fn plain(z: &[f64], u: &[f64], [n, length, units]: [usize; 3], reversed: bool) -
     out
 }
 
-struct States<T> {
-    gates: Vec<T>,
-    cells: Vec<T>,
-    hidden: Vec<T>,
+struct States {
+    gates: Vec<f32>,
+    cells: Vec<f32>,
+    hidden: Vec<f32>,
 }
 
-impl<T: Element> States<T> {
+impl States {
     /// Runs the steps in stretches of `stretch`, keeping all cell states or the last one.
     fn run(
         isa: Isa,
@@ -53,13 +52,13 @@ impl<T: Element> States<T> {
         keep: bool,
     ) -> Self {
         let mut packed = Packed::new(isa, 1, units, 4 * units);
-        packed.pack(&cast::<T>(u));
-        let z = cast::<T>(z);
+        packed.pack(&cast(u));
+        let z = cast(z);
         let width = 4 * units;
         let mut states = Self {
             gates: z.clone(),
-            cells: vec![T::default(); n * units * if keep { length } else { 1 }],
-            hidden: vec![T::default(); n * length * units],
+            cells: vec![0.0; n * units * if keep { length } else { 1 }],
+            hidden: vec![0.0; n * length * units],
         };
         let mut starts: Vec<usize> = (0..length).step_by(stretch).collect();
         if reversed {
@@ -102,11 +101,11 @@ impl<T: Element> States<T> {
         dh: &[f64],
         [n, length, units]: [usize; 3],
         reversed: bool,
-    ) -> Vec<T> {
+    ) -> Vec<f32> {
         let mut packed = Packed::new(isa, 1, 4 * units, units);
-        packed.pack_reversed(&cast::<T>(u));
-        let h = std::mem::replace(&mut self.hidden, cast::<T>(dh));
-        let mut carry = vec![T::from_f64(7.0); n * units];
+        packed.pack_reversed(&cast(u));
+        let h = std::mem::replace(&mut self.hidden, cast(dh));
+        let mut carry = vec![7f32; n * units];
         lstm_backward(
             &packed,
             LstmSteps::whole(n, length, reversed),
@@ -128,7 +127,7 @@ impl<T: Element> States<T> {
             &mut carry,
         );
         assert_eq!(self.hidden, h, "the backward pass leaves h");
-        let mut du = vec![T::default(); 4 * units * units];
+        let mut du = vec![0.0; 4 * units * units];
         for i in 0..n {
             let (h, dz) = (i * length * units, i * length * 4 * units);
             let (h, dz) = if reversed {
@@ -166,15 +165,10 @@ fn every_instruction_set_equals_the_definition() {
         let u = noise(units * 4 * units, 2);
         for reversed in [false, true] {
             let want = plain(&z, &u, shape, reversed);
-            let exact = States::<f64>::run(Isa::PORTABLE, &z, &u, shape, reversed, length, true);
-            // Not closer: the series of tanh near zero ends where f32 does.
-            close("f64", &exact.hidden, &want, 1e-9);
             for isa in Isa::available() {
-                let got = States::<f32>::run(isa, &z, &u, shape, reversed, length, true);
+                let got = States::run(isa, &z, &u, shape, reversed, length, true);
                 let what = format!("{} {shape:?} reversed {reversed}", isa.name());
                 close(&what, &got.hidden, &want, 2e-6);
-                close(&what, &got.gates, &exact.gates, 2e-6);
-                close(&what, &got.cells, &exact.cells, 2e-6);
             }
         }
     }
@@ -182,7 +176,14 @@ fn every_instruction_set_equals_the_definition() {
 
 #[test]
 fn gradients_equal_finite_differences() {
-    for shape in [[3, 5, 5], [3, 4, 2], [4, 1, 3]] {
+    for shape in [
+        [1, 1, 1],
+        [3, 5, 5],
+        [4, 1, 3],
+        [17, 2, 3],
+        [2, 3, 16],
+        [2, 2, 19],
+    ] {
         let [n, length, units] = shape;
         let z = noise(n * length * 4 * units, 3);
         let u = noise(units * 4 * units, 4);
@@ -190,31 +191,11 @@ fn gradients_equal_finite_differences() {
         for reversed in [false, true] {
             let dz = differences(&z, |z| dot(&plain(z, &u, shape, reversed), &dh));
             let du = differences(&u, |u| dot(&plain(&z, u, shape, reversed), &dh));
-            let mut states =
-                States::<f64>::run(Isa::PORTABLE, &z, &u, shape, reversed, length, true);
-            let got = states.back(Isa::PORTABLE, &u, &dh, shape, reversed);
-            close("dz", &states.gates, &dz, 1e-8);
-            close("du", &got, &du, 1e-8);
-        }
-    }
-}
-
-#[test]
-fn gradients_agree_on_every_instruction_set() {
-    for shape in SHAPES {
-        let [n, length, units] = shape;
-        let z = noise(n * length * 4 * units, 6);
-        let u = noise(units * 4 * units, 7);
-        let dh = noise(n * length * units, 8);
-        for reversed in [false, true] {
-            let mut exact =
-                States::<f64>::run(Isa::PORTABLE, &z, &u, shape, reversed, length, true);
-            let du = exact.back(Isa::PORTABLE, &u, &dh, shape, reversed);
             for isa in Isa::available() {
-                let mut got = States::<f32>::run(isa, &z, &u, shape, reversed, length, true);
+                let mut got = States::run(isa, &z, &u, shape, reversed, length, true);
                 let got_du = got.back(isa, &u, &dh, shape, reversed);
                 let what = format!("{} {shape:?} reversed {reversed}", isa.name());
-                close(&format!("dz, {what}"), &got.gates, &exact.gates, 5e-6);
+                close(&format!("dz, {what}"), &got.gates, &dz, 5e-6);
                 close(&format!("du, {what}"), &got_du, &du, 5e-6);
             }
         }
@@ -229,12 +210,12 @@ fn stretches_and_neighbours_change_no_bit() {
     let u = noise(units * 4 * units, 10);
     for isa in Isa::available() {
         for reversed in [false, true] {
-            let whole = States::<f32>::run(isa, &z, &u, shape, reversed, length, true);
+            let whole = States::run(isa, &z, &u, shape, reversed, length, true);
             for stretch in [1, 2, 3] {
-                let cut = States::<f32>::run(isa, &z, &u, shape, reversed, stretch, false);
+                let cut = States::run(isa, &z, &u, shape, reversed, stretch, false);
                 assert_eq!(cut.hidden, whole.hidden, "stretches of {stretch}");
             }
-            let alone = States::<f32>::run(
+            let alone = States::run(
                 isa,
                 &z[..length * 4 * units],
                 &u,
@@ -257,7 +238,7 @@ fn large_arguments_saturate() {
         .collect();
     let u = vec![0.0; units * 4 * units];
     for isa in Isa::available() {
-        let got = States::<f32>::run(isa, &z, &u, [n, length, units], false, length, true);
+        let got = States::run(isa, &z, &u, [n, length, units], false, length, true);
         close(
             isa.name(),
             &got.hidden,

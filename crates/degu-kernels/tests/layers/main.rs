@@ -1,5 +1,5 @@
-//! Layers beyond convolutions and tails: every instruction set against f64, f64 against plain loops
-//! and finite differences.
+//! Layers beyond convolutions and epilogues: every instruction set against plain loops in f64
+//! and their finite differences.
 
 mod attention;
 mod channels;
@@ -10,8 +10,6 @@ mod signs;
 mod strides;
 mod windows;
 mod winograd;
-
-use degu_kernels::Element;
 
 /// Values in +-1, different for each seed; exact in f32.
 fn noise(n: usize, seed: u64) -> Vec<f64> {
@@ -25,21 +23,21 @@ fn noise(n: usize, seed: u64) -> Vec<f64> {
     (0..n).map(|_| next()).collect()
 }
 
-fn cast<T: Element>(x: &[f64]) -> Vec<T> {
-    x.iter().map(|v| T::from_f64(*v)).collect()
+fn cast(x: &[f64]) -> Vec<f32> {
+    x.iter().map(|v| *v as f32).collect()
 }
 
 /// Largest difference relative to the largest expected value.
-fn error<T: Element>(got: &[T], want: &[f64]) -> f64 {
+fn error(got: &[f32], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
     let top = want.iter().fold(1e-30f64, |m, v| m.max(v.abs()));
     got.iter()
         .zip(want)
-        .fold(0.0, |m: f64, (g, w)| m.max((g.to_f64() - w).abs()))
+        .fold(0.0, |m: f64, (g, w)| m.max((f64::from(*g) - w).abs()))
         / top
 }
 
-fn close<T: Element>(what: &str, got: &[T], want: &[f64], tolerance: f64) {
+fn close(what: &str, got: &[f32], want: &[f64], tolerance: f64) {
     let e = error(got, want);
     assert!(e <= tolerance, "{what}: error {e:.1e}");
 }

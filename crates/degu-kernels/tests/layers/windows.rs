@@ -65,7 +65,7 @@ fn windows_equal_their_definition() {
             let (_, dx) = plain(pool, stride, [m, c], &x, Some(&dy));
             for isa in Isa::available() {
                 let what = format!("{} {pool:?} by {stride} of {m} x {c}", isa.name());
-                let (x1, dy1) = (cast::<f32>(&x), cast::<f32>(&dy));
+                let (x1, dy1) = (cast(&x), cast(&dy));
                 let mut got = vec![f32::NAN; y.len()];
                 let rows = Rows {
                     values: &x1,

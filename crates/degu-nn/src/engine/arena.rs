@@ -4,9 +4,8 @@
 //! owns every buffer of its sequences and its own partial sums. Workers take whole chunks, and
 //! partial sums are added in the order of chunks: any number of threads gives the same bits.
 
-use super::first;
-use super::plan::{Block, Linear, Plan};
-use super::special::SpecialBuffers;
+use super::operators::OperatorBuffers;
+use super::plan::{Block, Linear, Plan, Root, Source, Value};
 use degu_kernels::{CodeCounts, Moments};
 use std::ops::Range;
 
@@ -33,7 +32,7 @@ pub(super) struct Arena {
     /// Signs of the activation's input, of blocks that keep no more.
     pub(super) signs: Vec<Vec<u16>>,
     /// What other layers than convolutions keep.
-    pub(super) special: Vec<SpecialBuffers>,
+    pub(super) operator: Vec<OperatorBuffers>,
     /// Base pairs under the first layer, by block, and a band of the gradient at its batch norm's
     /// output.
     pub(super) counts: Vec<CodeCounts>,
@@ -73,7 +72,7 @@ impl Arena {
                 .iter()
                 .map(|r| vec![0.0; r.stride() * capacity])
                 .collect(),
-            step: plan.roots.iter().map(super::plan::Root::stride).collect(),
+            step: plan.roots.iter().map(Root::stride).collect(),
             y: plan
                 .blocks
                 .iter()
@@ -86,13 +85,20 @@ impl Arena {
                 .iter()
                 .map(|b| vec![0; if_light(b.signs() * capacity)])
                 .collect(),
-            special: plan
+            operator: plan
                 .blocks
                 .iter()
-                .map(|b| SpecialBuffers::for_training(b, capacity))
+                .map(|b| OperatorBuffers::for_training(b.operator(), b.rows, capacity))
                 .collect(),
-            counts: plan.blocks.iter().map(first::counts).collect(),
-            band: vec![0.0; plan.blocks.iter().map(first::band).max().unwrap_or(0)],
+            counts: plan.blocks.iter().map(Block::counts).collect(),
+            band: vec![
+                0.0;
+                plan.blocks
+                    .iter()
+                    .map(|b| b.table().map_or(0, |_| b.band() * b.channels))
+                    .max()
+                    .unwrap_or(0)
+            ],
             gradients: plan.slots.iter().map(|n| vec![0.0; n * capacity]).collect(),
             scratch: vec![
                 0.0;
@@ -164,10 +170,10 @@ impl Arena {
             data: data.collect(),
             step,
             scratch: vec![0.0; scratch.max().unwrap_or(0)],
-            special: plan
+            operator: plan
                 .blocks
                 .iter()
-                .map(|b| SpecialBuffers::for_inference(b, capacity))
+                .map(|b| OperatorBuffers::for_inference(b.operator(), b.rows, capacity))
                 .collect(),
             ..Self::default()
         }
@@ -176,10 +182,10 @@ impl Arena {
 
 impl Block {
     /// The matrices that a block reads.
-    pub(super) fn reads(&self) -> impl Iterator<Item = super::plan::Value> {
+    pub(super) fn reads(&self) -> impl Iterator<Item = Value> {
         let input = match self.input {
-            super::plan::Source::Codes => None,
-            super::plan::Source::Value(v) => Some(v),
+            Source::Codes => None,
+            Source::Value(v) => Some(v),
         };
         input.into_iter().chain(self.skip).chain(self.add)
     }
@@ -196,7 +202,7 @@ pub(super) struct Partials {
     pub(super) weight: Vec<Option<Range<usize>>>,
     pub(super) bias: Vec<Option<Range<usize>>>,
     /// Tensors of other layers, in their own order.
-    pub(super) special: Vec<Vec<Range<usize>>>,
+    pub(super) operator: Vec<Vec<Range<usize>>>,
     pub(super) len: usize,
 }
 
@@ -221,14 +227,14 @@ impl Partials {
                 .filter(|_| block.norm.is_none())
                 .and_then(|w| w.bias.clone())
                 .map(|b| all.add(&b));
-            let special = match &block.linear {
-                Linear::Special(special) => special.tensors(),
+            let operator = match &block.linear {
+                Linear::Operator(operator) => operator.tensors(),
                 _ => vec![],
             };
-            let special = special.iter().map(|t| all.add(t)).collect();
+            let operator = operator.iter().map(|t| all.add(t)).collect();
             all.weight.push(weight);
             all.bias.push(bias);
-            all.special.push(special);
+            all.operator.push(operator);
         }
         all
     }

@@ -2,13 +2,11 @@
 
 use super::arena::Arena;
 use super::forward::Op;
-use super::keep::Keep;
-use super::pass::Pass;
-use super::plan::{Linear, Plan, Source};
-use super::special::rows_mut;
+use super::pass::{Pass, rows_mut};
+use super::plan::{Keep, Linear, Plan, Source};
 use degu_kernels::{
     NormGradient, Rows, RowsMut, Shape, Window, add_rows, column_sums, conv_weight_gradient,
-    lookup_weight_gradient, tail_backward, tail_sums, winograd_fold,
+    epilogue_backward, epilogue_sums, lookup_weight_gradient, winograd_fold,
 };
 use std::mem::take;
 
@@ -31,12 +29,12 @@ impl Pass<'_> {
     /// Adds a sequence's sums of `g` and `g (y - mean)` to those of the chunk.
     pub(super) fn sums(&self, arena: &mut Arena, b: usize, n: usize) {
         let block = &self.plan.blocks[b];
-        let tail = self.tail(b, arena.first + n);
+        let epilogue = self.epilogue(b, arena.first + n);
         self.with_rows(arena, b, n, |arena, first, rows, y, pitch| {
             let [mut sum_g, mut sum_gy] = take(&mut arena.sums[b]);
-            tail_sums(
+            epilogue_sums(
                 self.isa,
-                &tail,
+                &epilogue,
                 Shape {
                     rows,
                     channels: block.channels,
@@ -59,7 +57,7 @@ impl Pass<'_> {
         b: usize,
         n: usize,
         first: usize,
-    ) -> Rows<'b, f32> {
+    ) -> Rows<'b> {
         let block = &self.plan.blocks[b];
         let slot = self.plan.roots[block.output.root].slot;
         let at = self.gradient_at(&block.output, n) + block.pooled(first) * block.output.pitch;
@@ -76,9 +74,9 @@ impl Pass<'_> {
             return;
         }
         self.restore_line(arena, b, n);
-        self.tail_back(arena, b, n);
+        self.epilogue_back(arena, b, n);
         match &self.plan.blocks[b].linear {
-            Linear::Special(_) => self.special_back(arena, b, n, 1),
+            Linear::Operator(_) => self.operator_back(arena, b, n, 1),
             Linear::Conv(_) => {
                 self.weight_back(arena, b, n);
                 self.input_back(arena, b, n, 1);
@@ -91,14 +89,14 @@ impl Pass<'_> {
     /// All gradients of a stacked block but that of its weights, which needs the whole batch.
     pub(super) fn backward_stacked(&self, arena: &mut Arena, b: usize) {
         for n in 0..arena.count {
-            self.tail_back(arena, b, n);
+            self.epilogue_back(arena, b, n);
         }
-        self.special_back(arena, b, 0, arena.count);
+        self.operator_back(arena, b, 0, arena.count);
         self.input_back(arena, b, 0, arena.count);
     }
 
     /// From the gradient of the result to those of the skip connections and of the linear output.
-    fn tail_back(&self, arena: &mut Arena, b: usize, n: usize) {
+    fn epilogue_back(&self, arena: &mut Arena, b: usize, n: usize) {
         let block = &self.plan.blocks[b];
         if let Some(add) = &block.add {
             let slot = self.plan.roots[add.root].slot;
@@ -124,7 +122,7 @@ impl Pass<'_> {
             let slot = self.plan.roots[skip.root].slot;
             self.clear_rest(&mut arena.gradients[slot], skip, n, block.skip_accumulates);
         }
-        let tail = self.tail(b, arena.first + n);
+        let epilogue = self.epilogue(b, arena.first + n);
         let norm = &self.norms[b];
         let norm_gradient = (block.norm.is_some() && self.trains()).then_some(NormGradient {
             mean: &norm.mean,
@@ -148,9 +146,9 @@ impl Pass<'_> {
             let mut into_buffer = into_value
                 .map(|x| take(&mut arena.gradients[slot_of(x.root)]))
                 .unwrap_or_default();
-            tail_backward(
+            epilogue_backward(
                 self.isa,
-                &tail,
+                &epilogue,
                 shape,
                 first,
                 RowsMut {
@@ -258,7 +256,7 @@ impl Pass<'_> {
     pub(super) fn fold(&self, arena: &mut Arena) {
         for (block, range) in self.plan.blocks.iter().zip(&self.partials.weight) {
             if let (Linear::Conv(w), Some(range)) = (&block.linear, range)
-                && w.minimal
+                && w.winograd
             {
                 winograd_fold(w.shape(), &mut arena.partial[range.clone()]);
             }

@@ -9,9 +9,9 @@ use super::filters::Rule;
 use super::first;
 use super::keep;
 use super::layout::Layout;
+use super::operators::{Attention, BiLstm, Operator};
 use super::place;
 use super::plan::{Block, Drop, Linear, Plan, Root, Source, Value};
-use super::special::{Attention, BiLstm, Special};
 use degu_core::graph::{self, Graph, Layer};
 use degu_kernels::{Activation, Pool};
 use trim::Step;
@@ -107,32 +107,32 @@ impl Compiler<'_> {
                 self.extend(flow, Stage::Norm, |block| block.norm = Some(norm))
             }
             Layer::LayerNorm(n) => {
-                let special = Special::LayerNorm {
+                let operator = Operator::LayerNorm {
                     gamma: self.layout.range(&n.name, "weight")?,
                     beta: self.layout.range(&n.name, "bias")?,
                     epsilon: n.epsilon,
                 };
                 let shape = flow.shape;
-                self.special(special, shape, flow)
+                self.operator(operator, shape, flow)
             }
             Layer::Activation(graph::Activation::Softmax) => {
                 let shape = flow.shape;
-                self.special(Special::Softmax, shape, flow)
+                self.operator(Operator::Softmax, shape, flow)
             }
             Layer::BiLstm(l) => {
                 let (rows, cols) = flow.shape;
-                let special = Special::BiLstm(BiLstm::new(l, cols, self.layout)?);
-                self.special(special, (rows, 2 * l.units), flow)
+                let operator = Operator::BiLstm(BiLstm::new(l, cols, self.layout)?);
+                self.operator(operator, (rows, 2 * l.units), flow)
             }
             Layer::Attention(a) => {
                 let (rows, cols) = flow.shape;
-                let special = Special::Attention(Attention::new(a, cols, self.layout)?);
-                self.special(special, (rows, a.channels), flow)
+                let operator = Operator::Attention(Attention::new(a, cols, self.layout)?);
+                self.operator(operator, (rows, a.channels), flow)
             }
             Layer::Crop(c) => {
                 let (rows, cols) = flow.shape;
                 let rows = rows.saturating_sub(c.left + c.right);
-                self.special(Special::Crop { left: c.left }, (rows, cols), flow)
+                self.operator(Operator::Crop { left: c.left }, (rows, cols), flow)
             }
             Layer::Activation(a) => {
                 let activation = activation(*a)?;
@@ -249,7 +249,7 @@ impl Compiler<'_> {
     }
 
     /// A block that starts with another layer than a convolution of all channels.
-    fn special(&mut self, special: Special, shape: (usize, usize), flow: Flow) -> Result<Flow> {
+    fn operator(&mut self, operator: Operator, shape: (usize, usize), flow: Flow) -> Result<Flow> {
         let closed = self.close(flow, None)?;
         if closed.at == Source::Codes {
             return Err(EngineError::unsupported(
@@ -257,7 +257,7 @@ impl Compiler<'_> {
                 "kernel for a first layer other than a convolution of all channels",
             ));
         }
-        let block = Block::new(closed.at, Linear::Special(special), shape.0, shape.1);
+        let block = Block::new(closed.at, Linear::Operator(operator), shape.0, shape.1);
         Ok(Flow {
             at: closed.at,
             shape,
@@ -273,7 +273,7 @@ impl Compiler<'_> {
                 stride,
             };
             let rows = windows.output_length(rows);
-            return self.special(Special::Windows { pool, stride }, (rows, cols), flow);
+            return self.operator(Operator::Windows { pool, stride }, (rows, cols), flow);
         }
         self.extend(flow, Stage::Pool, |block| block.pool = pool)
     }

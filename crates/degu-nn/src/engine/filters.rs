@@ -1,13 +1,13 @@
-//! The two ways to compute a convolution's products: tap by tap, or by minimal filtering, which
+//! The two ways to compute a convolution's products: tap by tap, or by Winograd F(2, 3), which
 //! takes two thirds of the multiplications where there are three taps or more and enough channels.
 
-use super::plan::Weights;
+use super::convolution::Weights;
 use degu_kernels::{
     Isa, Packed, Start, Window, Winograd, conv_forward, conv_weight_gradient, winograd_forward,
     winograd_sums, winograd_weight_gradient,
 };
 
-/// Which convolutions are computed by minimal filtering.
+/// Which convolutions are computed by Winograd F(2, 3).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
     /// Fewest channels on either side.
@@ -47,7 +47,7 @@ impl Rule {
         [c_in, c_out]: [usize; 2],
         [stride, dilation, rows]: [usize; 3],
     ) -> bool {
-        Winograd::<f32>::fits(taps, stride, dilation)
+        Winograd::fits(taps, stride, dilation)
             && (taps == 3 || taps >= self.taps)
             && c_in.min(c_out) >= self.channels
             && rows >= self.rows
@@ -57,15 +57,15 @@ impl Rule {
 /// Packed weights of a convolution.
 #[derive(Debug)]
 pub(super) enum Filters {
-    Direct(Packed<f32>),
-    Minimal(Box<Winograd<f32>>),
+    Direct(Packed),
+    Winograd(Box<Winograd>),
 }
 
 impl Filters {
     /// Room for weights `[taps, c_in, c_out]`.
-    pub(super) fn new(isa: Isa, taps: usize, [c_in, c_out]: [usize; 2], minimal: bool) -> Self {
-        if minimal {
-            Self::Minimal(Box::new(Winograd::new(isa, taps, c_in, c_out)))
+    pub(super) fn new(isa: Isa, taps: usize, [c_in, c_out]: [usize; 2], winograd: bool) -> Self {
+        if winograd {
+            Self::Winograd(Box::new(Winograd::new(isa, taps, c_in, c_out)))
         } else {
             Self::Direct(Packed::new(isa, taps, c_in, c_out))
         }
@@ -74,14 +74,14 @@ impl Filters {
     pub(super) fn pack(&mut self, weights: &[f32]) {
         match self {
             Self::Direct(packed) => packed.pack(weights),
-            Self::Minimal(filters) => filters.pack(weights),
+            Self::Winograd(filters) => filters.pack(weights),
         }
     }
 
     pub(super) fn pack_reversed_taps(&mut self, weights: &[f32], first: usize, step: usize) {
         match self {
             Self::Direct(packed) => packed.pack_reversed_taps(weights, first, step),
-            Self::Minimal(filters) => filters.pack_reversed_taps(weights, first, step),
+            Self::Winograd(filters) => filters.pack_reversed_taps(weights, first, step),
         }
     }
 
@@ -90,14 +90,14 @@ impl Filters {
         &self,
         x: &[f32],
         window: Window,
-        start: Start<'_, f32>,
+        start: Start<'_>,
         y: &mut [f32],
         y_pitch: usize,
         work: &mut Vec<f32>,
     ) {
         match self {
             Self::Direct(packed) => conv_forward(packed, x, window, start, y, y_pitch),
-            Self::Minimal(filters) => {
+            Self::Winograd(filters) => {
                 winograd_forward(filters, x, window, start, y, y_pitch, work);
             }
         }
@@ -113,8 +113,8 @@ impl Filters {
     ) -> (usize, usize) {
         match self {
             Self::Direct(_) => (first, end),
-            Self::Minimal(_) => {
-                let grain = Winograd::<f32>::grain(dilation);
+            Self::Winograd(_) => {
+                let grain = Winograd::grain(dilation);
                 (first / grain * grain, end.next_multiple_of(grain).min(rows))
             }
         }
@@ -130,16 +130,16 @@ impl Weights {
     /// Decides how `rows` outputs and their gradient are computed.
     pub(super) fn choose(&mut self, rule: Rule, rows: usize) {
         let (there, back) = ([self.c_in, self.c_out], [self.c_out, self.c_in]);
-        self.minimal = rule.suits(self.taps, there, [self.stride, self.dilation, rows]);
+        self.winograd = rule.suits(self.taps, there, [self.stride, self.dilation, rows]);
         let phases = self.phases.iter();
         let phases = phases.map(|p| rule.suits(p.taps, back, [1, p.dilation, p.rows]));
-        self.minimal_phases = phases.collect();
+        self.winograd_phases = phases.collect();
     }
 
     /// Values of the sums that [`Self::add_gradient`] adds to: the weight gradient, or what becomes
     /// it at the end of a chunk.
     pub(super) fn sums(&self) -> usize {
-        if self.minimal {
+        if self.winograd {
             winograd_sums(self.shape())
         } else {
             self.weight.len()
@@ -156,7 +156,7 @@ impl Weights {
         work: &mut Vec<f32>,
     ) {
         let shape = self.shape();
-        if self.minimal {
+        if self.winograd {
             winograd_weight_gradient(isa, shape, x, window, dy, dy_pitch, sums, work);
         } else {
             conv_weight_gradient(isa, shape, x, window, dy, dy_pitch, sums);

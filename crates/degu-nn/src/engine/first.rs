@@ -10,10 +10,8 @@
 use super::arena::Arena;
 use super::norm::Batch;
 use super::pass::{Coefficients, Pass};
-use super::plan::{Block, Linear, Plan, Weights};
-use degu_kernels::{
-    CodeCounts, Rows, RowsMut, Shape, column_sums, lookup_weight_gradient, tail_backward,
-};
+use super::plan::{Block, Linear, Plan};
+use degu_kernels::{Rows, RowsMut, Shape, column_sums, epilogue_backward, lookup_weight_gradient};
 use std::mem::take;
 
 /// Taps up to which counting is cheaper than the passes it saves.
@@ -27,31 +25,11 @@ pub(super) fn decide(plan: &mut Plan) {
     }
 }
 
-/// No counts, for the taps of a block that works from them.
-pub(super) fn counts(block: &Block) -> CodeCounts {
-    match table(block) {
-        Some(w) => CodeCounts::new(w.taps),
-        None => CodeCounts::default(),
-    }
-}
-
-/// Values of a band of such a block.
-pub(super) fn band(block: &Block) -> usize {
-    table(block).map_or(0, |_| block.band() * block.channels)
-}
-
-fn table(block: &Block) -> Option<&Weights> {
-    match &block.linear {
-        Linear::Lookup(w) if block.counted => Some(w),
-        _ => None,
-    }
-}
-
 impl Pass<'_> {
     /// Counts the pairs of sequence `n`.
     pub(super) fn count_pairs(&self, arena: &mut Arena, b: usize, n: usize) {
         let block = &self.plan.blocks[b];
-        if let Some(w) = table(block) {
+        if let Some(w) = block.table() {
             let codes = self.codes_of(arena, n);
             arena.counts[b].add(codes, w.codes(0, block.rows));
         }
@@ -61,10 +39,10 @@ impl Pass<'_> {
     /// `g`.
     pub(super) fn first_back(&self, arena: &mut Arena, b: usize, n: usize) {
         let block = &self.plan.blocks[b];
-        let (Some(w), Some(weight)) = (table(block), &self.partials.weight[b]) else {
+        let (Some(w), Some(weight)) = (block.table(), &self.partials.weight[b]) else {
             return;
         };
-        let tail = self.tail(b, arena.first + n);
+        let epilogue = self.epilogue(b, arena.first + n);
         let codes = self.codes_of(arena, n);
         self.with_rows(arena, b, n, |arena, first, rows, y, pitch| {
             let shape = Shape {
@@ -73,9 +51,9 @@ impl Pass<'_> {
             };
             let mut g = take(&mut arena.band);
             // What a skip connection would get is the gradient at the batch norm's output.
-            tail_backward(
+            epilogue_backward(
                 self.isa,
-                &tail,
+                &epilogue,
                 shape,
                 first,
                 RowsMut {
@@ -112,35 +90,6 @@ impl Pass<'_> {
     }
 }
 
-impl Batch {
-    /// Mean and variance from the counts of the chunks: whole numbers, so their order is none.
-    pub(super) fn merge_counts(
-        &mut self,
-        block: &Block,
-        b: usize,
-        arenas: &[Arena],
-        parameters: &[f32],
-    ) {
-        let Some(w) = table(block) else { return };
-        self.counts.clear();
-        for arena in arenas {
-            self.counts.merge(&arena.counts[b]);
-        }
-        let weights = &parameters[w.weight.clone()];
-        let bias = w.bias.clone().map(|r| &parameters[r]);
-        self.counts.product(weights, w.c_out, &mut self.product);
-        let Self {
-            counts,
-            product,
-            mean,
-            variance,
-            ..
-        } = self;
-        // Sums of squares, which the caller divides.
-        counts.moments(weights, bias, product, mean, variance);
-    }
-}
-
 /// Gradients of table, gamma and beta from the table's gradient of `g`, which `gradients` holds,
 /// and the sums of `g`.
 pub(super) fn finish(
@@ -152,7 +101,7 @@ pub(super) fn finish(
     batch: &Batch,
     gradients: &mut [f32],
 ) {
-    let (Some(w), Some(tensors)) = (table(block), &block.norm) else {
+    let (Some(w), Some(tensors)) = (block.table(), &block.norm) else {
         return;
     };
     let (n, rows) = (batch.count(), 4 * w.taps);

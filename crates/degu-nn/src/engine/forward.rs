@@ -3,7 +3,7 @@
 use super::arena::Arena;
 use super::pass::{Mode, Pass};
 use super::plan::{Linear, Value};
-use degu_kernels::{Rows, RowsMut, Shape, add_rows, tail_forward};
+use degu_kernels::{Rows, RowsMut, Shape, add_rows, epilogue_forward};
 use std::mem::take;
 
 /// A piece of work on a chunk; consecutive pieces that work on one sequence at a time run together
@@ -15,7 +15,7 @@ pub(super) enum Op {
     /// Batch-norm statistics of its output.
     Moments(usize),
     /// What follows.
-    Tail(usize),
+    Epilogue(usize),
     /// Sums of the batch norm's backward pass.
     Sums(usize),
     /// Gradients of the block's input, skip connections and, per chunk, tensors.
@@ -45,7 +45,7 @@ pub(super) fn phases(plan: &super::plan::Plan) -> Vec<(Vec<Op>, Option<usize>)> 
             ops.push(Op::Moments(b));
             phases.push((take(&mut ops), Some(b)));
         }
-        ops.push(Op::Tail(b));
+        ops.push(Op::Epilogue(b));
     }
     phases.push((ops, None));
     phases
@@ -72,7 +72,7 @@ pub(super) fn run(pass: &Pass<'_>, arena: &mut Arena, ops: &[Op]) {
                     match *op {
                         Op::Linear(b) => pass.linear(arena, b, n, 1),
                         Op::Moments(b) => pass.moments(arena, b, n),
-                        Op::Tail(b) => pass.tail_of(arena, b, n),
+                        Op::Epilogue(b) => pass.epilogue_of(arena, b, n),
                         Op::Sums(b) => pass.sums(arena, b, n),
                         Op::Back(b) => pass.backward(arena, b, n),
                     }
@@ -119,7 +119,7 @@ pub(super) fn infer(pass: &Pass<'_>, arena: &mut Arena, range: std::ops::Range<u
                         arena.scratch = scratch;
                         pass.add(arena, b, n);
                     } else {
-                        pass.tail_of(arena, b, n);
+                        pass.epilogue_of(arena, b, n);
                     }
                 }
             }
@@ -150,7 +150,7 @@ impl Pass<'_> {
         keep: bool,
     ) {
         match self.plan.blocks[b].linear {
-            Linear::Special(_) => self.special(arena, b, n, count, y, keep),
+            Linear::Operator(_) => self.operator(arena, b, n, count, y, keep),
             _ => self.convolve(arena, b, n, count, y),
         }
     }
@@ -172,7 +172,7 @@ impl Pass<'_> {
     }
 
     /// Everything after the linear part.
-    fn tail_of(&self, arena: &mut Arena, b: usize, n: usize) {
+    fn epilogue_of(&self, arena: &mut Arena, b: usize, n: usize) {
         self.with_rows(arena, b, n, |arena, first, rows, y, pitch| {
             self.finish(arena, b, n, first, rows, y, pitch);
         });
@@ -191,14 +191,14 @@ impl Pass<'_> {
         pitch: usize,
     ) {
         let block = &self.plan.blocks[b];
-        let tail = self.tail(b, arena.first + n);
+        let epilogue = self.epilogue(b, arena.first + n);
         let out = &block.output;
         let mut data = take(&mut arena.data[out.root]);
         let at = self.plan.at(out, n, arena.step[out.root]) + block.pooled(first) * out.pitch;
         let skip = block.skip.as_ref().map(|s| self.rows(arena, s, n, first));
-        tail_forward(
+        epilogue_forward(
             self.isa,
-            &tail,
+            &epilogue,
             Shape {
                 rows,
                 channels: block.channels,

@@ -7,20 +7,9 @@
 
 use super::arena::Arena;
 use super::pass::Pass;
-use super::plan::{Block, Plan};
+use super::plan::{Block, Keep, Plan};
 use degu_kernels::{Activation, Pool, Rows, Shape, pack_signs, sign_words, unpack_signs};
 use std::mem::take;
-
-/// How much is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// The values.
-    All,
-    /// Which values enter the activation above zero.
-    Signs,
-    /// Nothing.
-    Nothing,
-}
 
 /// Decides for every block.
 pub(super) fn decide(plan: &mut Plan) {

@@ -35,6 +35,7 @@
 mod arena;
 mod backward;
 mod compile;
+mod convolution;
 pub mod device;
 mod error;
 mod filters;
@@ -43,6 +44,8 @@ mod forward;
 mod keep;
 mod layout;
 mod norm;
+mod operator_passes;
+mod operators;
 mod optimizer;
 mod pass;
 mod place;
@@ -51,7 +54,6 @@ mod predict;
 mod probe;
 mod recalibrate;
 mod saliency;
-mod special;
 mod strides;
 #[cfg(test)]
 mod tests;
@@ -68,9 +70,9 @@ use filters::{Filters, Rule};
 use forward::Op;
 use layout::Layout;
 use norm::Batch;
+use operators::OperatorWeights;
 use pass::{BlockWeights, Coefficients, Mode, Pass};
 use plan::{Linear, Plan};
-use special::SpecialWeights;
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -162,7 +164,7 @@ impl Engine {
         let partials = Partials::new(&plan);
         let weights = plan.blocks.iter().map(|b| match &b.linear {
             Linear::Conv(w) => BlockWeights {
-                forward: Some(Filters::new(isa, w.taps, [w.c_in, w.c_out], w.minimal)),
+                forward: Some(Filters::new(isa, w.taps, [w.c_in, w.c_out], w.winograd)),
                 backward: w.backward(isa),
                 ..BlockWeights::default()
             },
@@ -170,8 +172,8 @@ impl Engine {
                 backward: w.backward(isa),
                 ..BlockWeights::default()
             },
-            Linear::Special(_) => BlockWeights {
-                special: SpecialWeights::new(isa, b),
+            Linear::Operator(operator) => BlockWeights {
+                operator: OperatorWeights::new(isa, operator),
                 ..BlockWeights::default()
             },
             Linear::None => BlockWeights::default(),
@@ -224,11 +226,9 @@ impl Engine {
     /// The first layer that is neither a convolution nor a dense layer nor part of what follows
     /// them (an LSTM, a layer norm, ...): passes with rules of their own, such as rescale rules,
     /// have to know it.
-    pub fn special_layer(&self) -> Option<&'static str> {
-        self.plan.blocks.iter().find_map(|b| match &b.linear {
-            Linear::Special(special) => Some(special.kind()),
-            _ => None,
-        })
+    pub fn operator(&self) -> Option<&'static str> {
+        let mut operators = self.plan.blocks.iter().filter_map(|b| b.operator());
+        operators.next().map(operators::Operator::kind)
     }
 
     /// The kernels in use.
@@ -304,7 +304,9 @@ impl Engine {
         }
         let (blocks, parameters) = (&self.plan.blocks, &self.parameters);
         let pack = |(weights, block): (&mut BlockWeights, &plan::Block)| {
-            weights.special.pack(block, parameters, todo);
+            if let Some(operator) = block.operator() {
+                weights.operator.pack(operator, parameters, todo);
+            }
             let Some(w) = block.weights() else { return };
             let values = &parameters[w.weight.clone()];
             if let (true, Some(packed)) = (todo[0], &mut weights.forward) {

@@ -2,7 +2,6 @@
 //! beta, running statistics.
 
 use super::arena::Arena;
-use super::first;
 use super::pass::Coefficients;
 use super::plan::{Block, Norm};
 use crate::statistics::PooledStatistics;
@@ -33,7 +32,7 @@ impl Batch {
             rows: 0.0,
             mean: vec![0.0; channels],
             variance: vec![0.0; channels],
-            counts: first::counts(block),
+            counts: block.counts(),
             product: vec![],
         }
     }
@@ -151,6 +150,27 @@ impl Batch {
         for square in &mut self.variance {
             *square /= self.rows;
         }
+    }
+
+    /// Mean and variance from the counts of the chunks: whole numbers, so their order is none.
+    fn merge_counts(&mut self, block: &Block, b: usize, arenas: &[Arena], parameters: &[f32]) {
+        let Some(w) = block.table() else { return };
+        self.counts.clear();
+        for arena in arenas {
+            self.counts.merge(&arena.counts[b]);
+        }
+        let weights = &parameters[w.weight.clone()];
+        let bias = w.bias.clone().map(|r| &parameters[r]);
+        self.counts.product(weights, w.c_out, &mut self.product);
+        let Self {
+            counts,
+            product,
+            mean,
+            variance,
+            ..
+        } = self;
+        // Sums of squares, which the caller divides.
+        counts.moments(weights, bias, product, mean, variance);
     }
 
     /// Rows of the batch.

@@ -3,9 +3,9 @@
 
 use super::arena::{Arena, Partials};
 use super::filters::Filters;
+use super::operators::OperatorWeights;
 use super::plan::{Block, Drop, Linear, Plan, Source, Value};
-use super::special::SpecialWeights;
-use degu_kernels::{DropoutMask, Isa, Pool, Rows, Start, Tail, lookup_forward};
+use degu_kernels::{DropoutMask, Epilogue, Isa, Pool, Rows, RowsMut, Start, lookup_forward};
 use std::mem::take;
 
 /// Packed weights of a block.
@@ -14,7 +14,7 @@ pub(super) struct BlockWeights {
     pub(super) forward: Option<Filters>,
     /// Of the input gradient, by phases of the stride.
     pub(super) backward: Vec<Filters>,
-    pub(super) special: SpecialWeights,
+    pub(super) operator: OperatorWeights,
 }
 
 /// Batch norm of a block as one multiply-add per value, and the terms of its gradient.
@@ -61,7 +61,7 @@ impl<'a> Pass<'a> {
     }
 
     /// What follows the linear part of block `b`, for sample `sample` of the batch.
-    pub(super) fn tail(&self, b: usize, sample: usize) -> Tail<'a, f32> {
+    pub(super) fn epilogue(&self, b: usize, sample: usize) -> Epilogue<'a> {
         let block = &self.plan.blocks[b];
         let norm = &self.norms[b];
         let mask = |drop: Option<Drop>| match (self.mode, drop) {
@@ -73,7 +73,7 @@ impl<'a> Pass<'a> {
             }
             _ => None,
         };
-        Tail {
+        Epilogue {
             affine: block
                 .norm
                 .is_some()
@@ -152,7 +152,7 @@ impl<'a> Pass<'a> {
                 }
                 arena.scratch = scratch;
             }
-            (Linear::Conv(_) | Linear::Special(_), _) => {
+            (Linear::Conv(_) | Linear::Operator(_), _) => {
                 let mut y = arena.take_linear(b, block);
                 let at = arena.linear_at(block, n) + block.front * block.channels;
                 work(
@@ -181,7 +181,7 @@ impl<'a> Pass<'a> {
         value: &Value,
         n: usize,
         row: usize,
-    ) -> Rows<'b, f32> {
+    ) -> Rows<'b> {
         let at = self.plan.at(value, n, arena.step[value.root]) + row * value.pitch;
         Rows {
             values: &arena.data[value.root][at..],
@@ -220,5 +220,36 @@ impl Block {
         match self.pool {
             Pool::Max(n) | Pool::Mean(n) => rows / n,
         }
+    }
+}
+
+/// A view of `values` from `at` on.
+pub(super) fn rows(values: &[f32], at: usize, pitch: usize) -> Rows<'_> {
+    Rows {
+        values: &values[at..],
+        pitch,
+    }
+}
+
+/// The same, to write to.
+pub(super) fn rows_mut(
+    values: &mut [f32],
+    at: usize,
+    pitch: usize,
+    accumulate: bool,
+) -> RowsMut<'_> {
+    RowsMut {
+        values: &mut values[at..],
+        pitch,
+        accumulate,
+    }
+}
+
+/// Where the products of an input gradient start.
+pub(super) fn start(accumulate: bool) -> Start<'static> {
+    if accumulate {
+        Start::Accumulate
+    } else {
+        Start::Zero
     }
 }

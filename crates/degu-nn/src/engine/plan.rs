@@ -2,11 +2,11 @@
 //!
 //! A block is a linear layer and what follows it up to the next one: batch norm, skip connection,
 //! activation, dropout, pooling, dropout, in this order, each optional. Each runs as one pass over
-//! a sequence ([`degu_kernels::Tail`]).
+//! a sequence ([`degu_kernels::Epilogue`]).
 
-use super::keep::Keep;
-use super::special::Special;
-use degu_kernels::{Activation, CodeWindow, Phase, Pool};
+use super::convolution::Weights;
+use super::operators::Operator;
+use degu_kernels::{Activation, CodeCounts, Pool};
 use std::ops::Range;
 
 /// A matrix `[rows, cols]` per sequence, with rows of zeros before and after for the convolutions
@@ -51,7 +51,7 @@ pub(super) struct Value {
 
 impl Value {
     /// Which rows of this view are among `rows` of its root (first and last).
-    pub(super) fn own(&self, rows: Option<(usize, usize)>) -> Option<(usize, usize)> {
+    pub(super) fn overlap(&self, rows: Option<(usize, usize)>) -> Option<(usize, usize)> {
         let ((low, high), last) = (rows?, self.rows.checked_sub(1)?);
         let meets = high >= self.row && low <= self.row + last;
         meets.then(|| (low.saturating_sub(self.row), (high - self.row).min(last)))
@@ -75,28 +75,7 @@ pub(super) enum Linear {
     /// Convolution or dense layer.
     Conv(Weights),
     /// Another layer in their place.
-    Special(Special),
-}
-
-/// A convolution's geometry and its tensors' places.
-#[derive(Clone, Debug)]
-pub(super) struct Weights {
-    pub(super) taps: usize,
-    pub(super) dilation: usize,
-    pub(super) stride: usize,
-    pub(super) left: usize,
-    pub(super) c_in: usize,
-    pub(super) c_out: usize,
-    pub(super) weight: Range<usize>,
-    pub(super) bias: Option<Range<usize>>,
-    /// The input gradient, by residues of the stride.
-    pub(super) phases: Vec<Phase>,
-    /// Computed by minimal filtering ([`super::filters`]): the convolution and its weight gradient,
-    /// and each phase.
-    pub(super) minimal: bool,
-    pub(super) minimal_phases: Vec<bool>,
-    /// One tap over few rows without halo: all sequences of a chunk are one matrix product.
-    pub(super) stacked: bool,
+    Operator(Operator),
 }
 
 /// A batch norm's tensors.
@@ -116,6 +95,17 @@ pub(super) struct Norm {
 pub(super) struct Drop {
     pub(super) stream: u64,
     pub(super) rate: f64,
+}
+
+/// How much of a linear output the backward pass needs ([`super::keep`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// The values.
+    All,
+    /// Which values enter the activation above zero.
+    Signs,
+    /// Nothing.
+    Nothing,
 }
 
 /// One block.
@@ -188,21 +178,43 @@ impl Block {
     pub(super) fn weights(&self) -> Option<&Weights> {
         match &self.linear {
             Linear::Lookup(w) | Linear::Conv(w) => Some(w),
-            Linear::Special(Special::Groups(g)) => Some(&g.weights),
-            Linear::None | Linear::Special(_) => None,
+            Linear::Operator(Operator::Groups(g)) => Some(&g.weights),
+            Linear::None | Linear::Operator(_) => None,
         }
     }
 
-    /// Whether the linear part is computed as a whole before the tail (a look-up is cheaper to
+    /// The operator in place of the linear part.
+    pub(super) fn operator(&self) -> Option<&Operator> {
+        match &self.linear {
+            Linear::Operator(operator) => Some(operator),
+            _ => None,
+        }
+    }
+
+    /// The table of a first layer whose batch norm works from counts ([`super::first`]).
+    pub(super) fn table(&self) -> Option<&Weights> {
+        match &self.linear {
+            Linear::Lookup(w) if self.counted => Some(w),
+            _ => None,
+        }
+    }
+
+    /// No counts yet, for the taps of such a table.
+    pub(super) fn counts(&self) -> CodeCounts {
+        self.table()
+            .map_or_else(CodeCounts::default, |w| CodeCounts::new(w.taps))
+    }
+
+    /// Whether the linear part is computed as a whole before the epilogue (a look-up is cheaper to
     /// compute again, band by band).
     pub(super) fn stored(&self) -> bool {
-        matches!(self.linear, Linear::Conv(_) | Linear::Special(_))
+        matches!(self.linear, Linear::Conv(_) | Linear::Operator(_))
     }
 
     /// Whether all sequences of a chunk are computed together.
     pub(super) fn stacked(&self) -> bool {
         match &self.linear {
-            Linear::Special(special) => special.stacked(),
+            Linear::Operator(operator) => operator.stacked(),
             _ => self.product(),
         }
     }
@@ -230,20 +242,6 @@ impl Block {
         const VALUES: usize = 6144;
         let window = self.pool.size();
         (VALUES / self.channels.max(1) / window).max(1) * window
-    }
-}
-
-impl Weights {
-    /// The rows `first .. first + rows` of a look-up.
-    pub(super) fn codes(&self, first_row: usize, rows: usize) -> CodeWindow {
-        CodeWindow {
-            first_row,
-            rows,
-            taps: self.taps,
-            stride: self.stride,
-            dilation: self.dilation,
-            left: self.left,
-        }
     }
 }
 

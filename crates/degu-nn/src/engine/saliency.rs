@@ -3,9 +3,8 @@
 use super::arena::{Arena, CHUNKS, each};
 use super::backward;
 use super::forward::{self, Op};
-use super::pass::{Mode, Pass};
+use super::pass::{Mode, Pass, rows_mut};
 use super::plan::Linear;
-use super::special::rows_mut;
 use super::{Engine, EngineError, Result};
 use std::mem::take;
 

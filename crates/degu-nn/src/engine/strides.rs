@@ -1,8 +1,8 @@
 //! Geometry of convolutions: how outputs read the input, and the input gradient, one phase of the
 //! stride after the other.
 
+use super::convolution::Weights;
 use super::filters::Filters;
-use super::plan::Weights;
 use degu_kernels::{Isa, RowsMut, Start, Window};
 
 impl Weights {
@@ -25,10 +25,10 @@ impl Weights {
 
     /// Room for the weights of the input gradient, by phases.
     pub(super) fn backward(&self, isa: Isa) -> Vec<Filters> {
-        let minimal = self.minimal_phases.iter().chain(std::iter::repeat(&false));
-        let phases = self.phases.iter().zip(minimal);
+        let winograd = self.winograd_phases.iter().chain(std::iter::repeat(&false));
+        let phases = self.phases.iter().zip(winograd);
         phases
-            .map(|(p, minimal)| Filters::new(isa, p.taps, [self.c_out, self.c_in], *minimal))
+            .map(|(p, winograd)| Filters::new(isa, p.taps, [self.c_out, self.c_in], *winograd))
             .collect()
     }
 
@@ -45,7 +45,7 @@ impl Weights {
         &self,
         (dy, front): (&[f32], usize),
         dy_pitch: usize,
-        target: &mut RowsMut<'_, f32>,
+        target: &mut RowsMut<'_>,
         mut product: impl FnMut(usize, &[f32], &mut [f32]),
     ) {
         for (i, phase) in self.phases.iter().enumerate() {
@@ -69,7 +69,7 @@ impl Weights {
         packed: &[Filters],
         dy: (&[f32], usize),
         count: usize,
-        mut target: RowsMut<'_, f32>,
+        mut target: RowsMut<'_>,
         work: &mut Vec<f32>,
     ) {
         let start = if target.accumulate {

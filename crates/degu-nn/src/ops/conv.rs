@@ -49,15 +49,6 @@ impl ConvOptions {
         }
     }
 
-    /// Zeros on the left only, so that an output sees nothing to its right.
-    pub fn causal(width: usize, dilation: usize) -> Self {
-        Self {
-            pad: (dilation * width.saturating_sub(1), 0),
-            dilation,
-            ..Self::default()
-        }
-    }
-
     /// The options of a layer of a graph.
     pub fn of(layer: &Conv) -> Self {
         Self {

@@ -68,19 +68,19 @@ pub fn dropout(x: &Tensor, p: f64, path: &str, ctx: &Ctx<'_>) -> Result<Tensor> 
     let samples = x.dims().first().copied().unwrap_or(1);
     let elements = x.elem_count() / samples.max(1);
     let mut values = Vec::with_capacity(x.elem_count());
-    let own = ctx.masks().filter(|_| shared);
-    if let Some(own) = own
-        && own.len() != samples
+    let masks = ctx.masks().filter(|_| shared);
+    if let Some(masks) = masks
+        && masks.len() != samples
     {
         return Err(Error::Shape {
             name: "masks of the examples",
             expected: "one per example of the batch, [N]",
-            got: vec![own.len(), samples],
+            got: vec![masks.len(), samples],
         });
     }
     for sample in 0..samples {
-        let mask = match own {
-            Some(own) => dropout_mask(own[sample], path, 0, p),
+        let mask = match masks {
+            Some(masks) => dropout_mask(masks[sample], path, 0, p),
             None => dropout_mask(seed, path, if shared { 0 } else { sample }, p),
         };
         let factor = mask.factor() as f32;

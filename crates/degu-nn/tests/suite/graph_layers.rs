@@ -1,125 +1,22 @@
-//! Layers of graphs: finite differences by the autograd path, and PyTorch's values for autograd and
-//! the fused engine.
+//! Layers of graphs: PyTorch's values for autograd and the fused engine.
 
 use candle_core::{DType, Tensor, Var};
-use degu_core::{
-    Ctx, ModelIo, Network, OutputKind, Seed, Sequences,
-    graph::{Activation, Graph, NormStyle, Padding},
-};
+use degu_core::{Ctx, ModelIo, Network, OutputKind, Seed, Sequences, graph::Graph};
 use degu_nn::{
     GraphNetwork, ParamStore,
     engine::{DropoutSeed, Engine, Isa},
 };
 use serde_json::Value;
 
-use crate::common::{check, device, values};
-use crate::networks::Given;
+use crate::common::device;
 
 const N: usize = 3;
-
-fn torch() -> Graph {
-    Graph::new(NormStyle::Torch)
-}
 
 fn io(length: usize) -> ModelIo {
     ModelIo {
         length,
         outputs: 1,
         output: OutputKind::Scalar,
-    }
-}
-
-/// Gradients of the input and of every parameter, from one-hot input and from codes.
-fn differentiate(name: &str, graph: &Graph, length: usize) {
-    let store = ParamStore::new(Seed::root(2), DType::F64, &device());
-    GraphNetwork::new(graph.clone(), &io(length), &store.params()).unwrap();
-    let names: Vec<_> = store.parameters().into_iter().map(|(n, _)| n).collect();
-    let run = |x: &Sequences, vars: &[Var]| {
-        let source = Given {
-            names: &names,
-            vars,
-            store: &store,
-        };
-        let params = degu_core::Params::new(&source);
-        GraphNetwork::new(graph.clone(), &io(length), &params)?.forward(x, &mut Ctx::eval())
-    };
-    let mut inputs = vec![(values("x", &[N, length, 4]) * 2.0).unwrap()];
-    let parameters = store.parameters();
-    inputs.extend(parameters.iter().map(|(n, v)| values(n, v.dims())));
-    check(
-        name,
-        |v| run(&Sequences::OneHot(v[0].as_tensor().clone()), &v[1..]),
-        &inputs,
-    );
-    let codes: Vec<u8> = (0..N * length).map(|i| (i * i % 11 % 5) as u8).collect();
-    assert!(codes.contains(&4));
-    let codes = Tensor::from_vec(codes, (N, length), &device()).unwrap();
-    let codes = Sequences::codes(codes).unwrap();
-    check(
-        &format!("{name}, from codes"),
-        |v| run(&codes, v),
-        &inputs[1..],
-    );
-}
-
-#[test]
-fn strides_with_every_padding() {
-    for length in [13, 14] {
-        for padding in [
-            Padding::Same,
-            Padding::Valid,
-            Padding::Causal,
-            Padding::Explicit { left: 1, right: 4 },
-        ] {
-            for (stride, dilation) in [(2, 1), (3, 1), (2, 3), (3, 2)] {
-                let strided = |g: Graph, name: &str, filters: usize| {
-                    g.conv_with(name, filters, 3, |c| {
-                        c.stride = stride;
-                        c.dilation = dilation;
-                        c.padding = padding;
-                    })
-                };
-                let name = format!("L {length}, stride {stride}, dilation {dilation}, {padding:?}");
-                // As the first layer, and behind one.
-                differentiate(&name, &strided(torch(), "a", 3), length);
-                let graph = strided(torch().conv("stem", 2, 2).silu(), "a", 3);
-                differentiate(&name, &graph, length);
-            }
-        }
-    }
-}
-
-#[test]
-fn strides_of_groups() {
-    for (stride, length) in [(2, 11), (3, 12)] {
-        let graph = torch().conv("stem", 4, 3).conv_with("a", 6, 3, |c| {
-            c.groups = 2;
-            c.stride = stride;
-        });
-        differentiate("groups", &graph, length);
-    }
-}
-
-#[test]
-fn attention_and_a_transformer_block() {
-    for length in [5, 6] {
-        differentiate("attention", &torch().attention("mix", 2, 6, 3), length);
-        let bare = torch().attention_with("mix", 1, 3, 2, |a| {
-            a.project_bias = false;
-            a.output_bias = false;
-        });
-        differentiate("without biases", &bare, length);
-        let block = torch()
-            .conv_strided("stem", 4, 3, 2)
-            .residual(|g| g.layer_norm("norm1").attention("mix", 2, 4, 4))
-            .residual(|g| {
-                g.layer_norm("norm2")
-                    .dense("up", 5)
-                    .activation(Activation::Gelu)
-                    .dense("down", 4)
-            })
-            .global_mean();
-        differentiate("transformer block", &block, 2 * length);
     }
 }
 

@@ -151,10 +151,10 @@ fn gradients_of_the_whole_network() {
 }
 
 /// Gives a network these variables in place of the store's.
-pub(crate) struct Given<'a> {
-    pub(crate) names: &'a [String],
-    pub(crate) vars: &'a [Var],
-    pub(crate) store: &'a ParamStore,
+struct Given<'a> {
+    names: &'a [String],
+    vars: &'a [Var],
+    store: &'a ParamStore,
 }
 
 impl degu_core::model::TensorSource for Given<'_> {

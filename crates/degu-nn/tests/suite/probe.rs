@@ -131,7 +131,7 @@ fn cases() -> Vec<Case> {
     let torch = || Graph::new(NormStyle::Torch);
     vec![
         Case::new(
-            "minimal filtering",
+            "Winograd F(2, 3)",
             61,
             torch()
                 .conv("conv1", 48, 7)

@@ -211,12 +211,6 @@ fn loading_lists_all_differences_and_changes_nothing() {
         "{text}"
     );
     assert_eq!(store.snapshot().unwrap(), before);
-    assert_eq!(store.restore_partial(&saved).unwrap(), *d);
-    assert_eq!(
-        store.get("norm1.weight").unwrap().to_vec1::<f32>().unwrap(),
-        [2.0; 8]
-    );
-    assert_eq!(store.get("dense1.bias").unwrap().dims(), [3]);
 }
 
 #[test]

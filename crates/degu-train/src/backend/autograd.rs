@@ -5,20 +5,17 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor};
 use degu_core::{
     Architecture, Ctx, Head, Mode, ModelIo, Multipliers, Prediction, Predictor, Seed, Sequences,
     Substitution, Target, Targets, explain, graph::Graph,
 };
 use degu_nn::{
-    Explainer, Model, ParamStore,
-    clip::clip_global_norm,
-    ops::Rounding,
-    optim::{DeviceOptimizer, Optimizer, OptimizerConfig, OptimizerState, gradients},
+    Explainer, Model, ParamStore, ops::Rounding, optim::OptimizerState,
     statistics::PooledStatistics,
 };
 
-use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, scalar};
+use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, stepper::Stepper};
 use crate::{Result, TrainError, forecast::host};
 
 /// Rows that a prediction passes through the network at once.
@@ -36,48 +33,6 @@ pub struct Autograd {
     /// The network as the fused engine explains it, made of the weights of the moment when it is
     /// first asked; `None` where it does not cover the network.
     explainer: OnceLock<Option<Explainer>>,
-}
-
-/// The optimizer, beside the parameters or on the host.
-enum Stepper {
-    /// On the CPU: f64, the same bits everywhere.
-    Host(Optimizer),
-    /// On another device: nothing comes to the host.
-    Device(DeviceOptimizer),
-}
-
-impl Stepper {
-    fn config(&self) -> &OptimizerConfig {
-        match self {
-            Self::Host(o) => o.config(),
-            Self::Device(o) => o.config(),
-        }
-    }
-
-    fn state(&self) -> Result<OptimizerState> {
-        match self {
-            Self::Host(o) => Ok(o.state().clone()),
-            Self::Device(o) => o.state().map_err(nn_error),
-        }
-    }
-
-    /// One step with the gradients of `loss`.
-    fn step(&mut self, loss: &Tensor, parameters: &[(String, Var)], update: &Update) -> Result<()> {
-        match self {
-            Self::Host(optimizer) => {
-                let mut gradients = gradients(loss, parameters).map_err(nn_error)?;
-                if let Some(limit) = update.clip {
-                    clip_global_norm(&mut gradients, limit);
-                }
-                optimizer.step(parameters, &gradients, update.rates)
-            }
-            Self::Device(optimizer) => {
-                let gradients = loss.backward()?;
-                optimizer.step(parameters, &gradients, update.rates, update.clip)
-            }
-        }
-        .map_err(nn_error)
-    }
 }
 
 impl Autograd {
@@ -147,20 +102,6 @@ impl Autograd {
         };
         let noise = Tensor::from_slice(noise, (batch.rows, self.length, 4), &self.device)?;
         Ok(Sequences::OneHot((codes.one_hot(DType::F32)? + noise)?))
-    }
-
-    fn stepper(
-        &self,
-        config: &OptimizerConfig,
-        state: OptimizerState,
-        parameters: &[(String, Var)],
-    ) -> Result<Stepper> {
-        Ok(if self.device.is_cpu() {
-            Stepper::Host(Optimizer::resume(config.clone(), state))
-        } else {
-            let optimizer = DeviceOptimizer::new(config.clone(), &state, parameters, &self.device);
-            Stepper::Device(optimizer.map_err(nn_error)?)
-        })
     }
 
     fn in_pieces(
@@ -259,12 +200,8 @@ impl Backend for Autograd {
         });
         let raw = self.model.raw(&x, &mut ctx)?;
         let loss = self.model.head().loss(&raw, targets)?;
-        let value = if self.device.is_cpu() {
-            StepLoss::Known(scalar(&loss)?)
-        } else {
-            StepLoss::Pending(loss.detach())
-        };
-        if matches!(value, StepLoss::Known(v) if !v.is_finite()) {
+        let value = StepLoss::of(&loss)?;
+        if value.diverged() {
             return Ok(value);
         }
         let parameters = self.store.parameters();
@@ -277,14 +214,17 @@ impl Backend for Autograd {
                 Some(optimizer) => optimizer.state()?,
                 None => self.restored.clone(),
             };
-            self.optimizer = Some(self.stepper(&update.optimizer, state, &parameters)?);
+            self.optimizer = Some(Stepper::new(
+                &update.optimizer,
+                state,
+                &parameters,
+                &self.device,
+            )?);
         }
         if let Some(optimizer) = &mut self.optimizer {
             optimizer.step(&loss, &parameters, update)?;
         }
-        self.store
-            .fold_statistics(&ctx.into_statistics())
-            .map_err(nn_error)?;
+        self.store.fold_statistics(&ctx.into_statistics())?;
         Ok(value)
     }
 
@@ -326,15 +266,11 @@ impl Backend for Autograd {
                     .add(piece.rows as f64, &mean, &variance);
             }
         }
-        self.store.replace_statistics(&pooled).map_err(nn_error)
+        Ok(self.store.replace_statistics(&pooled)?)
     }
 
     fn weights(&self) -> Result<Weights> {
-        let mut all = Weights::new();
-        for (name, var) in self.store.tensors() {
-            all.insert(name, (var.dims().to_vec(), host(var.as_tensor())?));
-        }
-        Ok(all)
+        weights(&self.store)
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
@@ -344,7 +280,7 @@ impl Backend for Autograd {
                 path: "weights".into(),
                 problem: format!("expected a tensor `{name}` of shape {:?}", var.dims()),
             })?;
-            self.store.set(&name, values).map_err(nn_error)?;
+            self.store.set(&name, values)?;
         }
         Ok(())
     }
@@ -392,6 +328,14 @@ impl Backend for Autograd {
     }
 }
 
+/// A copy of all tensors of a store.
+pub(super) fn weights(store: &ParamStore) -> Result<Weights> {
+    let tensors = store.tensors().into_iter();
+    tensors
+        .map(|(name, var)| Ok((name, (var.dims().to_vec(), host(var.as_tensor())?))))
+        .collect()
+}
+
 fn no_rows(length: usize) -> TrainError {
     TrainError::Core(degu_core::Error::Shape {
         name: "codes",
@@ -402,8 +346,4 @@ fn no_rows(length: usize) -> TrainError {
 
 fn host_f64(tensor: &Tensor) -> Result<Vec<f64>> {
     Ok(tensor.to_dtype(DType::F64)?.to_vec1()?)
-}
-
-fn nn_error(error: degu_nn::Error) -> TrainError {
-    TrainError::Core(error.into())
 }

@@ -1,8 +1,13 @@
 //! Which backend trains a network: the fused engine of its device where it can, autograd otherwise.
 
-use degu_core::{ModelIo, graph::Graph};
+use candle_core::{DType, Device};
+use degu_core::{Head, ModelIo, graph::Graph};
+use degu_nn::{Model, ParamStore};
 
-use super::{Autograd, Backend, BackendKind, Batch, Fused, Precision, Recipe};
+use super::{
+    Autograd, Backend, BackendKind, Batch, Precision, Recipe, Weights, autograd, cpu::CpuNetwork,
+    fused::Fused,
+};
 use crate::{Result, TrainError};
 
 /// Samples that look for dropout in a network.
@@ -17,7 +22,7 @@ const PROBES: u64 = 16;
 pub fn open(
     recipe: &Recipe<'_>,
     kind: BackendKind,
-    device: &candle_core::Device,
+    device: &Device,
     max_batch: usize,
     threads: usize,
 ) -> Result<Box<dyn Backend>> {
@@ -40,7 +45,7 @@ pub struct Chosen {
 pub fn choose(
     recipe: &Recipe<'_>,
     kind: BackendKind,
-    device: &candle_core::Device,
+    device: &Device,
     max_batch: usize,
     threads: usize,
 ) -> Result<Chosen> {
@@ -50,48 +55,58 @@ pub fn choose(
         outputs: head.outputs(),
         output: recipe.output,
     };
-    let passes = head.stochastic_passes();
-    let mut autograd = Autograd::new(recipe.architecture, head, &io, &recipe.seed, device)?
-        .rounding(recipe.precision.rounding());
-    if passes > 0 {
-        require_dropout(&mut autograd, recipe.length)?;
-    }
-    if kind == BackendKind::Autograd {
-        return Ok(taped(autograd, "asked for".to_owned()));
-    }
-    match fuse(recipe, &autograd, &io, device, max_batch, threads) {
-        Ok(backend) => Ok(Chosen {
-            backend,
-            why: "the engine has a kernel for every layer".to_owned(),
-        }),
-        Err(obstacle) if obstacle.stops || kind == BackendKind::Fused => Err(obstacle.error),
-        Err(obstacle) => {
-            tracing::info!(reason = %obstacle.why, "training with autograd instead of the fused engine");
-            Ok(taped(autograd, obstacle.why))
+    let samples = head.stochastic_passes() > 0;
+    let mut chosen = if kind == BackendKind::Autograd {
+        with_autograd(recipe, head, &io, device, "asked for".to_owned())?
+    } else {
+        match fuse(recipe, head, &io, device, max_batch, threads) {
+            Ok(backend) => Chosen {
+                backend,
+                why: "the engine has a kernel for every layer".to_owned(),
+            },
+            Err(fallback) if fallback.refused || kind == BackendKind::Fused => {
+                return Err(fallback.error);
+            }
+            Err(Fallback { why, .. }) => {
+                tracing::info!(reason = %why, "training with autograd instead of the fused engine");
+                with_autograd(recipe, (recipe.head)()?, &io, device, why)?
+            }
         }
+    };
+    if samples {
+        require_dropout(chosen.backend.as_mut(), recipe.length)?;
     }
+    Ok(chosen)
 }
 
-fn taped(autograd: Autograd, why: String) -> Chosen {
-    Chosen {
-        backend: Box::new(autograd),
+fn with_autograd(
+    recipe: &Recipe<'_>,
+    head: Box<dyn Head>,
+    io: &ModelIo,
+    device: &Device,
+    why: String,
+) -> Result<Chosen> {
+    let network = Autograd::new(recipe.architecture, head, io, &recipe.seed, device)?
+        .rounding(recipe.precision.rounding());
+    Ok(Chosen {
+        backend: Box::new(network),
         why,
-    }
+    })
 }
 
 /// Why the fused engine does not train a network.
-struct Obstacle {
+struct Fallback {
     /// As a clause for logs.
     why: String,
-    /// For whoever asked for the engine.
+    /// What a request for the engine fails with.
     error: TrainError,
-    /// Whether autograd must not hide it.
-    stops: bool,
+    /// Whether autograd must not take over.
+    refused: bool,
 }
 
-impl Obstacle {
-    /// Something that the engine has not.
-    fn lack(why: &str, operation: &str, rule: &'static str) -> Self {
+impl Fallback {
+    /// For something that the engine does not have.
+    fn unsupported(why: &str, operation: &str, rule: &'static str) -> Self {
         Self {
             why: why.to_owned(),
             error: TrainError::Core(degu_core::Error::Unsupported {
@@ -99,25 +114,27 @@ impl Obstacle {
                 rule,
                 help: "use `backend = \"auto\"`",
             }),
-            stops: false,
+            refused: false,
         }
     }
 
-    /// An error that autograd may do without.
-    fn error(error: TrainError) -> Self {
+    /// For an error of the engine that autograd does not meet.
+    fn engine(error: impl Into<TrainError>) -> Self {
+        let error = error.into();
         Self {
             why: error.to_string(),
             error,
-            stops: false,
+            refused: false,
         }
     }
 }
 
-impl From<TrainError> for Obstacle {
-    fn from(error: TrainError) -> Self {
+impl<E: Into<TrainError>> From<E> for Fallback {
+    /// For an error that stops the training.
+    fn from(error: E) -> Self {
         Self {
-            stops: true,
-            ..Self::error(error)
+            refused: true,
+            ..Self::engine(error)
         }
     }
 }
@@ -125,79 +142,89 @@ impl From<TrainError> for Obstacle {
 /// The network in the fused engine of its device.
 fn fuse(
     recipe: &Recipe<'_>,
-    autograd: &Autograd,
+    head: Box<dyn Head>,
     io: &ModelIo,
-    device: &candle_core::Device,
+    device: &Device,
     max_batch: usize,
     threads: usize,
-) -> std::result::Result<Box<dyn Backend>, Obstacle> {
+) -> Result<Box<dyn Backend>, Fallback> {
     if recipe.precision == Precision::Bf16 {
-        return Err(Obstacle::lack(
+        return Err(Fallback::unsupported(
             "the fused engine computes in 32 bits",
             "training with `precision = \"bf16\"`",
             "fused kernel",
         ));
     }
-    let graph = autograd.graph().ok_or_else(|| {
-        Obstacle::lack(
+    // An architecture states its graph with the layers that it builds; they ask the store for their
+    // initial values, and the engine takes them from there.
+    let store = ParamStore::new(recipe.seed.child("init"), DType::F32, &Device::Cpu);
+    let model = Model::new(recipe.architecture, head, io, &store.params())?;
+    let (graph, head) = model.into_parts();
+    let graph = graph.ok_or_else(|| {
+        Fallback::unsupported(
             "the architecture has no description as a graph",
             "this architecture",
             "description as a graph",
         )
     })?;
+    let weights = autograd::weights(&store)?;
     if !device.is_cpu() {
-        return fuse_on_gpu(recipe, &graph, autograd, io, device, max_batch);
+        return fuse_on_gpu(
+            recipe.precision,
+            &graph,
+            io,
+            head,
+            &weights,
+            device,
+            max_batch,
+        );
     }
-    let weights = autograd.weights()?;
-    let head = (recipe.head)().map_err(TrainError::Core)?;
-    let fused = Fused::new(&graph, io, &weights, head, max_batch, threads);
-    Ok(Box::new(fused.map_err(Obstacle::error)?))
+    let fused = CpuNetwork::new(&graph, io.length, max_batch, threads)
+        .and_then(|network| Fused::new(network, io, head, &weights, device));
+    Ok(Box::new(fused.map_err(Fallback::engine)?))
 }
 
 /// A network that a GPU computes otherwise than the CPU stops a training; without a kernel, or a
 /// compiler of kernels, autograd goes on.
 #[cfg(feature = "cuda")]
 fn fuse_on_gpu(
-    recipe: &Recipe<'_>,
+    precision: Precision,
     graph: &Graph,
-    autograd: &Autograd,
     io: &ModelIo,
-    place: &candle_core::Device,
+    head: Box<dyn Head>,
+    weights: &Weights,
+    place: &Device,
     max_batch: usize,
-) -> std::result::Result<Box<dyn Backend>, Obstacle> {
+) -> Result<Box<dyn Backend>, Fallback> {
     use degu_nn::engine::EngineError;
-    use degu_nn::engine::device::{Products, on_cuda};
-    let gpu = on_cuda(place).map_err(|e| Obstacle::error(super::fused::engine_error(e)))?;
-    let products = match recipe.precision {
+    use degu_nn::engine::device::{DeviceEngine, Products, on_cuda};
+    let gpu = on_cuda(place).map_err(Fallback::engine)?;
+    let products = match precision {
         Precision::Tf32 => Products::Tf32,
         Precision::F32 | Precision::Bf16 => Products::F32,
     };
-    let weights = autograd.weights()?;
-    let head = (recipe.head)().map_err(TrainError::Core)?;
-    let network = super::on_device::OnDevice::new(
-        graph, io, &weights, head, max_batch, products, &gpu, place,
-    );
-    match network {
-        Ok(network) => Ok(Box::new(network)),
-        Err(TrainError::Engine(error))
-            if matches!(error.downcast_ref(), Some(EngineError::Unsupported { .. })) =>
-        {
-            Err(Obstacle::error(TrainError::Engine(error)))
-        }
-        Err(error) => Err(error.into()),
-    }
+    let engine = DeviceEngine::new(graph, io.length, max_batch, &gpu)
+        .and_then(|engine| engine.rounding(products))
+        .map_err(|error| match error {
+            EngineError::Unsupported { .. } => Fallback::engine(error),
+            error => error.into(),
+        })?;
+    let mut fused = Fused::new(engine, io, head, weights, place)?;
+    fused.network().check(graph)?;
+    Ok(Box::new(fused))
 }
 
 #[cfg(not(feature = "cuda"))]
 fn fuse_on_gpu(
-    _: &Recipe<'_>,
+    _: Precision,
     _: &Graph,
-    _: &Autograd,
     _: &ModelIo,
-    _: &candle_core::Device,
+    _: Box<dyn Head>,
+    _: &Weights,
+    _: &Device,
     _: usize,
-) -> std::result::Result<Box<dyn Backend>, Obstacle> {
-    Err(Obstacle::lack(
+) -> Result<Box<dyn Backend>, Fallback> {
+    Err(Fallback::unsupported(
         "this binary has the fused engine of the CPU only",
         "this device",
         "fused engine",
@@ -205,7 +232,7 @@ fn fuse_on_gpu(
 }
 
 /// Refuses a network whose samples are all alike.
-fn require_dropout(network: &mut Autograd, length: usize) -> Result<()> {
+fn require_dropout(network: &mut dyn Backend, length: usize) -> Result<()> {
     // Dropout is looked for where it acts, in the outputs, so that networks without a description
     // are covered as well.
     let codes: Vec<u8> = (0..4 * length)

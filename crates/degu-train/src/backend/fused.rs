@@ -1,150 +1,111 @@
-//! Training with the fused engine: f32 on the CPU, no tape.
-
-use std::collections::BTreeMap;
+//! Training with a compiled network: its passes, under a head that candle differentiates.
 
 use candle_core::{Device, Tensor, Var};
-use degu_core::{Error, Head, ModelIo, OutputKind, Seed, Targets, graph::Graph};
+use degu_core::{Error, Head, ModelIo, OutputKind, Seed, Targets};
 use degu_nn::{
-    engine::{AdamStep, DropoutSeed, Engine, EngineError},
+    engine::{AdamStep, DropoutSeed, TensorSpec},
     optim::OptimizerConfig,
 };
 
-use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, scalar};
+use super::{Backend, BackendState, Batch, StepLoss, Update, Weights, flat::FlatNetwork};
 use crate::{Result, TrainError};
 
-/// A network compiled by [`degu_nn::engine`], under its head.
-pub struct Fused {
-    engine: Engine,
+/// A compiled network under its head.
+pub(super) struct Fused<N> {
+    network: N,
     head: Box<dyn Head>,
     io: ModelIo,
-    pool: Option<rayon::ThreadPool>,
+    /// Where the head is computed.
+    device: Device,
 }
 
-impl Fused {
-    /// Compiles a network whose last layer is the head's.
+impl<N: FlatNetwork> Fused<N> {
+    /// A network whose last layer is the head's, with these weights; its head is computed on `device`.
     ///
     /// # Errors
     ///
-    /// A layer that the engine does not cover, or a tensor that `weights` lacks.
-    pub fn new(
-        graph: &Graph,
+    /// A tensor that `weights` lacks or that has another length.
+    pub(super) fn new(
+        network: N,
         io: &ModelIo,
-        weights: &Weights,
         head: Box<dyn Head>,
-        max_batch: usize,
-        threads: usize,
+        weights: &Weights,
+        device: &Device,
     ) -> Result<Self> {
-        let engine = Engine::new(graph, io.length, max_batch, threads).map_err(engine_error)?;
-        let pool = if threads > 1 {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            Some(pool.map_err(|e| TrainError::Engine(Box::new(e)))?)
-        } else {
-            None
-        };
         let mut fused = Self {
-            engine,
+            network,
             head,
             io: *io,
-            pool,
+            device: device.clone(),
         };
         fused.set_weights(weights)?;
         Ok(fused)
     }
 
+    /// The compiled network.
+    #[cfg(any(feature = "cuda", test))]
+    pub(super) fn network(&mut self) -> &mut N {
+        &mut self.network
+    }
+
+    fn trained(&self) -> impl Iterator<Item = &TensorSpec> + Clone {
+        self.network.tensors().iter().filter(|s| s.trained)
+    }
+
+    /// A flat vector by names.
     fn named(&self, flat: &[f32]) -> Weights {
-        let specs = self.engine.parameters().iter().filter(|s| s.trained);
-        specs
+        self.trained()
             .map(|s| {
-                (
-                    s.name.clone(),
-                    (s.shape.clone(), flat[s.range.clone()].to_vec()),
-                )
+                let values = flat[s.range.clone()].to_vec();
+                (s.name.clone(), (s.shape.clone(), values))
             })
             .collect()
     }
 
+    /// A flat vector of zeros.
+    fn zeros(&self) -> Vec<f32> {
+        vec![0.0; self.trained().map(|s| s.range.len()).sum()]
+    }
+
+    /// Named values as a flat vector.
     fn flat(&self, named: &Weights) -> Result<Vec<f32>> {
-        let mut flat = vec![0.0; self.engine.values().len()];
-        for spec in self.engine.parameters().iter().filter(|s| s.trained) {
+        let mut flat = self.zeros();
+        for spec in self.trained() {
             match named.get(&spec.name) {
                 Some((_, values)) if values.len() == spec.range.len() => {
                     flat[spec.range.clone()].copy_from_slice(values);
                 }
-                _ => return Err(mismatch(&spec.name, &spec.shape)),
+                _ => return Err(mismatch(spec)),
             }
         }
         Ok(flat)
     }
-}
 
-/// Shape of the raw outputs of `rows` sequences.
-pub(super) fn shape(io: &ModelIo, rows: usize) -> Vec<usize> {
-    match io.output {
-        OutputKind::Scalar => vec![rows, io.outputs],
-        OutputKind::Profile { bins } => vec![rows, bins, io.outputs],
-    }
-}
-
-/// Refuses noise on the one-hot input.
-pub(super) fn no_noise(batch: &Batch<'_>) -> Result<()> {
-    if batch.noise.is_some() {
-        return Err(TrainError::Core(Error::Unsupported {
-            operation: "noise on the one-hot input".to_owned(),
-            rule: "kernel in the fused engine",
-            help: "set `training.backend = \"autograd\"` or leave noise out of the augmentation",
-        }));
-    }
-    Ok(())
-}
-
-/// The gradient of a loss with respect to the raw outputs.
-pub(super) fn output_gradient(loss: &Tensor, raw: &Var) -> Result<Tensor> {
-    loss.backward()?.remove(raw.as_tensor()).ok_or_else(|| {
-        TrainError::Core(Error::Unsupported {
-            operation: "the loss of this head".to_owned(),
-            rule: "gradient with respect to the raw outputs",
-            help: "use operations that candle differentiates",
-        })
-    })
-}
-
-/// Runs `f` on the pool, where there is one.
-fn on_pool<T: Send>(pool: Option<&rayon::ThreadPool>, f: impl FnOnce() -> T + Send) -> T {
-    match pool {
-        Some(pool) => pool.install(f),
-        None => f(),
-    }
-}
-
-/// Scales a flat gradient so that its norm is at most `limit`.
-fn clip(gradients: &mut [f32], limit: f64) {
-    let norm = degu_nn::clip::global_norm([&*gradients]);
-    if norm.is_finite() && norm > limit {
-        let scale = (limit / norm) as f32;
-        for g in gradients {
-            *g *= scale;
+    /// Shape of the raw outputs of `rows` sequences.
+    fn shape(&self, rows: usize) -> Vec<usize> {
+        match self.io.output {
+            OutputKind::Scalar => vec![rows, self.io.outputs],
+            OutputKind::Profile { bins } => vec![rows, bins, self.io.outputs],
         }
     }
-}
 
-pub(super) fn engine_error(error: EngineError) -> TrainError {
-    TrainError::Engine(Box::new(error))
-}
-
-pub(super) fn mismatch(name: &str, shape: &[usize]) -> TrainError {
-    TrainError::File {
-        path: "weights".into(),
-        problem: format!("expected a tensor `{name}` of shape {shape:?}"),
+    fn outputs(&mut self, batch: &Batch<'_>, masks: Option<&[u64]>) -> Result<Tensor> {
+        refuse_noise(batch)?;
+        let shape = self.shape(batch.rows);
+        let mut out = vec![0.0; shape.iter().product()];
+        self.network
+            .predict(batch.codes, batch.rows, masks, &mut out)?;
+        Ok(Tensor::from_vec(out, shape, &self.device)?)
     }
 }
 
-impl Backend for Fused {
+impl<N: FlatNetwork> Backend for Fused<N> {
     fn describe(&self) -> String {
-        format!("fused ({})", self.engine.isa().name())
+        format!("fused ({})", self.network.kernels())
     }
 
     fn tensor_device(&self) -> &Device {
-        &Device::Cpu
+        &self.device
     }
 
     fn step(
@@ -155,46 +116,34 @@ impl Backend for Fused {
         step: u64,
         update: &Update,
     ) -> Result<StepLoss> {
-        no_noise(batch)?;
-        let shape = shape(&self.io, batch.rows);
-        let stream = DropoutSeed(dropout.child(step.to_string()).first_u64());
-        let (engine, pool) = (&mut self.engine, self.pool.as_ref());
-        let raw = on_pool(pool, || {
-            engine
-                .forward_train(batch.codes, batch.rows, stream)
-                .map(<[f32]>::to_vec)
-        });
-        let raw = Var::from_vec(raw.map_err(engine_error)?, shape.as_slice(), &Device::Cpu)?;
-        let loss = self.head.loss(raw.as_tensor(), targets)?;
-        let value = scalar(&loss)?;
-        if !value.is_finite() {
-            // The caller reports the divergence; weights and running statistics stay as they were.
-            return Ok(StepLoss::Known(value));
-        }
-        let gradient = output_gradient(&loss, &raw)?;
-        let gradient = gradient.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
+        refuse_noise(batch)?;
         let adam = adam_step(update)?;
-        let engine = &mut self.engine;
-        on_pool(pool, || {
-            engine.backward(&gradient)?;
-            if let Some(limit) = update.clip {
-                clip(engine.gradients_mut(), limit);
-            }
-            engine.adam(&adam);
-            Ok(())
-        })
-        .map_err(engine_error)?;
-        Ok(StepLoss::Known(value))
+        let stream = DropoutSeed(dropout.child(step.to_string()).first_u64());
+        let shape = self.shape(batch.rows);
+        let raw = self
+            .network
+            .forward(batch.codes, batch.rows, stream, &shape, &self.device)?;
+        let raw = Var::from_tensor(&raw)?;
+        let loss = self.head.loss(raw.as_tensor(), targets)?;
+        let value = StepLoss::of(&loss)?;
+        if value.diverged() {
+            // The caller reports it; weights and running statistics stay as they were.
+            return Ok(value);
+        }
+        let gradient = loss.backward()?.remove(raw.as_tensor()).ok_or_else(|| {
+            unsupported(
+                "the loss of this head",
+                "gradient with respect to the raw outputs",
+                "use operations that candle differentiates",
+            )
+        })?;
+        self.network.backward(&gradient)?;
+        self.network.adam(&adam, update.clip)?;
+        Ok(value)
     }
 
     fn raw(&mut self, batch: &Batch<'_>) -> Result<Tensor> {
-        no_noise(batch)?;
-        let shape = shape(&self.io, batch.rows);
-        let mut out = vec![0.0; shape.iter().product()];
-        let (engine, pool) = (&mut self.engine, self.pool.as_ref());
-        on_pool(pool, || engine.predict(batch.codes, batch.rows, &mut out))
-            .map_err(engine_error)?;
-        Ok(Tensor::from_vec(out, shape.as_slice(), &Device::Cpu)?)
+        self.outputs(batch, None)
     }
 
     fn head(&self) -> &dyn Head {
@@ -202,91 +151,97 @@ impl Backend for Fused {
     }
 
     fn sample(&mut self, batch: &Batch<'_>, masks: &[u64]) -> Result<Tensor> {
-        no_noise(batch)?;
-        let shape = shape(&self.io, batch.rows);
-        let mut out = vec![0.0; shape.iter().product()];
-        let (engine, pool) = (&mut self.engine, self.pool.as_ref());
-        on_pool(pool, || {
-            engine.sample(batch.codes, batch.rows, masks, &mut out)
-        })
-        .map_err(engine_error)?;
-        Ok(Tensor::from_vec(out, shape.as_slice(), &Device::Cpu)?)
+        self.outputs(batch, Some(masks))
     }
 
     fn recalibrate(&mut self, codes: &[u8], rows: usize, batch: usize) -> Result<()> {
-        let (engine, pool) = (&mut self.engine, self.pool.as_ref());
-        on_pool(pool, || engine.recalibrate(codes, rows, batch)).map_err(engine_error)
+        Ok(self.network.recalibrate(codes, rows, batch)?)
     }
 
     fn weights(&self) -> Result<Weights> {
-        let mut all = BTreeMap::new();
-        for spec in self.engine.parameters() {
-            let values = self.engine.read(&spec.name).map_err(engine_error)?.to_vec();
-            all.insert(spec.name.clone(), (spec.shape.clone(), values));
-        }
-        Ok(all)
+        let tensors = self.network.tensors().iter();
+        tensors
+            .map(|s| {
+                let values = self.network.read(&s.name)?;
+                Ok((s.name.clone(), (s.shape.clone(), values)))
+            })
+            .collect()
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        let specs: Vec<_> = self.engine.parameters().to_vec();
-        for spec in specs {
-            let Some((_, values)) = weights.get(&spec.name) else {
-                return Err(mismatch(&spec.name, &spec.shape));
-            };
-            self.engine.load(&spec.name, values).map_err(engine_error)?;
+        for spec in self.network.tensors().to_vec() {
+            let (_, values) = weights.get(&spec.name).ok_or_else(|| mismatch(&spec))?;
+            self.network.load(&spec.name, values)?;
         }
         Ok(())
     }
 
     fn state(&self) -> Result<BackendState> {
-        let (first, second, updates) = self.engine.moments();
+        let (first, second, updates) = self.network.moments()?;
         Ok(BackendState {
             weights: self.weights()?,
-            first: self.named(first),
-            second: self.named(second),
+            first: self.named(&first),
+            second: self.named(&second),
             updates,
         })
     }
 
     fn restore(&mut self, state: &BackendState) -> Result<()> {
         self.set_weights(&state.weights)?;
-        if state.updates == 0 {
-            let zeros = vec![0.0; self.engine.values().len()];
-            return self
-                .engine
-                .set_moments(&zeros, &zeros, 0)
-                .map_err(engine_error);
-        }
-        let (first, second) = (self.flat(&state.first)?, self.flat(&state.second)?);
-        self.engine
-            .set_moments(&first, &second, state.updates)
-            .map_err(engine_error)
+        let moments = match state.updates {
+            0 => (self.zeros(), self.zeros(), 0),
+            updates => (self.flat(&state.first)?, self.flat(&state.second)?, updates),
+        };
+        Ok(self.network.set_moments(&moments)?)
     }
 }
 
-pub(super) fn adam_step(update: &Update) -> Result<AdamStep> {
-    let step = match &update.optimizer {
-        OptimizerConfig::Adam(adam) => AdamStep {
-            lr: update.rates.lr,
-            beta1: update.rates.momentum.unwrap_or(adam.beta1),
-            beta2: adam.beta2,
-            eps: adam.eps,
-            weight_decay: 0.0,
-        },
-        OptimizerConfig::AdamW(adam) => AdamStep {
-            lr: update.rates.lr,
-            beta1: update.rates.momentum.unwrap_or(adam.beta1),
-            beta2: adam.beta2,
-            eps: adam.eps,
-            weight_decay: adam.weight_decay,
-        },
+fn refuse_noise(batch: &Batch<'_>) -> Result<()> {
+    match batch.noise {
+        None => Ok(()),
+        Some(_) => Err(unsupported(
+            "noise on the one-hot input",
+            "kernel in the fused engine",
+            "set `training.backend = \"autograd\"` or leave noise out of the augmentation",
+        )),
+    }
+}
+
+fn adam_step(update: &Update) -> Result<AdamStep> {
+    let (beta1, beta2, eps, weight_decay) = match &update.optimizer {
+        OptimizerConfig::Adam(adam) => (adam.beta1, adam.beta2, adam.eps, 0.0),
+        OptimizerConfig::AdamW(adam) => (adam.beta1, adam.beta2, adam.eps, adam.weight_decay),
         OptimizerConfig::Sgd(_) => {
-            return Err(TrainError::Core(Error::Unsupported {
-                operation: "the optimizer `sgd`".to_owned(),
-                rule: "kernel in the fused engine",
-                help: "use `adam` or `adamw`, or `training.backend = \"autograd\"`",
-            }));
+            return Err(unsupported(
+                "the optimizer `sgd`",
+                "kernel in the fused engine",
+                "use `adam` or `adamw`, or `training.backend = \"autograd\"`",
+            ));
         }
     };
-    Ok(step)
+    Ok(AdamStep {
+        lr: update.rates.lr,
+        beta1: update.rates.momentum.unwrap_or(beta1),
+        beta2,
+        eps,
+        weight_decay,
+    })
+}
+
+fn unsupported(operation: &str, rule: &'static str, help: &'static str) -> TrainError {
+    TrainError::Core(Error::Unsupported {
+        operation: operation.to_owned(),
+        rule,
+        help,
+    })
+}
+
+fn mismatch(spec: &TensorSpec) -> TrainError {
+    TrainError::File {
+        path: "weights".into(),
+        problem: format!(
+            "expected a tensor `{}` of shape {:?}",
+            spec.name, spec.shape
+        ),
+    }
 }

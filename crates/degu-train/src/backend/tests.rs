@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use degu_core::{
     Architecture, Ctx, Head, Masked, ModelIo, Network, OutputKind, Params, Prediction, Result,
     Seed, Targets,
-    graph::{Graph, NormStyle},
+    graph::{Graph, Init, NormStyle},
 };
 use degu_nn::{GraphNetwork, loss, optim::OptimizerConfig, schedule::Rates};
 
@@ -31,6 +31,10 @@ impl Architecture for Small {
             .relu()
             .dropout("drop1", self.dropout);
         GraphNetwork::boxed(graph, io, params)
+    }
+
+    fn head_init(&self, _: usize, _: usize) -> Init {
+        Init::Uniform { bound: 0.2 }
     }
 }
 
@@ -152,6 +156,19 @@ fn noise_on_the_input_reaches_predictions_in_every_piece() {
     let mut fused = network(0.3, BackendKind::Fused, 1).unwrap();
     let error = fused.predict_batch(&noisy(0, 2)).unwrap_err().to_string();
     assert!(error.contains("noise on the one-hot input"), "{error}");
+}
+
+/// The head's layer too, whose initial values an architecture may choose.
+#[test]
+fn both_backends_start_with_the_same_bits() {
+    let bits = |kind| -> Vec<(String, Vec<u32>)> {
+        let weights = network(0.3, kind, 1).unwrap().weights().unwrap();
+        let values = |(_, values): (_, Vec<f32>)| values.iter().map(|v| v.to_bits()).collect();
+        weights.into_iter().map(|(n, w)| (n, values(w))).collect()
+    };
+    let fused = bits(BackendKind::Fused);
+    assert_eq!(fused, bits(BackendKind::Autograd));
+    assert!(fused.iter().any(|(name, _)| name == "head.weight"));
 }
 
 #[test]

@@ -1,29 +1,29 @@
 //! Forward pass and input gradient.
 
-use super::super::{Start, Window, conv_forward};
-use super::Winograd;
+use super::filters::Winograd;
 use super::pairs::Pairs;
 use super::rows::{Combine, INPUT};
-use crate::element::Element;
+use crate::conv::forward::conv_forward;
+use crate::conv::window::{Start, Window};
 use crate::isa::Kernel;
-use crate::simd::Simd;
-use crate::tail::by_channels;
+use crate::simd::{Simd, by_channels};
 
-/// As [`conv_forward`](crate::conv_forward) up to rounding; `work` is scratch.
+/// As [`conv_forward`](crate::conv_forward) up to rounding, by Winograd F(2, 3); `work` is
+/// scratch.
 ///
 /// # Panics
 ///
 /// If `x`, `y` or the bias are shorter than the shapes say, a row stride is below the channels,
-/// there are fewer than three taps, or the window has a stride, or a dilation with more than three
-/// taps.
-pub(crate) fn winograd_forward<T: Element>(
-    weights: &Winograd<T>,
-    x: &[T],
+/// there are fewer than three taps, or the window has a stride, or a dilation with more than
+/// three taps.
+pub fn winograd_forward(
+    weights: &Winograd,
+    x: &[f32],
     window: Window,
-    start: Start<'_, T>,
-    y: &mut [T],
+    start: Start<'_>,
+    y: &mut [f32],
     y_pitch: usize,
-    work: &mut Vec<T>,
+    work: &mut Vec<f32>,
 ) {
     let isa = weights.parts[0].isa();
     let (taps, c_in, n) = (weights.taps(), weights.c_in(), weights.c_out());
@@ -35,25 +35,22 @@ pub(crate) fn winograd_forward<T: Element>(
     let block = pairs.block(c_in, n);
     let products = block * n;
     let room = pairs.sums(block) * c_in;
-    work.resize(work.len().max(room + 4 * products), T::default());
+    work.resize(work.len().max(room + 4 * products), 0.0);
     let (sums, rest) = work.split_at_mut(room);
     for first in (0..pairs.count()).step_by(block) {
         let count = block.min(pairs.count() - first);
         for (part, combination) in INPUT.into_iter().enumerate() {
-            T::dispatch(
-                isa,
-                Combine {
-                    rows: x.as_ptr(),
-                    pitch: window.pitch,
-                    available: window.rows + (taps - 1) * window.dilation,
-                    channels: c_in,
-                    combination,
-                    pairs,
-                    first,
-                    count: pairs.sums(count),
-                    out: sums.as_mut_ptr(),
-                },
-            );
+            isa.run(Combine {
+                rows: x.as_ptr(),
+                pitch: window.pitch,
+                available: window.rows + (taps - 1) * window.dilation,
+                channels: c_in,
+                combination,
+                pairs,
+                first,
+                count: pairs.sums(count),
+                out: sums.as_mut_ptr(),
+            });
             conv_forward(
                 &weights.parts[part],
                 sums,
@@ -63,21 +60,18 @@ pub(crate) fn winograd_forward<T: Element>(
                 n,
             );
         }
-        T::dispatch(
-            isa,
-            Outputs {
-                products: rest.as_ptr(),
-                part: products,
-                channels: n,
-                bias,
-                accumulate: matches!(start, Start::Accumulate),
-                pairs,
-                first,
-                count,
-                y: y.as_mut_ptr(),
-                y_pitch,
-            },
-        );
+        isa.run(Outputs {
+            products: rest.as_ptr(),
+            part: products,
+            channels: n,
+            bias,
+            accumulate: matches!(start, Start::Accumulate),
+            pairs,
+            first,
+            count,
+            y: y.as_mut_ptr(),
+            y_pitch,
+        });
     }
     if let Some(rest) = &weights.rest {
         let at = (taps - rest.taps()) * window.dilation * window.pitch;
@@ -86,24 +80,24 @@ pub(crate) fn winograd_forward<T: Element>(
 }
 
 /// Outputs from the four products of each pair.
-struct Outputs<T> {
-    products: *const T,
+struct Outputs {
+    products: *const f32,
     /// Values from one product to the next.
     part: usize,
     channels: usize,
-    bias: *const T,
+    bias: *const f32,
     accumulate: bool,
     pairs: Pairs,
     first: usize,
     count: usize,
-    y: *mut T,
+    y: *mut f32,
     y_pitch: usize,
 }
 
-impl<T: Element> Kernel<T> for Outputs<T> {
+impl Kernel for Outputs {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         for i in 0..self.count {
             let row = self.pairs.row(self.first + i);
             let both = row + self.pairs.dilation < self.pairs.rows;
@@ -115,7 +109,7 @@ impl<T: Element> Kernel<T> for Outputs<T> {
                         let at = number * self.part + i * self.channels + c;
                         s.load_up_to::<PART>(self.products.add(at), part)
                     };
-                    let start = |at: *mut T| {
+                    let start = |at: *mut f32| {
                         if self.accumulate {
                             s.load_up_to::<PART>(at, part)
                         } else if self.bias.is_null() {

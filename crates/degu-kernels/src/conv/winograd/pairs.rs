@@ -1,6 +1,6 @@
 //! Which outputs are computed together.
 
-use super::super::Window;
+use crate::conv::window::Window;
 
 /// Values of the sums of rows and products of a block of pairs: a second-level cache.
 const BLOCK_VALUES: usize = 160 * 1024;
@@ -17,14 +17,14 @@ pub(super) struct Pairs {
 
 impl Pairs {
     /// The pairs of a call whose input is long enough.
-    pub(super) fn of<T>(taps: usize, c_in: usize, x: &[T], window: Window) -> Self {
+    pub(super) fn of(taps: usize, c_in: usize, x: &[f32], window: Window) -> Self {
         assert!(
             taps >= 3 && window.stride == 1 && window.dilation > 0 && window.pitch >= c_in,
-            "minimal filtering has three taps or more and no stride"
+            "Winograd F(2, 3) has three taps or more and no stride"
         );
         assert!(
             taps == 3 || window.dilation == 1,
-            "minimal filtering of {taps} taps has no dilation"
+            "Winograd F(2, 3) of {taps} taps has no dilation"
         );
         assert!(
             x.len() >= window.reach(taps, c_in),

@@ -1,10 +1,8 @@
 //! Sums of rows that the products are taken of.
 
 use super::pairs::Pairs;
-use crate::element::Element;
 use crate::isa::Kernel;
-use crate::simd::Simd;
-use crate::tail::by_channels;
+use crate::simd::{Simd, by_channels};
 
 /// Which input rows, in steps of the dilation, a product reads: `first + sign * second`.
 #[derive(Clone, Copy)]
@@ -41,8 +39,8 @@ pub(super) const GRADIENT: [Combination; 4] = [
 ];
 
 /// Sums or differences of two rows, one after the other; rows from `available` on are zero.
-pub(super) struct Combine<T> {
-    pub(super) rows: *const T,
+pub(super) struct Combine {
+    pub(super) rows: *const f32,
     pub(super) pitch: usize,
     pub(super) available: usize,
     pub(super) channels: usize,
@@ -50,21 +48,21 @@ pub(super) struct Combine<T> {
     pub(super) pairs: Pairs,
     pub(super) first: usize,
     pub(super) count: usize,
-    pub(super) out: *mut T,
+    pub(super) out: *mut f32,
 }
 
-impl<T: Element> Combine<T> {
+impl Combine {
     #[inline(always)]
-    fn row(&self, source: usize, step: Option<usize>) -> Option<*const T> {
+    fn row(&self, source: usize, step: Option<usize>) -> Option<*const f32> {
         let row = source + step? * self.pairs.dilation;
         (row < self.available).then(|| self.rows.wrapping_add(row * self.pitch))
     }
 }
 
-impl<T: Element> Kernel<T> for Combine<T> {
+impl Kernel for Combine {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd<T = T>>(self, s: S) {
+    fn run<S: Simd>(self, s: S) {
         for v in 0..self.count {
             let source = self.pairs.source(self.first, v);
             let (a, b) = (
@@ -76,7 +74,7 @@ impl<T: Element> Kernel<T> for Combine<T> {
                 // SAFETY: a row below `available` has `channels` values, and `out` room for `count`
                 // rows, as the callers checked.
                 unsafe {
-                    let load = |row: Option<*const T>| match row {
+                    let load = |row: Option<*const f32>| match row {
                         Some(row) => s.load_up_to::<PART>(row.add(c), part),
                         None => s.zero(),
                     };

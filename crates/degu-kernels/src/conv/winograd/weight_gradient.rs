@@ -1,9 +1,9 @@
 //! Weight gradient.
 
-use super::super::{Window, conv_weight_gradient, span};
 use super::pairs::Pairs;
 use super::rows::{Combine, GRADIENT, INPUT};
-use crate::element::Element;
+use crate::conv::weight_gradient::conv_weight_gradient;
+use crate::conv::window::{Window, span};
 use crate::isa::Isa;
 
 /// Sums of products that stand for three taps of a weight gradient until they are folded.
@@ -15,21 +15,22 @@ pub fn winograd_sums([taps, c_in, c_out]: [usize; 3]) -> usize {
     (taps / 3 * GRADIENT_PARTS + taps % 3) * c_in * c_out
 }
 
-/// Adds the weight gradient of one stretch of rows to `sums`, [`winograd_sums`] values that start
-/// as zeros and that [`winograd_fold`] turns into the gradient; `work` is scratch.
+/// Adds the weight gradient of one stretch of rows to `sums`,
+/// [`winograd_sums`](crate::winograd_sums) values that start as zeros and that
+/// [`winograd_fold`](crate::winograd_fold) turns into the gradient; `work` is scratch.
 ///
 /// # Panics
 ///
 /// As [`winograd_forward`].
-pub(crate) fn winograd_weight_gradient<T: Element>(
+pub fn winograd_weight_gradient(
     isa: Isa,
     [taps, c_in, c_out]: [usize; 3],
-    x: &[T],
+    x: &[f32],
     window: Window,
-    dy: &[T],
+    dy: &[f32],
     dy_pitch: usize,
-    sums: &mut [T],
-    work: &mut Vec<T>,
+    sums: &mut [f32],
+    work: &mut Vec<f32>,
 ) {
     let size = c_in * c_out;
     if window.rows == 0 || size == 0 {
@@ -48,7 +49,7 @@ pub(crate) fn winograd_weight_gradient<T: Element>(
     );
     let block = pairs.block(c_in, c_out);
     let room = pairs.sums(block) * c_in;
-    work.resize(work.len().max(room + block * c_out), T::default());
+    work.resize(work.len().max(room + block * c_out), 0.0);
     let (inputs, gradients) = work.split_at_mut(room);
     for first in (0..pairs.count()).step_by(block) {
         let count = block.min(pairs.count() - first);
@@ -64,21 +65,18 @@ pub(crate) fn winograd_weight_gradient<T: Element>(
                 count: pairs.sums(count),
                 out: inputs.as_mut_ptr(),
             };
-            T::dispatch(isa, of_input);
-            T::dispatch(
-                isa,
-                Combine {
-                    rows: dy.as_ptr(),
-                    pitch: dy_pitch,
-                    available: window.rows,
-                    channels: c_out,
-                    combination: gradient,
-                    pairs: Pairs { threes: 1, ..pairs },
-                    first,
-                    count,
-                    out: gradients.as_mut_ptr(),
-                },
-            );
+            isa.run(of_input);
+            isa.run(Combine {
+                rows: dy.as_ptr(),
+                pitch: dy_pitch,
+                available: window.rows,
+                channels: c_out,
+                combination: gradient,
+                pairs: Pairs { threes: 1, ..pairs },
+                first,
+                count,
+                out: gradients.as_mut_ptr(),
+            });
             for j in 0..pairs.threes {
                 let at = (GRADIENT_PARTS * j + part) * size;
                 conv_weight_gradient(
@@ -113,15 +111,15 @@ pub(crate) fn winograd_weight_gradient<T: Element>(
 /// # Panics
 ///
 /// If `sums` is shorter than the shape says.
-pub fn winograd_fold<T: Element>([taps, c_in, c_out]: [usize; 3], sums: &mut [T]) {
-    let (size, half) = (c_in * c_out, T::from_f64(0.5));
+pub fn winograd_fold([taps, c_in, c_out]: [usize; 3], sums: &mut [f32]) {
+    let size = c_in * c_out;
     let threes = taps / 3;
     for j in 0..threes {
         // The sums of three taps move down over those that were folded before.
         let (to, from) = (3 * j * size, GRADIENT_PARTS * j * size);
         for k in 0..size {
             let [s0, s1, s2, s3] = [0, 1, 2, 3].map(|part| sums[from + part * size + k]);
-            let (even, odd) = ((s1 + s2) * half, (s1 - s2) * half);
+            let (even, odd) = ((s1 + s2) * 0.5, (s1 - s2) * 0.5);
             sums[to + k] = s0 + even;
             sums[to + size + k] = odd;
             sums[to + 2 * size + k] = even + s3;

@@ -3,7 +3,7 @@
 //! A crop moves towards the input as long as a row of every layer on its way depends on a window of
 //! rows: a convolution computes fewer rows and needs fewer zeros of padding, a skip connection
 //! skips from the middle of its matrix. What is left of the crop stands where it got to. The rows
-//! that remain have the same bits, unless minimal filtering pairs them otherwise.
+//! that remain have the same bits, unless Winograd F(2, 3) pairs them otherwise.
 
 use degu_core::graph::{Conv, Layer, Padding};
 

@@ -1,7 +1,8 @@
 //! Layers with weights: convolutions, dense layers and batch norms.
 
-use super::super::plan::{Block, Linear, Norm, Source, Weights};
-use super::super::special::{Groups, Special};
+use super::super::convolution::Weights;
+use super::super::operators::{Groups, Operator};
+use super::super::plan::{Block, Linear, Norm, Source};
 use super::{Compiler, Flow, Result, Stage};
 use degu_core::graph;
 use degu_kernels::Phase;
@@ -76,8 +77,8 @@ impl Compiler<'_> {
                 None
             },
             phases: Phase::all(rows, taps, stride, dilation, left),
-            minimal: false,
-            minimal_phases: vec![],
+            winograd: false,
+            winograd_phases: vec![],
             stacked: false,
         })
     }
@@ -86,11 +87,11 @@ impl Compiler<'_> {
         let geometry = [c.width, c.dilation, c.stride, left];
         let weights = self.weights(&c.name, geometry, flow.shape, c.filters, c.bias)?;
         let halo = weights.gradient_halo(rows);
-        let special = Special::Groups(Groups {
+        let operator = Operator::Groups(Groups {
             weights,
             groups: c.groups,
         });
-        let mut flow = self.special(special, (rows, c.filters), flow)?;
+        let mut flow = self.operator(operator, (rows, c.filters), flow)?;
         if let Some((block, _)) = &mut flow.open {
             (block.front, block.back) = halo;
         }

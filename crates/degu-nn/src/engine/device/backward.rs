@@ -7,7 +7,7 @@ use super::memory::rows_of_input;
 use super::{DeviceEngine, Pending};
 use degu_kernels::Shape;
 use degu_kernels::cuda::{
-    Buffer, DeviceWindow, Matrix, NormTerms, Product, TailGradients, WeightView,
+    Buffer, DeviceWindow, EpilogueGradients, Matrix, NormTerms, Product, WeightView,
 };
 use std::ops::Range;
 
@@ -107,12 +107,12 @@ impl DeviceEngine {
             self.device
                 .add_rows(count, shape, gradient, target, block.add_accumulates)?;
         }
-        let tail = self.tail(b, count, mode);
+        let epilogue = self.epilogue(b, count, mode);
         let terms = match &block.norm {
             None => NormTerms::None,
             Some(norm) => {
-                self.device.tail_sums(
-                    &tail,
+                self.device.epilogue_sums(
+                    &epilogue,
                     gradient,
                     &self.memory.parts,
                     &self.gradients,
@@ -137,8 +137,9 @@ impl DeviceEngine {
         let skip = block
             .skip
             .map(|s| (self.memory.gradient(&self.plan, &s), block.skip_accumulates));
-        let into = TailGradients { skip, y };
-        self.device.tail_backward(&tail, gradient, terms, into)?;
+        let into = EpilogueGradients { skip, y };
+        self.device
+            .epilogue_backward(&epilogue, gradient, terms, into)?;
         self.tensors_back(b, count)?;
         self.input_back(b, count)
     }

@@ -6,7 +6,8 @@ use super::super::{DropoutSeed, EngineError, Result};
 use super::{DeviceEngine, Pending};
 use degu_kernels::Shape;
 use degu_kernels::cuda::{
-    Buffer, DeviceDropout, DeviceTail, DeviceWindow, Matrix, Product, Products, Seeds, WeightView,
+    Buffer, DeviceDropout, DeviceEpilogue, DeviceWindow, Matrix, Product, Products, Seeds,
+    WeightView,
 };
 
 impl DeviceEngine {
@@ -163,7 +164,7 @@ impl DeviceEngine {
             let add = block.add.map(|a| self.memory.value(&self.plan, &a));
             let out = self.memory.value(&self.plan, &block.output);
             self.device
-                .tail_forward(&self.tail(b, count, mode), add, out)?;
+                .epilogue_forward(&self.epilogue(b, count, mode), add, out)?;
         }
         Ok(())
     }
@@ -244,7 +245,7 @@ impl DeviceEngine {
     }
 
     /// What follows the linear part of block `b`.
-    pub(super) fn tail(&self, b: usize, count: usize, mode: Mode) -> DeviceTail<'_> {
+    pub(super) fn epilogue(&self, b: usize, count: usize, mode: Mode) -> DeviceEpilogue<'_> {
         let block = &self.plan.blocks[b];
         let norms = match mode {
             Mode::Train { .. } | Mode::Statistics => &self.memory.norms,
@@ -262,7 +263,7 @@ impl DeviceEngine {
                 rate: d.rate,
             })
         };
-        DeviceTail {
+        DeviceEpilogue {
             count,
             shape: self.shape(b),
             y: self.memory.linear(&self.plan, b),

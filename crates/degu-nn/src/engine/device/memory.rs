@@ -1,7 +1,7 @@
 //! What the engine keeps on the device besides its tensors.
 
+use super::super::operators::Operator;
 use super::super::plan::{Block, Linear, Plan, Source, Value};
-use super::super::special::Special;
 use degu_kernels::Shape;
 use degu_kernels::cuda::{Buffer, Device, DeviceError, Matrix, NormBuffers, Parts};
 
@@ -108,7 +108,7 @@ impl DeviceMemory {
 pub(super) fn rows_of_input(block: &Block) -> Option<(Value, usize)> {
     match (&block.linear, block.input) {
         (Linear::None, Source::Value(x)) => Some((x, 0)),
-        (Linear::Special(Special::Crop { left }), Source::Value(x)) => Some((x, *left)),
+        (Linear::Operator(Operator::Crop { left }), Source::Value(x)) => Some((x, *left)),
         _ => None,
     }
 }

@@ -30,9 +30,9 @@ pub use tensors::on_cuda;
 use super::compile;
 use super::filters::Rule;
 use super::layout::{Layout, TensorSpec};
+use super::operators::Operator;
 use super::plan::{Linear, Plan};
-use super::special::Special;
-use super::{EngineError, Result};
+use super::{EngineError, Pending, Result};
 use degu_core::graph::Graph;
 use degu_kernels::cuda::{Buffer, Clip};
 use memory::DeviceMemory;
@@ -57,14 +57,6 @@ pub struct DeviceEngine {
     pending: Option<Pending>,
 }
 
-/// The training pass that a backward pass and an update belong to.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    count: usize,
-    seed: u64,
-    differentiated: bool,
-}
-
 impl DeviceEngine {
     /// Compiles `graph` for sequences of `length` bp and batches of up to `max_batch`, on `device`.
     ///
@@ -78,11 +70,11 @@ impl DeviceEngine {
         let layout = Layout::new(graph, length)?;
         let plan = compile::compile(graph, length, &layout, Rule::NOWHERE)?;
         for block in &plan.blocks {
-            if let Linear::Special(special) = &block.linear
-                && !matches!(special, Special::Crop { .. })
+            if let Linear::Operator(operator) = &block.linear
+                && !matches!(operator, Operator::Crop { .. })
             {
                 let what = "kernel for this kind of layer on a GPU";
-                return Err(EngineError::unsupported(special.kind(), what));
+                return Err(EngineError::unsupported(operator.kind(), what));
             }
         }
         let engine = Self {

@@ -1,7 +1,7 @@
 //! Whole networks on a device made of the CPU, against the engine of the CPU.
 #![cfg(target_os = "linux")]
 
-use super::super::tests::{Noise, tensors};
+use super::super::tests::{Noise, deepstarr, tensors};
 use super::super::{AdamStep, DropoutSeed, Engine, EngineError};
 use super::{Device, DeviceEngine, Products};
 use degu_core::graph::{Activation, Graph, Layer, NormStyle, Padding};
@@ -35,7 +35,6 @@ fn both(graph: &Graph, length: usize, batch: usize, device: &Device) -> (Engine,
     let mut cpu = Engine::new(graph, length, batch, 1).unwrap();
     let mut on_device = DeviceEngine::new(graph, length, batch, device).unwrap();
     for (name, values) in tensors(graph, length, 11) {
-        let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
         cpu.load(&name, &values).unwrap();
         on_device.load(&name, &values).unwrap();
     }
@@ -112,73 +111,9 @@ fn check(graph: &Graph, length: usize, n: usize) {
     assert!(bits[0] == bits[1], "other bits in the other order");
 }
 
-fn deepstarr() -> Graph {
-    let mut g = Graph::new(NormStyle::Keras);
-    for (i, (filters, width)) in [(20, 7), (9, 3), (7, 5), (12, 3)].into_iter().enumerate() {
-        g = g
-            .conv(&format!("conv{i}"), filters, width)
-            .batch_norm(&format!("norm{i}"))
-            .relu()
-            .max_pool(2);
-    }
-    g = g.flatten();
-    for i in 0..2 {
-        g = g
-            .dense(&format!("dense{i}"), 18)
-            .batch_norm(&format!("dense_norm{i}"))
-            .relu()
-            .dropout(&format!("drop{i}"), 0.4);
-    }
-    g.dense("out", 2)
-}
-
 #[test]
 fn a_small_deepstarr() {
     check(&deepstarr(), 53, 7);
-}
-
-#[test]
-fn a_small_residualbind() {
-    let graph = Graph::new(NormStyle::Torch)
-        .conv("conv1", 18, 19)
-        .batch_norm("norm1")
-        .silu()
-        .dropout("drop1", 0.2)
-        .residual(|g| {
-            let mut g = g
-                .conv_with("block0", 18, 3, |c| c.bias = false)
-                .batch_norm("block_norm0");
-            for i in 1..=5 {
-                g = g
-                    .relu()
-                    .dropout(&format!("block_drop{i}"), 0.1)
-                    .conv_with(&format!("block{i}"), 18, 3, |c| {
-                        c.bias = false;
-                        c.dilation = 1 << (i - 1);
-                    })
-                    .batch_norm(&format!("block_norm{i}"));
-            }
-            g
-        })
-        .relu()
-        .dropout("drop2", 0.2)
-        .max_pool(5)
-        .conv("conv2", 11, 7)
-        .batch_norm("norm2")
-        .silu()
-        .dropout("drop3", 0.2)
-        .max_pool(3)
-        .dense("dense1", 10)
-        .batch_norm("norm3")
-        .silu()
-        .dropout("drop4", 0.5)
-        .global_mean()
-        .dense("dense2", 9)
-        .batch_norm("norm4")
-        .silu()
-        .dropout("drop5", 0.5)
-        .dense("out", 1);
-    check(&graph, 62, 5);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The backward pass of the rescale rule, block by block.
 
 use crate::engine::arena::{Arena, Partials};
-use crate::engine::pass::Pass;
-use crate::engine::plan::{Block, Linear, Plan, Source, Weights};
-use crate::engine::special::rows_mut;
+use crate::engine::convolution::Weights;
+use crate::engine::pass::{Pass, rows_mut};
+use crate::engine::plan::{Block, Linear, Plan, Source};
 use degu_kernels::{
-    Packed, Rows, RowsMut, Shape, Start, Window, add_rows, conv_forward, lookup_forward,
-    tail_rescale,
+    Packed, Rows, RowsMut, Shape, Start, Window, add_rows, conv_forward, epilogue_rescale,
+    lookup_forward,
 };
 use std::mem::take;
 
@@ -77,7 +77,7 @@ impl Pass<'_> {
     /// of the one-hot rows.
     pub(super) fn pairs_back(
         &self,
-        spread: &[Option<Packed<f32>>],
+        spread: &[Option<Packed>],
         t: &mut PairBuffers,
         pairs: &[(usize, usize)],
         multipliers: &mut [f32],
@@ -90,7 +90,7 @@ impl Pass<'_> {
             if blocks[end - 1].stacked() {
                 end -= 1;
                 for (n, pair) in pairs.iter().enumerate() {
-                    self.tail_pair(t, end, n, *pair);
+                    self.epilogue_pair(t, end, n, *pair);
                 }
                 self.input_pair(t, end, 0, pairs.len());
                 continue;
@@ -105,7 +105,7 @@ impl Pass<'_> {
                         let target = &mut multipliers[n * size..(n + 1) * size];
                         self.codes_pair(spread[b].as_ref(), w, t, b, n, *pair, target);
                     } else {
-                        self.tail_pair(t, b, n, *pair);
+                        self.epilogue_pair(t, b, n, *pair);
                         self.input_pair(t, b, n, 1);
                     }
                 }
@@ -139,7 +139,7 @@ impl Pass<'_> {
 
     /// From the gradient of the result of pair `n` to those of the skip connections and of the
     /// linear output.
-    fn tail_pair(&self, t: &mut PairBuffers, b: usize, n: usize, (own, other): (usize, usize)) {
+    fn epilogue_pair(&self, t: &mut PairBuffers, b: usize, n: usize, (own, other): (usize, usize)) {
         let block = &self.plan.blocks[b];
         self.add_pair(&mut t.arena, b, n);
         let slot_of = |root: usize| self.plan.roots[root].slot;
@@ -180,9 +180,9 @@ impl Pass<'_> {
                 },
             ),
         };
-        tail_rescale(
+        epilogue_rescale(
             self.isa,
-            &self.tail(b, 0),
+            &self.epilogue(b, 0),
             Shape {
                 rows: block.rows,
                 channels: block.channels,
@@ -229,7 +229,7 @@ impl Pass<'_> {
     /// The multipliers of the one-hot rows from those of a look-up layer, added to `multipliers`.
     fn codes_pair(
         &self,
-        spread: Option<&Packed<f32>>,
+        spread: Option<&Packed>,
         w: &Weights,
         t: &mut PairBuffers,
         b: usize,
@@ -252,9 +252,9 @@ impl Pass<'_> {
         for first in (0..block.rows).step_by(block.band()) {
             let rows = block.band().min(block.rows - first);
             self.look_up(w, self.codes_of(arena, other), first, rows, reference);
-            tail_rescale(
+            epilogue_rescale(
                 self.isa,
-                &self.tail(b, 0),
+                &self.epilogue(b, 0),
                 Shape {
                     rows,
                     channels: block.channels,

@@ -8,6 +8,7 @@
 
 use super::{Probe, Scratch};
 use crate::engine::arena::Arena;
+use crate::engine::convolution::Weights;
 use crate::engine::forward;
 use crate::engine::pass::Pass;
 use crate::engine::plan::{Block, Linear, Plan, Source, Value};
@@ -211,9 +212,12 @@ impl Pass<'_> {
         };
         let rows = hull(
             block.sees(input),
-            block.skip.and_then(|s| s.own(changed[s.root])),
+            block.skip.and_then(|s| s.overlap(changed[s.root])),
         );
-        let out = hull(pooled(rows), block.add.and_then(|a| a.own(changed[a.root])));
+        let out = hull(
+            pooled(rows),
+            block.add.and_then(|a| a.overlap(changed[a.root])),
+        );
         let Some((low, high)) = out else { return };
         let (first, rows) = (
             low * block.pool.size(),
@@ -236,7 +240,7 @@ impl Pass<'_> {
                 work.data[x.root] = data;
             }
             // Networks with other layers are refused before they come here.
-            (Linear::Special(_), _) | (_, Source::Codes) => {}
+            (Linear::Operator(_), _) | (_, Source::Codes) => {}
         }
         work.scratch = scratch;
         if let Some(add) = &block.add {
@@ -266,7 +270,7 @@ impl Pass<'_> {
         work: &mut Arena,
         b: usize,
         x: Value,
-        w: &crate::engine::plan::Weights,
+        w: &Weights,
         (first, rows): (usize, usize),
         y: &mut [f32],
     ) -> usize {

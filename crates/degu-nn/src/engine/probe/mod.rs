@@ -38,7 +38,7 @@ pub struct Probe {
     engine: Engine,
     /// Weights of look-up layers as a matrix product from output channels to `taps * 4` input
     /// values.
-    spread: Vec<Option<Packed<f32>>>,
+    spread: Vec<Option<Packed>>,
     rows: usize,
     free: Mutex<Vec<Scratch>>,
 }
@@ -52,8 +52,7 @@ struct Scratch {
 }
 
 impl Probe {
-    /// Freezes an engine whose tensors are loaded and that has no [special
-    /// layer](Engine::special_layer): those have no rules here.
+    /// Freezes an engine whose tensors are loaded and that has no [operator](Engine::operator): those have no rules here.
     pub fn new(mut engine: Engine) -> Self {
         engine.pack([true, true]);
         engine.refresh_running();

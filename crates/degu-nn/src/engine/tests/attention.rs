@@ -113,5 +113,5 @@ fn what_attention_cannot_do_is_named() {
     assert!(text.contains("first layer"), "{text}");
     let graph = torch().conv("stem", 4, 3).attention("mix", 2, 8, 4);
     let engine = Engine::new(&graph, 9, 4, 1).unwrap();
-    assert_eq!(engine.special_layer(), Some("multi-head self-attention"));
+    assert_eq!(engine.operator(), Some("multi-head self-attention"));
 }

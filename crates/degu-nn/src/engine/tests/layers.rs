@@ -1,4 +1,4 @@
-//! Layers that are neither convolutions of all channels nor part of a tail, inside of small
+//! Layers that are neither convolutions of all channels nor part of an epilogue, inside of small
 //! networks.
 
 use super::check;

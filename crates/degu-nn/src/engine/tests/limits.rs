@@ -91,7 +91,7 @@ fn wrong_lengths_name_both() {
 }
 
 /// Bytes of the buffers that training on `batch` sequences allocates, without the scratch of
-/// minimal filtering.
+/// Winograd F(2, 3).
 fn bytes(graph: &Graph, length: usize, batch: usize) -> usize {
     let layout = Layout::new(graph, length).unwrap();
     let plan = compile::compile(graph, length, &layout, Rule::FASTER).unwrap();
@@ -102,7 +102,7 @@ fn bytes(graph: &Graph, length: usize, batch: usize) -> usize {
         .flatten()
         .chain([&arena.scratch, &arena.line, &arena.band, &arena.partial])
         .map(Vec::len)
-        .chain(arena.special.iter().map(|s| s.gates.len() + s.cells.len()))
+        .chain(arena.operator.iter().map(|s| s.gates.len() + s.cells.len()))
         .sum::<usize>();
     let words: usize = arena.signs.iter().map(Vec::len).sum();
     CHUNKS * (4 * floats + 2 * words) + 4 * 6 * layout.trained

@@ -1,16 +1,21 @@
-//! The engine against a slow interpreter in f64, against itself on other threads, and on a task it
-//! must overfit.
+//! The engine against the network of operations in f64 (which finite differences and PyTorch
+//! check), against itself on other threads, and on a task it must overfit.
 
 mod attention;
 mod layers;
 mod limits;
-mod reference;
 mod strides;
 
 use super::filters::Rule;
 use super::{AdamStep, DropoutSeed, Engine, EngineError, Isa};
+use crate::{GraphNetwork, ParamStore, ops, optim};
+use candle_core::{DType, Device, Tensor, Var};
 use degu_core::graph::{Activation, Graph, NormStyle, Padding};
-use reference::{Batch, Mode, Reference, Tensors};
+use degu_core::{Ctx, Mode, ModelIo, Network, OutputKind, Seed, Sequences};
+use std::collections::BTreeMap;
+
+/// Tensors by name.
+pub(super) type Tensors = BTreeMap<String, Vec<f32>>;
 
 /// Values in +-1 from a fixed stream.
 pub(super) struct Noise(pub(super) u64);
@@ -37,7 +42,7 @@ impl Noise {
     }
 }
 
-/// Random tensors of a graph, rounded to f32.
+/// Random tensors of a graph.
 pub(super) fn tensors(graph: &Graph, length: usize, seed: u64) -> Tensors {
     let mut noise = Noise(seed);
     let mut draw = |spec: &degu_core::graph::ParameterSpec| {
@@ -51,7 +56,7 @@ pub(super) fn tensors(graph: &Graph, length: usize, seed: u64) -> Tensors {
             _ => noise.next() * 0.5,
         };
         (0..spec.elements())
-            .map(|_| f64::from(value(&mut noise) as f32))
+            .map(|_| value(&mut noise) as f32)
             .collect()
     };
     graph
@@ -84,9 +89,7 @@ fn with_rule(
 ) -> Engine {
     let mut engine = Engine::with_rule(graph, length, batch, threads, isa, rule).unwrap();
     for (name, values) in tensors {
-        engine
-            .load(name, &values.iter().map(|v| *v as f32).collect::<Vec<_>>())
-            .unwrap();
+        engine.load(name, values).unwrap();
     }
     engine
 }
@@ -102,199 +105,140 @@ fn error(got: &[f32], want: &[f64]) -> f64 {
         / largest(want.iter().copied()).max(1e-3)
 }
 
-const SEED: u64 = 0x5eed;
+/// The network of operations in f64.
+struct Oracle {
+    store: ParamStore,
+    network: GraphNetwork,
+    length: usize,
+}
 
-/// Forward, prediction and every gradient against the interpreter; running statistics; then other
-/// instruction sets and threads.
+impl Oracle {
+    fn new(graph: &Graph, length: usize, tensors: &Tensors) -> Self {
+        let store = ParamStore::new(Seed::root(0), DType::F64, &Device::Cpu);
+        let io = ModelIo {
+            length,
+            outputs: 1,
+            output: OutputKind::Scalar,
+        };
+        let network = GraphNetwork::new(graph.clone(), &io, &store.params()).unwrap();
+        for (name, values) in tensors {
+            store.set(name, values).unwrap();
+        }
+        Self {
+            store,
+            network,
+            length,
+        }
+    }
+
+    fn sequences(&self, codes: &[u8]) -> Sequences {
+        let shape = (codes.len() / self.length, self.length);
+        Sequences::codes(Tensor::from_slice(codes, shape, &Device::Cpu).unwrap()).unwrap()
+    }
+
+    fn predict(&self, codes: &[u8]) -> Vec<f64> {
+        let x = self.sequences(codes);
+        flat(&self.network.forward(&x, &mut Ctx::eval()).unwrap())
+    }
+
+    /// Outputs of a training pass and the gradients of `sum(outputs * weights)`; running statistics
+    /// move.
+    fn train(&self, codes: &[u8], weights: &[f32]) -> (Vec<f64>, Tensors) {
+        let mut ctx = Ctx::new(Mode::Train {
+            dropout: dropout(),
+            step: STEP,
+        });
+        let y = self.network.forward(&self.sequences(codes), &mut ctx);
+        let y = y.unwrap();
+        let gradients = optim::gradients(&weighted(&y, weights), &self.store.parameters());
+        self.store.fold_statistics(&ctx.into_statistics()).unwrap();
+        (flat(&y), gradients.unwrap())
+    }
+
+    /// The gradient of the one-hot input in evaluation mode.
+    fn input_gradient(&self, codes: &[u8], weights: &[f32]) -> Vec<f64> {
+        let one_hot = self.sequences(codes).one_hot(DType::F64).unwrap();
+        let x = Var::from_tensor(&one_hot).unwrap();
+        let input = Sequences::OneHot(x.as_tensor().clone());
+        let y = self.network.forward(&input, &mut Ctx::eval()).unwrap();
+        let gradients = weighted(&y, weights).backward().unwrap();
+        flat(gradients.get(x.as_tensor()).unwrap())
+    }
+}
+
+fn flat(tensor: &Tensor) -> Vec<f64> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn weighted(y: &Tensor, weights: &[f32]) -> Tensor {
+    let weights = Tensor::from_slice(weights, y.shape(), y.device()).unwrap();
+    let weights = weights.to_dtype(DType::F64).unwrap();
+    (y * weights).unwrap().sum_all().unwrap()
+}
+
+const STEP: u64 = 11;
+
+fn dropout() -> Seed {
+    Seed::root(3)
+}
+
+/// Forward, prediction, every gradient and the running statistics against the oracle, for every
+/// instruction set; then other threads.
 fn check(graph: &Graph, length: usize, n: usize) {
     let all = tensors(graph, length, 11);
     let codes = Noise(5).codes(n * length);
-    let weights = all_weights(graph, length, n);
-    let trained = graph
-        .parameters(length)
-        .unwrap()
-        .into_iter()
-        .filter(|p| p.trained);
-    let slopes: Tensors = trained
-        .map(|p| {
-            (
-                p.name.clone(),
-                differences(graph, &codes, length, &all, &p.name, &weights),
-            )
-        })
+    // Irregular weights of the outputs: a plain sum would hide errors that cancel.
+    let outputs = n * graph.output(length).unwrap().elements();
+    let weights: Vec<f32> = (0..outputs)
+        .map(|i| ((i * 37 % 23) as f32 - 11.0) / 7.0)
         .collect();
-    // Networks of the tests are small: minimal filtering is forced on them.
+    let oracle = Oracle::new(graph, length, &all);
+    let predicted = oracle.predict(&codes);
+    let input_gradient = oracle.input_gradient(&codes, &weights);
+    let (trained, gradients) = oracle.train(&codes, &weights);
+    let seed = DropoutSeed(ops::dropout_seed(dropout(), STEP));
+    // Networks of the tests are small: Winograd F(2, 3) is forced on them.
     let rules = [Rule::FASTER, Rule::EVERYWHERE];
     let sets = Isa::available().into_iter();
     for (isa, rule) in sets.flat_map(|isa| rules.map(|rule| (isa, rule))) {
-        let mut engine = with_rule(graph, length, n + 3, 1, isa, rule, &all);
-        let outputs = engine
-            .forward_train(&codes, n, DropoutSeed(SEED))
-            .unwrap()
-            .to_vec();
-        let mut reference = Reference::new(&all, Mode::Train(SEED));
-        let want = reference.run(graph, &codes, length);
-        let e = error(&outputs, &want);
-        assert!(
-            e < 1e-5,
-            "{}: training outputs differ by {e:.1e}",
-            isa.name()
-        );
-
-        engine
-            .backward(&weights.iter().map(|v| *v as f32).collect::<Vec<_>>())
-            .unwrap();
-        let gradients = engine.gradients().to_vec();
-        for spec in engine.parameters().iter().filter(|s| s.trained) {
-            let want = &slopes[&spec.name];
-            let got = &gradients[spec.range.clone()];
-            // A bias that a batch norm cancels has no gradient but rounding; its differences are
-            // noise of 1e-9.
+        let close = |what: &str, got: &[f32], want: &[f64], tolerance: f64| {
             let e = error(got, want);
-            assert!(
-                e < 3e-5,
-                "{}: gradient of {} differs by {e:.1e}: {:?} {:?}",
-                isa.name(),
-                spec.name,
-                &got[..got.len().min(8)],
-                &want[..want.len().min(8)]
-            );
+            assert!(e < tolerance, "{}: {what} differ by {e:.1e}", isa.name());
+        };
+        let mut engine = with_rule(graph, length, n + 3, 1, isa, rule, &all);
+        let outputs = engine.forward_train(&codes, n, seed).unwrap();
+        close("training outputs", outputs, &trained, 1e-5);
+        engine.backward(&weights).unwrap();
+        for spec in engine.parameters().iter().filter(|s| s.trained) {
+            let want: Vec<f64> = gradients[&spec.name]
+                .iter()
+                .copied()
+                .map(f64::from)
+                .collect();
+            let got = &engine.gradients()[spec.range.clone()];
+            close(&format!("gradients of {}", spec.name), got, &want, 3e-5);
         }
-
-        let mut predicted = vec![0.0; want.len()];
-        engine.predict(&codes, n, &mut predicted).unwrap();
-        let e = error(
-            &predicted,
-            &Reference::new(&all, Mode::Eval).run(graph, &codes, length),
-        );
-        assert!(e < 1e-5, "{}: predictions differ by {e:.1e}", isa.name());
-
+        let mut got = vec![0.0; predicted.len()];
+        engine.predict(&codes, n, &mut got).unwrap();
+        close("predictions", &got, &predicted, 1e-5);
+        // A training pass again: the prediction ended the one before.
+        engine.forward_train(&codes, n, seed).unwrap();
         engine.commit_statistics();
-        for (name, (mean, var, count)) in &reference.statistics {
-            let (momentum, unbiased) = (graph.style.momentum(), graph.style.unbiased());
-            let correction = if unbiased { count / (count - 1.0) } else { 1.0 };
-            let blend = |part: &str, new: &[f64], factor: f64| -> Vec<f64> {
-                all[&format!("{name}.{part}")]
-                    .iter()
-                    .zip(new)
-                    .map(|(o, v)| o + momentum * (v * factor - o))
-                    .collect()
-            };
-            let e = error(
-                engine.read(&format!("{name}.running_mean")).unwrap(),
-                &blend("running_mean", mean, 1.0),
-            );
-            assert!(e < 1e-5, "running mean of {name} differs by {e:.1e}");
-            let e = error(
-                engine.read(&format!("{name}.running_var")).unwrap(),
-                &blend("running_var", var, correction),
-            );
-            assert!(e < 1e-5, "running variance of {name} differs by {e:.1e}");
+        for (name, var) in oracle.store.buffers() {
+            close(&name, engine.read(&name).unwrap(), &flat(&var), 1e-5);
         }
     }
     for rule in rules {
-        check_input_gradient(graph, length, n, rule, &all, &codes, &weights);
+        // A smaller capacity than the batch: the engine cuts it.
+        let mut engine = with_rule(graph, length, n / 2 + 1, 2, super::best_isa(), rule, &all);
+        let mut got = vec![f32::NAN; n * length * 4];
+        engine
+            .input_gradient(&codes, n, &weights, &mut got)
+            .unwrap();
+        let e = error(&got, &input_gradient);
+        assert!(e < 3e-5, "input gradient differs by {e:.1e}");
         same_bits(graph, length, n, rule, &all, &codes);
     }
-}
-
-/// Irregular weights of the outputs: a plain sum would hide errors that cancel.
-fn all_weights(graph: &Graph, length: usize, n: usize) -> Vec<f64> {
-    let outputs = n * graph.output(length).unwrap().elements();
-    (0..outputs)
-        .map(|i| ((i * 37 % 23) as f64 - 11.0) / 7.0)
-        .collect()
-}
-
-/// The gradient of the one-hot input against central differences, in evaluation mode.
-fn check_input_gradient(
-    graph: &Graph,
-    length: usize,
-    n: usize,
-    rule: Rule,
-    all: &Tensors,
-    codes: &[u8],
-    weights: &[f64],
-) {
-    // A smaller capacity than the batch: the engine cuts it.
-    let mut engine = with_rule(graph, length, n / 2 + 1, 2, super::best_isa(), rule, all);
-    let mut got = vec![f32::NAN; n * length * 4];
-    engine
-        .input_gradient(
-            codes,
-            n,
-            &weights.iter().map(|v| *v as f32).collect::<Vec<_>>(),
-            &mut got,
-        )
-        .unwrap();
-    let one_hot = |s: &[u8]| -> Vec<f64> {
-        s.iter()
-            .flat_map(|c| (0..4).map(move |b| f64::from(u8::from(b == *c))))
-            .collect()
-    };
-    let mut input = Batch {
-        rows: length,
-        cols: 4,
-        x: codes.chunks(length).map(one_hot).collect(),
-    };
-    let h = 1e-6;
-    let mut want = vec![];
-    for i in 0..n {
-        for k in 0..length * 4 {
-            let mut at = |d: f64| {
-                let old = input.x[i][k];
-                input.x[i][k] += d;
-                let one = Batch {
-                    x: vec![input.x[i].clone()],
-                    rows: length,
-                    cols: 4,
-                };
-                let out = Reference::new(all, Mode::Eval).run_on(graph, one);
-                input.x[i][k] = old;
-                let per = out.len();
-                out.iter()
-                    .zip(&weights[i * per..])
-                    .map(|(o, w)| o * w)
-                    .sum::<f64>()
-            };
-            want.push((at(h) - at(-h)) / (2.0 * h));
-        }
-    }
-    let e = error(&got, &want);
-    assert!(e < 3e-5, "input gradient differs by {e:.1e}");
-}
-
-/// Central differences of `sum(outputs * weights)` with respect to one tensor.
-fn differences(
-    graph: &Graph,
-    codes: &[u8],
-    length: usize,
-    all: &Tensors,
-    name: &str,
-    weights: &[f64],
-) -> Vec<f64> {
-    let h = 1e-6;
-    let loss = |tensors: &Tensors| -> f64 {
-        Reference::new(tensors, Mode::Train(SEED))
-            .run(graph, codes, length)
-            .iter()
-            .zip(weights)
-            .map(|(o, w)| o * w)
-            .sum()
-    };
-    let mut moved = all.clone();
-    (0..all[name].len())
-        .map(|i| {
-            let mut at = |x: f64| {
-                moved.get_mut(name).unwrap()[i] = x;
-                loss(&moved)
-            };
-            let x = all[name][i];
-            let slope = (at(x + h) - at(x - h)) / (2.0 * h);
-            at(x);
-            slope
-        })
-        .collect()
 }
 
 /// A few steps give the same bits on 1, 2 and 3 threads.
@@ -335,24 +279,30 @@ fn same_bits(graph: &Graph, length: usize, n: usize, rule: Rule, all: &Tensors, 
     }
 }
 
+/// DeepSTARR with few channels.
+pub(super) fn deepstarr() -> Graph {
+    let mut g = Graph::new(NormStyle::Keras);
+    for (i, (filters, width)) in [(20, 7), (9, 3), (7, 5), (12, 3)].into_iter().enumerate() {
+        g = g
+            .conv(&format!("conv{i}"), filters, width)
+            .batch_norm(&format!("norm{i}"))
+            .relu()
+            .max_pool(2);
+    }
+    g = g.flatten();
+    for i in 0..2 {
+        g = g
+            .dense(&format!("dense{i}"), 18)
+            .batch_norm(&format!("dense_norm{i}"))
+            .relu()
+            .dropout(&format!("drop{i}"), 0.4);
+    }
+    g.dense("out", 2)
+}
+
 #[test]
 fn a_small_deepstarr() {
-    let graph = Graph::new(NormStyle::Keras)
-        .conv("conv1", 20, 5)
-        .batch_norm("norm1")
-        .relu()
-        .max_pool(2)
-        .conv("conv2", 7, 3)
-        .batch_norm("norm2")
-        .relu()
-        .max_pool(2)
-        .flatten()
-        .dense("dense1", 9)
-        .batch_norm("norm3")
-        .relu()
-        .dropout("drop1", 0.4)
-        .dense("head", 2);
-    check(&graph, 23, 11);
+    check(&deepstarr(), 53, 11);
 }
 
 #[test]
@@ -401,23 +351,7 @@ fn a_small_residualbind() {
     check(&graph, 31, 9);
 }
 
-#[test]
-fn a_small_bpnet() {
-    let mut graph = Graph::new(NormStyle::Torch).conv("stem", 5, 7).relu();
-    for i in 1..4 {
-        graph = graph.residual(|g| {
-            g.conv_with(&format!("d{i}"), 5, 3, |c| c.dilation = 1 << i)
-                .relu()
-        });
-    }
-    check(
-        &graph.conv_with("profile", 2, 6, |c| c.padding = Padding::Valid),
-        27,
-        5,
-    );
-}
-
-/// Seven to nine taps, which minimal filtering takes three at a time, odd and even rows, one row,
+/// Seven to nine taps, which Winograd F(2, 3) takes three at a time, odd and even rows, one row,
 /// and a step of the dilation longer than the rows.
 #[test]
 fn taps_three_at_a_time() {

@@ -6,18 +6,18 @@ use candle_core::{Device, Tensor};
 use degu_core::{Head, Masked, ModelIo, OutputKind, Seed, Targets};
 use degu_kernels::cuda::{HostDriver, Order};
 use degu_nn::{
-    engine::device::{self, Products},
+    engine::device::{self, DeviceEngine},
     optim::OptimizerConfig,
     schedule::Rates,
 };
 
-use super::super::{Backend, Batch, Fused, Update, autograd::Autograd, on_device::OnDevice};
+use super::super::{Autograd, Backend, Batch, Update, cpu::CpuNetwork, fused::Fused};
 use super::{LENGTH, Sampled, Small, codes};
 
 const N: usize = 8;
 
 /// The same network in the engine of the CPU and in that of devices.
-fn networks(graph_seed: u64) -> (Fused, OnDevice) {
+fn networks(graph_seed: u64) -> (Fused<CpuNetwork>, Fused<DeviceEngine>) {
     let io = ModelIo {
         length: LENGTH,
         outputs: 1,
@@ -29,20 +29,12 @@ fn networks(graph_seed: u64) -> (Fused, OnDevice) {
     let start = Autograd::new(&architecture, head(), &io, &seed, &Device::Cpu).unwrap();
     let (graph, weights) = (start.graph().unwrap(), start.weights().unwrap());
     let gpu = device::Device::new(Arc::new(HostDriver::new(4, Order::Forward).unwrap()));
-    (
-        Fused::new(&graph, &io, &weights, head(), N, 1).unwrap(),
-        OnDevice::new(
-            &graph,
-            &io,
-            &weights,
-            head(),
-            N,
-            Products::F32,
-            &gpu,
-            &Device::Cpu,
-        )
-        .unwrap(),
-    )
+    let cpu = CpuNetwork::new(&graph, LENGTH, N, 1).unwrap();
+    let gpu = DeviceEngine::new(&graph, LENGTH, N, &gpu).unwrap();
+    let mut gpu = Fused::new(gpu, &io, head(), &weights, &Device::Cpu).unwrap();
+    gpu.network().check(&graph).unwrap();
+    let cpu = Fused::new(cpu, &io, head(), &weights, &Device::Cpu).unwrap();
+    (cpu, gpu)
 }
 
 fn targets() -> Targets {
