@@ -1,5 +1,5 @@
 //! How the workspace is built: arrows between crates, and sources that stay small and readable.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod arrows;
 mod circles;
