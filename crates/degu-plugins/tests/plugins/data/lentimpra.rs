@@ -29,7 +29,7 @@ fn replicates_barcodes_and_groups() {
     let folder = tempfile::tempdir().unwrap();
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gz.write_all(TABLE.as_bytes()).unwrap();
-    let path = write(&folder, "library.anything", &gz.finish().unwrap());
+    let path = write(&folder, "library.anything", gz.finish().unwrap());
     let all = json!({
         "tasks": ["K562"], "replicates": ["r1", "r2"], "barcodes": ["n1", "n2"], "min_barcodes": 4,
         "weight_by_barcodes": true, "category": "kind",

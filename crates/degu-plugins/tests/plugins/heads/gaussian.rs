@@ -6,7 +6,7 @@ use degu_nn::gradcheck::{descend, gradient_errors, irregular};
 use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::{Value, json};
 
-mod gaussian {
+mod plain {
     degu_contract::contract!(head "gaussian");
 }
 mod gaussian_softplus {
