@@ -155,68 +155,6 @@ fn a_bad_name_or_framework_is_refused_before_anything_is_written() {
     assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// Compiles a written crate of every slot, in one workspace, and runs their contracts: minutes, and
-/// a separate set of dependencies unless `CARGO_TARGET_DIR` names one that has them.
-#[test]
-#[ignore = "compiles crates of its own; run with `cargo test --test cli -- --ignored`"]
-fn a_new_plugin_of_every_slot_passes_its_contract() {
-    let folder = tempfile::tempdir().unwrap();
-    let framework = env!("CARGO_MANIFEST_DIR");
-    let mut members = Vec::new();
-    for slot in degu_core::Slot::ALL {
-        let name = format!("my-{slot}");
-        let arguments = [
-            "plugins",
-            "new",
-            slot.name(),
-            &name,
-            "--output",
-            &name,
-            "--framework",
-            framework,
-        ];
-        let ran = run_in(folder.path(), &arguments);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        // One workspace compiles the framework once.
-        let manifest = folder.path().join(&name).join("Cargo.toml");
-        let text = fs_err::read_to_string(&manifest).unwrap();
-        let (head, profiles) = text.split_once("[profile.dev]").unwrap();
-        fs_err::write(&manifest, head.replace("[workspace]\n", "")).unwrap();
-        let root = format!(
-            "[workspace]\nresolver = \"3\"\nmembers = [{}]\n\n[profile.dev]{profiles}",
-            {
-                members.push(format!("{name:?}"));
-                members.join(", ")
-            }
-        );
-        fs_err::write(folder.path().join("Cargo.toml"), root).unwrap();
-    }
-    // The same versions of all dependencies as here, from the same lock file.
-    fs_err::copy(
-        std::path::Path::new(framework).join("Cargo.lock"),
-        folder.path().join("Cargo.lock"),
-    )
-    .unwrap();
-    let cargo = |arguments: &[&str]| {
-        let status = std::process::Command::new(env!("CARGO"))
-            .args(arguments)
-            .arg("--offline")
-            .current_dir(folder.path())
-            .status()
-            .unwrap();
-        assert!(status.success(), "cargo {arguments:?}");
-    };
-    // Tests link every library; the binaries, which the crates share but for one line, are checked.
-    cargo(&[
-        "test",
-        "--workspace",
-        "--test",
-        "contract",
-        "--no-fail-fast",
-    ]);
-    cargo(&["check", "--workspace", "--bins"]);
-}
-
 #[test]
 fn the_reference_pages_are_those_of_the_code() {
     let ran = run(&["plugins", "docs", "--check"]);

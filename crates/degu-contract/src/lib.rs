@@ -35,6 +35,7 @@ mod metric;
 pub mod parameters;
 mod probe;
 mod small;
+pub mod testing;
 
 use std::fmt;
 

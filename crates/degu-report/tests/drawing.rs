@@ -1,13 +1,6 @@
 //! Figures: snapshots of small ones, and inputs that break drawing code.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests panic with a reason"
-)]
 
-mod common;
-
-use common::{elements, small};
+use crate::common::{elements, small};
 use degu_report::{
     Arm, Comparison, ConditionalRow, ConsistencyRow, CurvePoint, Epoch, LearningCurve, Logo,
     MapAgreement, MetricRow, ModelKind, Point, ReportData, Scatter, Setting, SettingRow,

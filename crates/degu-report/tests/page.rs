@@ -1,13 +1,6 @@
 //! The page as a whole: policy, markup, tables, what happens to hostile text.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests panic with a reason"
-)]
 
-mod common;
-
-use common::{elements, small};
+use crate::common::{elements, small};
 use degu_report::{ConfigurationRow, Hole, PluginNote, ReportData, html, write_report};
 use sha2::{Digest, Sha256};
 

@@ -1,13 +1,6 @@
 //! Metrics by setting.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests panic with a reason"
-)]
 
-mod common;
-
-use common::{elements, small};
+use crate::common::{elements, small};
 use degu_report::{ReportData, Setting, SettingRow, SettingScore, Settings, figures, html, tables};
 
 /// Two arms over shares of the data, and the study without arms, which has one of them.

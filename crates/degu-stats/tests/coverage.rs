@@ -7,9 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of a test, as the test itself")]
 
-#[path = "common/random.rs"]
-mod random;
-
+use crate::random::{Random, Rows};
 use degu_stats::Alpha;
 use degu_stats::conformal::cqr::{Cqr, CqrScore, QuantileBand};
 use degu_stats::conformal::cross::{CrossVariant, LeftOut, OutOfBag};
@@ -17,7 +15,6 @@ use degu_stats::conformal::joint::{CopulaBox, MaxScore};
 use degu_stats::conformal::mondrian::Mondrian;
 use degu_stats::conformal::weighted::{EffectiveSize, TestWeight, WeightedScores};
 use degu_stats::conformal::{Intervals, Score, SplitConformal, band, beta_binomial_band};
-use random::{Random, Rows};
 
 const REPETITIONS: usize = 200;
 const CALIBRATION: usize = 200;

@@ -6,9 +6,7 @@
     reason = "helpers of a test, as the test itself; bit-identity"
 )]
 
-#[path = "common/random.rs"]
-mod random;
-
+use crate::random::{Random, Rows};
 use degu_stats::calibration::{gaussian_curve_errors, spread_error};
 use degu_stats::conformal::density_ratio::{RatioOptions, density_ratio};
 use degu_stats::conformal::joint::{Bonferroni, CopulaBox, MaxScore};
@@ -20,7 +18,6 @@ use degu_stats::recalibrate::{MixRatio, MixedScale, TwoFactor};
 use degu_stats::scoring::interval_summary;
 use degu_stats::selective::RiskCoverage;
 use degu_stats::{Alpha, Binning};
-use random::{Random, Rows};
 
 fn alpha() -> Alpha {
     "0.1".parse().unwrap()

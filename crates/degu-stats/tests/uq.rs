@@ -10,13 +10,9 @@
     reason = "helpers of a test, as the test itself"
 )]
 
-#[path = "uq/file.rs"]
 mod file;
-#[path = "uq/heads.rs"]
 mod heads;
-#[path = "uq/main_block.rs"]
 mod main_block;
-#[path = "uq/other_blocks.rs"]
 mod other_blocks;
 
 use file::{Check, Fixture};

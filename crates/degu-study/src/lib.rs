@@ -1,7 +1,7 @@
 //! The stages of a study, and the run from plan to report.
 //!
-//! [`run`](mod@run) plans a study, executes it, and writes what it leaves behind; [`stages`] does the
-//! work of each task.
+//! [`run`](mod@run) plans a study, executes it, and writes what it leaves behind; [`stages`] does
+//! the work of each task.
 
 mod offered;
 pub mod run;

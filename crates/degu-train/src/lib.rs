@@ -1,8 +1,8 @@
 //! Training: one network, an ensemble of them, a student of the ensemble.
 //!
 //! *For*: fitting a network to labels with checkpoints that resume bit for bit, assembling the
-//! labels of a student, combining members into a teacher, model folders. *Not for*: plans, stores and
-//! files of a study (`degu-study`), layers (`degu-nn`), checks of plugins (`degu-contract`).
+//! labels of a student, combining members into a teacher, model folders. *Not for*: plans, stores
+//! and files of a study (`degu-study`), layers (`degu-nn`), checks of plugins (`degu-contract`).
 //!
 //! | module | what |
 //! |---|---|

@@ -1,7 +1,5 @@
 //! Seeded draws for the simulations.
 
-#![expect(dead_code, reason = "each test binary uses its own part")]
-
 use degu_stats::special::normal_quantile;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

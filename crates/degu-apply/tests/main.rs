@@ -1,0 +1,4 @@
+//! Finished models and their inputs, from outside. One binary.
+
+mod fetch;
+mod inspect;

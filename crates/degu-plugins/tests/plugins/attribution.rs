@@ -1,0 +1,11 @@
+//! Attribution methods, through the registry, against oracles and laws.
+
+#[path = "../../../degu-nn/tests/suite/golden_model.rs"]
+mod golden_model;
+
+mod contract;
+mod ensemble;
+mod errors;
+mod goldens;
+mod laws;
+mod support;

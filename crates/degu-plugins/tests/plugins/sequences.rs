@@ -1,0 +1,5 @@
+//! Augmentations and shifts: what they do to sequences.
+
+mod evoaug;
+mod sequence;
+mod shift;
