@@ -125,7 +125,7 @@ impl SequenceReader {
         if let (Some(bed), None) = (&spec.bed, &spec.genome) {
             for record in read_bed(bed, BedKind::Bed)? {
                 let Some(name) = record.name else {
-                    return Err(ApplyError::Data {
+                    return Err(ApplyError::File {
                         path: bed.clone(),
                         problem: format!(
                             "line {}: expected the name of a sequence in column 4, to find its locus by",
@@ -169,7 +169,7 @@ impl SequenceReader {
     ///
     /// # Errors
     ///
-    /// [`ApplyError::Sequence`] with the place of a sequence that does not fit, what the files say.
+    /// [`ApplyError::File`] with the place of a sequence that does not fit, what the files say.
     pub fn next_batch(&mut self, rows: usize) -> Result<Option<Sequences>> {
         let mut batch = Sequences::default();
         while batch.ids.len() < rows {
@@ -199,12 +199,13 @@ impl SequenceReader {
                     self.skipped += 1;
                 }
                 Err(problem) => {
-                    return Err(ApplyError::Sequence {
-                        path: self.path.clone(),
-                        what: record.what,
-                        id: record.id,
-                        problem: format!("{problem}; `--skip-invalid` passes over such sequences"),
-                    });
+                    return Err(ApplyError::file(
+                        &self.path,
+                        format!(
+                            "{} `{}`: {problem}; `--skip-invalid` passes over such sequences",
+                            record.what, record.id
+                        ),
+                    ));
                 }
             }
         }

@@ -4,7 +4,6 @@ use std::{io, path::PathBuf};
 
 use degu_apply::ApplyError;
 use degu_apply::data::fetch::FetchError;
-use degu_apply::import::ImportError;
 use degu_config::ConfigErrors;
 use degu_core::Slot;
 use degu_genome::GenomeError;
@@ -62,10 +61,6 @@ pub enum CliError {
     /// A question about a plan.
     #[error(transparent)]
     Why(#[from] WhyError),
-
-    /// Foreign weights.
-    #[error(transparent)]
-    Import(#[from] ImportError),
 
     /// A download.
     #[error(transparent)]
@@ -263,10 +258,10 @@ impl From<ApplyError> for CliError {
     /// Errors of libraries keep their own form, whoever passed them on.
     fn from(error: ApplyError) -> Self {
         match error {
-            ApplyError::Core(error) => Self::Core(error),
+            ApplyError::Train(TrainError::Core(error)) => Self::Core(error),
+            ApplyError::Train(TrainError::Io(error)) => Self::Io(error),
             ApplyError::Train(error) => Self::Train(error),
             ApplyError::Genome(error) => Self::Genome(error),
-            ApplyError::Io(error) => Self::Io(error),
             ApplyError::Json(error) => Self::Json(error),
             other => Self::Apply(Box::new(other)),
         }

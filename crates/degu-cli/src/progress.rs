@@ -8,10 +8,11 @@ use std::{
 };
 
 use degu_workflow::journal::{Level, Observer, Progress, StudyEvent};
+use degu_workflow::plan::show_count;
 use degu_workflow::plan::show_seconds;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::{args::ProgressMode, commands::thousands};
+use crate::args::ProgressMode;
 
 /// Share of a task that is done before its remaining time is worth a number.
 const ETA_FROM: f64 = 0.05;
@@ -119,7 +120,7 @@ fn numbers(p: &Progress) -> String {
         text.push_str(&format!("  val {validation:.4}{star}"));
     }
     if let Some(rate) = p.rate.filter(|rate| rate.is_finite() && *rate > 0.0) {
-        text.push_str(&format!("  {} seq/s", thousands(rate.round() as usize)));
+        text.push_str(&format!("  {} seq/s", show_count(rate.round() as usize)));
     }
     text
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use degu_genome::Hdf5File;
 
-use super::ImportError;
+use crate::{ApplyError, Result};
 
 /// A tensor on the host, row-major.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl KerasLayer {
 /// Keras 2 writes that order into the attribute `layer_names`. Keras 3 does not; there the order is
 /// that of the numbers in the names (`conv1d`, `conv1d_1`, ..) within each kind, which is the order
 /// of construction.
-pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>, ImportError> {
+pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>> {
     let file = Hdf5File::open(path)?;
     let root = [
         "model_weights/",
@@ -91,14 +91,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>, ImportError> {
     }
     if layers.is_empty() {
         let names: Vec<&str> = file.names().iter().take(6).map(String::as_str).collect();
-        return Err(ImportError::NotKeras {
-            path: path.to_owned(),
-            found: if names.is_empty() {
-                "no datasets".to_owned()
-            } else {
-                names.join(", ")
-            },
-        });
+        let found = if names.is_empty() {
+            "no datasets".to_owned()
+        } else {
+            names.join(", ")
+        };
+        return Err(ApplyError::file(
+            path,
+            format!(
+                "expected weights of Keras (groups of layers with `kernel:0`, `bias:0`, ..), found {found}"
+            ),
+        ));
     }
     Ok(layers)
 }

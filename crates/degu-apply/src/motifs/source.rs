@@ -4,7 +4,7 @@ use std::path::Path;
 
 use degu_genome::{MemeFile, Motif};
 
-use super::super::{ApplyError, Result};
+use crate::{ApplyError, Result};
 
 /// Motifs given as letters (`TGASTCA`, with IUPAC letters as N, which keep the background's base)
 /// and those of a MEME file; `names` chooses among the file's by id or name, all of them if it is
@@ -36,7 +36,7 @@ pub fn motifs(letters: &[String], meme: Option<&Path>, names: &[String]) -> Resu
                     .map(|m| if m.name.is_empty() { &m.id } else { &m.name });
                 let hint = degu_core::suggest::nearest(name, known.map(String::as_str))
                     .map_or(String::new(), |n| format!(", did you mean `{n}`?"));
-                return Err(ApplyError::Data {
+                return Err(ApplyError::File {
                     path: path.to_owned(),
                     problem: format!(
                         "none of its {} motifs is called `{name}`{hint}",

@@ -140,7 +140,7 @@ fn check(
         Err(GenomeError::OutOfRange { .. }) => {
             Ok((false, ReferenceCheck::Mismatch { found: Vec::new() }))
         }
-        Err(error) => Err(ApplyError::Data {
+        Err(error) => Err(ApplyError::File {
             path: source.path().to_owned(),
             problem: format!(
                 "line {}: {error}{}",
@@ -160,7 +160,7 @@ fn check(
 ///
 /// # Errors
 ///
-/// [`ApplyError::Data`] with the rows of alleles that do not match, if the policy does not allow
+/// [`ApplyError::File`] with the rows of alleles that do not match, if the policy does not allow
 /// them.
 pub fn prepare<'a>(
     source: &mut VariantSource,
@@ -176,7 +176,7 @@ pub fn prepare<'a>(
             _ => 0,
         };
         if wrong > allowed {
-            return Err(ApplyError::Data {
+            return Err(ApplyError::File {
                 path,
                 problem: format!(
                     "{wrong} of {all} reference alleles are not what the genome has: {}; is it the right assembly? `--mismatch skip` leaves such variants out, `--mismatch swap` exchanges alleles that are the wrong way round",

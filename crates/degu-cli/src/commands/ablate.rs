@@ -1,12 +1,10 @@
 //! `degu-lab ablate`: what motifs add where they occur.
 
 use degu_apply::motifs::{Ablation, AblationOptions, Replacement, ablate, motifs};
+use degu_workflow::plan::show_count;
 use serde::Serialize;
 
-use super::{
-    applied::{Counter, TableSink, field, level, models, say, scorer, sequences},
-    thousands,
-};
+use super::applied::{Counter, TableSink, field, level, models, say, scorer, sequences};
 use crate::{
     Result,
     args::{AblateArgs, ReplacementArg},
@@ -64,7 +62,7 @@ pub(crate) fn run(args: &AblateArgs, output: &mut Output) -> Result<()> {
     if left_out > 0 {
         say(&format!(
             "{} hits left out: a stretch with one arrangement only; `--flank` widens it, `--replacement random` needs none",
-            thousands(left_out)
+            show_count(left_out)
         ));
     }
     if output.is_json() && args.motifs.output.is_none() {

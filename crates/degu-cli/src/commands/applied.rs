@@ -9,11 +9,11 @@ use std::{
 
 use degu_apply::{InputSpec, ModelSet, Scorer, SequenceReader, Window};
 use degu_train::Device;
+use degu_workflow::plan::show_count;
 use flate2::{Compression, write::GzEncoder};
 use fs_err::File;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::thousands;
 use crate::{
     CliError, Result,
     args::{ModelArgs, ProgressMode, SequenceArgs},
@@ -104,7 +104,7 @@ impl Counter {
     pub(super) fn at(&mut self, done: usize) {
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
-            bar.set_message(format!("{} {}", thousands(done), self.what));
+            bar.set_message(format!("{} {}", show_count(done), self.what));
             return;
         }
         // Lines: at every doubling, so that long work stays short to read.
@@ -112,7 +112,7 @@ impl Counter {
             return;
         }
         match self.mode {
-            ProgressMode::Plain => say(&format!("{} {}", thousands(done), self.what)),
+            ProgressMode::Plain => say(&format!("{} {}", show_count(done), self.what)),
             ProgressMode::Json => say(&serde_json::json!({ "done": done }).to_string()),
             ProgressMode::Auto | ProgressMode::None => {}
         }

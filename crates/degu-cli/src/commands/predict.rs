@@ -9,8 +9,8 @@ use degu_apply::{InputSpec, SequenceReader, Window};
 use degu_core::registry;
 use degu_train::{Device, HostForecast, ModelCard, SavedModel};
 
-use super::thousands;
 use crate::{CliError, Result, args::PredictArgs, output::Output};
+use degu_workflow::plan::show_count;
 
 use intervals::Interval;
 use writer::Writer;
@@ -84,9 +84,9 @@ fn average(forward: &mut HostForecast, reverse: &HostForecast) {
 }
 
 fn summary(rows: usize, skipped: usize) -> String {
-    let mut text = format!("{} sequences predicted", thousands(rows));
+    let mut text = format!("{} sequences predicted", show_count(rows));
     if skipped > 0 {
-        text.push_str(&format!(", {} skipped", thousands(skipped)));
+        text.push_str(&format!(", {} skipped", show_count(skipped)));
     }
     text
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use degu_config::{ENVIRONMENT_PREFIX, Selection, Study, Sweeps};
+use degu_config::{ENVIRONMENT_PREFIX, Selection, Study};
 use degu_study::run::{self, Outcome, Request};
 use degu_workflow::plan::{show_count, show_seconds};
 use degu_workflow::signal::Interrupt;
@@ -40,18 +40,6 @@ struct Failed {
     message: String,
 }
 
-pub(crate) fn selection(args: &SelectionArgs) -> Selection {
-    let sweeps = match args.sweep.as_slice() {
-        [] => Sweeps::None,
-        names if names.iter().any(|name| name == "all") => Sweeps::All,
-        names => Sweeps::Named(names.to_vec()),
-    };
-    Selection {
-        sweeps,
-        ablation: args.ablation,
-    }
-}
-
 pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     let mut sets = args.study.set.clone();
     if let Some(kind) = &args.executor {
@@ -59,9 +47,9 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     }
     let study = config::read(&args.study.file, &sets)?;
     if args.dry_run {
-        return plan::show(&study, &selection(&args.selection), output);
+        return plan::show(&study, &config::selection(&args.selection), output);
     }
-    let points = selection(&args.selection);
+    let points = config::selection(&args.selection);
     execute(&study, points, &args.execution, output)
 }
 
@@ -77,7 +65,7 @@ fn locked(name: &str, runs: &Path, asked: &SelectionArgs) -> Result<(Study, Sele
     let mut env = config::environment();
     env.retain(|key, _| !key.starts_with(ENVIRONMENT_PREFIX));
     let study = run::locked(&folder, env)?;
-    let asked = selection(asked);
+    let asked = config::selection(asked);
     if asked == Selection::default() {
         return Ok((study, run::selection(&folder)?));
     }

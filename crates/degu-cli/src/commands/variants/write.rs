@@ -20,7 +20,7 @@ use degu_apply::variants::{Effect, Scored};
 use degu_genome::decode;
 use serde_json::{Value, json};
 
-use super::super::applied::field;
+use crate::commands::applied::field;
 use crate::{Result, args::VariantsArgs};
 
 /// Form of the output.
