@@ -48,7 +48,7 @@ pub enum ApplyError {
 
     /// A method whose maps do not add up.
     #[error(
-        "the maps of `{model}` miss the predictions they explain by {rho:.1e} of their size, more than {limit:.0e}: an operation of the network has no exact rule; the files are written, do not trust them"
+        "the maps of `{model}` miss the predictions they explain by {rho:.1e} of their size, more than {limit:.0e}: an operation of the network has no exact rule; the files are written, but their values are wrong"
     )]
     Incomplete {
         /// Model.

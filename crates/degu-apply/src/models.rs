@@ -208,8 +208,8 @@ impl ModelSet {
         }
     }
 
-    /// Whether a group predicts a part: an ensemble has a spread between its members whatever they
-    /// predict.
+    /// Whether a group predicts a part. Every ensemble has the standard deviation between its
+    /// members.
     pub fn predicts(&self, group: &Group, part: Part) -> bool {
         let gives = |i: &usize| {
             let labels = &self.models[*i].saved.card.labels;

@@ -1,7 +1,5 @@
-//! Experiments with motifs: put them into backgrounds, take them out of sequences.
-//!
-//! Both say what a motif does *to this model*, all else being equal: marginalization in sequences
-//! that have nothing else in common, ablation in the sequences where it occurs.
+//! Effects of motifs on a model's predictions: marginalization places them in background sequences,
+//! ablation replaces them in the sequences where they occur.
 
 mod ablate;
 mod marginalize;
@@ -43,5 +41,22 @@ impl Summary {
             interval,
             member_sd: mean_and_sd(by_member).1,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Summary;
+
+    #[test]
+    fn one_effect_has_no_interval_and_one_member_no_standard_deviation() {
+        let one = Summary::of(&[2.0], &[2.0], 1, 0.95).unwrap();
+        assert_eq!((one.effect, one.sd, one.member_sd), (2.0, None, None));
+        assert!(one.interval.is_none());
+        let three = Summary::of(&[1.0, 2.0, 3.0], &[1.0, 3.0], 1, 0.9).unwrap();
+        assert_eq!((three.effect, three.sd), (2.0, Some(1.0)));
+        assert!((three.member_sd.unwrap() - 2f64.sqrt()).abs() < 1e-12);
+        let interval = three.interval.unwrap();
+        assert!(interval.lower >= 1.0 && interval.lower <= 2.0 && interval.upper <= 3.0);
     }
 }

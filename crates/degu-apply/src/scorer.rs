@@ -14,7 +14,7 @@ pub struct Scorer {
     batch: usize,
 }
 
-/// What the models say of some sequences.
+/// Predictions of some sequences.
 #[derive(Debug, Clone, Default)]
 pub struct ModelScores {
     /// Means of each model, `[model][row * tasks + task]`.

@@ -34,7 +34,7 @@ pub enum CliError {
     #[error(transparent)]
     Genome(#[from] GenomeError),
 
-    /// Finished models at work.
+    /// The use of finished models.
     #[error(transparent)]
     Apply(Box<ApplyError>),
 
@@ -50,7 +50,7 @@ pub enum CliError {
     #[error(transparent)]
     Journal(#[from] JournalError),
 
-    /// A sweep of the store.
+    /// Garbage collection of the store.
     #[error(transparent)]
     Gc(#[from] GcError),
 
@@ -66,12 +66,12 @@ pub enum CliError {
     #[error(transparent)]
     Fetch(Box<FetchError>),
 
-    /// A command that did its work and has bad news.
+    /// A command that ran and found a failure.
     #[error("{problem}")]
     Outcome {
         /// Exit code.
         code: u8,
-        /// The news.
+        /// What failed.
         problem: String,
     },
 
@@ -157,7 +157,7 @@ pub enum CliError {
         heading: &'static str,
     },
 
-    /// Generated files that are not what the code says.
+    /// Generated files that are out of date.
     #[error("{} generated files are out of date ({}); run `degu-lab plugins docs` and commit them", files.len(), files.join(", "))]
     Stale {
         /// The files.
@@ -192,7 +192,7 @@ impl CliError {
         Some(refused.join("; "))
     }
 
-    /// Whether the reader of our output has gone.
+    /// Whether the reader of the output closed it.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         let closed = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
         match self {

@@ -1,4 +1,4 @@
-//! From an error to an exit code: the one place that decides.
+//! The exit code of each error.
 
 use degu_apply::ApplyError;
 use degu_genome::GenomeError;

@@ -66,7 +66,7 @@ impl Observer for Plain {
     }
 }
 
-/// An event in words; `None` for those that say nothing new to a person.
+/// An event as a line; `None` for events without news for a reader.
 fn describe(event: &StudyEvent) -> Option<String> {
     Some(match event {
         StudyEvent::Planned {
@@ -161,7 +161,7 @@ impl Bars {
             self.all.remove(&bar);
         }
         if let Some(text) = text {
-            // Without a terminal there is nothing to print above.
+            // Without a terminal there are no bars to print above.
             let _closed = self.all.println(text);
         }
         self.study.inc(1);

@@ -15,7 +15,7 @@ use super::material::{Material, ReplicatePair};
 /// Rows by which columns are judged.
 const JUDGED: usize = 500;
 
-/// The error says itself where in which file it arose.
+/// The error names the file and the place.
 fn reading(source: GenomeError) -> Error {
     Error::Io(std::io::Error::other(source))
 }

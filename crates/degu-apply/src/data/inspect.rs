@@ -1,9 +1,9 @@
-//! What a data set is made of, before anything is trained on it.
+//! Summary of a data set: lengths, bases, targets, duplicates, leakage.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use degu_core::{Dataset, Error, OutputKind, Result, Row, Split};
+use degu_core::{Dataset, Error, OutputKind, Result, Split};
 use degu_genome::{GC_BINS, NearDuplicates, SequenceSummary, duplicate_ids};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub const TARGET_BINS: usize = 20;
 /// Rows read at a time.
 const PIECE: usize = 4096;
 
-/// What a data set is made of.
+/// Summary of a data set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
     /// What was inspected.

@@ -2,7 +2,7 @@
 //!
 //! Layers are mapped by order and shape, never by name: Keras numbers names by session
 //! (`conv1d_7`). Kernels lie as ours do (`[K, C_in, C_out]`, `[in, out]`, channels-last), so
-//! nothing is transposed unless the file says otherwise ([`Layout`]).
+//! no axis is transposed unless [`Layout`] asks for it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{ApplyError, Result};
 
-/// What the file does not say of its model.
+/// What the file does not hold.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Name of an architecture plugin.
@@ -419,6 +419,57 @@ mod tests {
         let mut kernel = array(&[6, 1]);
         transpose_flat(&mut kernel, 2);
         assert_eq!(kernel.values, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    }
+
+    fn filled(theirs: Vec<KerasLayer>, ours: &[(&str, &[usize])]) -> Result<Weights> {
+        let shapes = ours
+            .iter()
+            .map(|(name, shape)| ((*name).to_owned(), shape.to_vec()));
+        let mut filler = Filler {
+            file: PathBuf::from("w.h5"),
+            shapes: shapes.collect(),
+            weights: Weights::new(),
+        };
+        let layers = OurLayers {
+            weighted: vec![("stem".to_owned(), true)],
+            norms: Vec::new(),
+        };
+        let options = Options {
+            architecture: String::new(),
+            params: serde_json::Value::Null,
+            tasks: Vec::new(),
+            length: 0,
+            spreads: LabelNeeds::default(),
+            layout: Layout::default(),
+            written_by: String::new(),
+        };
+        filler.fill(&layers, theirs, &options)?;
+        Ok(filler.weights)
+    }
+
+    #[test]
+    fn layers_fit_by_number_kind_and_shape_or_the_error_names_both() {
+        let ours: &[(&str, &[usize])] = &[("stem.weight", &[1, 4, 2]), ("stem.bias", &[2])];
+        let weights = filled(vec![layer(array(&[1, 4, 2]))], ours).unwrap();
+        // A bias that the file leaves out is zero.
+        assert_eq!(weights["stem.bias"], (vec![2], vec![0.0, 0.0]));
+        let refused = |theirs| filled(theirs, ours).unwrap_err().to_string();
+        let problem = refused(vec![layer(array(&[1, 4, 3]))]);
+        assert!(
+            problem.contains("has shape [1, 4, 3], expected [1, 4, 2] for `stem.weight`"),
+            "{problem}"
+        );
+        let problem = refused(Vec::new());
+        assert!(
+            problem.contains("expected 1 weighted layers in the order [\"stem\"]"),
+            "{problem}"
+        );
+        let mut odd = layer(array(&[1]));
+        let kernel = odd.tensors.remove("kernel").unwrap();
+        odd.tensors.insert("alpha".to_owned(), kernel);
+        let problem = refused(vec![odd]);
+        assert!(problem.contains("has the tensors [\"alpha\"]"), "{problem}");
+        assert!(problem.starts_with("w.h5: "), "{problem}");
     }
 
     #[test]

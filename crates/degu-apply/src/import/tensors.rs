@@ -147,3 +147,32 @@ fn order(file: &Hdf5File, root: &str, by_layer: &BTreeMap<String, Vec<String>>) 
     });
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbered_tensors_get_their_roles_and_other_files_are_refused() {
+        let tensors = |names: &[&str]| -> BTreeMap<String, Array> {
+            let all = names.iter().map(|name| {
+                let array = Array {
+                    name: (*name).to_owned(),
+                    shape: vec![1],
+                    values: vec![0.0],
+                };
+                ((*name).to_owned(), array)
+            });
+            named(all.collect())
+        };
+        let roles = |names: &[&str]| tensors(names).into_keys().collect::<Vec<_>>();
+        assert_eq!(roles(&["0", "1"]), ["bias", "kernel"]);
+        assert_eq!(tensors(&["0", "1"])["kernel"].name, "0");
+        assert_eq!(roles(&["0", "1", "2"]), ["0", "1", "2"]);
+        assert_eq!(roles(&["gamma"]), ["gamma"]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.h5");
+        fs_err::write(&path, "no HDF5").unwrap();
+        assert!(read(&path).is_err());
+    }
+}

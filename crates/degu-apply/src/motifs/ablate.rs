@@ -138,11 +138,15 @@ pub fn ablate(
         for hit in &scanner.hits(&elements, &thresholds) {
             let own = &mut all[hit.motif * tasks.len()..][..tasks.len()];
             if last[hit.motif].replace(hit.sequence) != Some(hit.sequence) {
-                own.iter_mut().for_each(|total| total.sequences += 1);
+                for total in own.iter_mut() {
+                    total.sequences += 1;
+                }
             }
             let edited = replacements(elements[hit.sequence], hit, &motifs[hit.motif], options)?;
             if edited.is_empty() {
-                own.iter_mut().for_each(|total| total.without_shuffle += 1);
+                for total in own.iter_mut() {
+                    total.without_shuffle += 1;
+                }
                 continue;
             }
             let (from, _) = batch.elements[hit.sequence];

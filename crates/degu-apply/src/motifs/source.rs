@@ -62,3 +62,38 @@ pub fn motifs(letters: &[String], meme: Option<&Path>, names: &[String]) -> Resu
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEME: &str = "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M1 first\nletter-probability matrix: alength= 4 w= 2 nsites= 20 E= 0\n 1 0 0 0\n 0 0 0 1\n\nMOTIF M2 second\nletter-probability matrix: alength= 4 w= 1 nsites= 20 E= 0\n 0 1 0 0\n";
+
+    #[test]
+    fn motifs_come_from_letters_and_by_id_or_name_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.meme");
+        fs_err::write(&path, MEME).unwrap();
+        let named = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+            let all = motifs(&["tgan".to_owned()], Some(&path), &names)?;
+            Ok::<_, ApplyError>(all.iter().map(Motif::width).collect::<Vec<_>>())
+        };
+        assert_eq!(named(&[]).unwrap(), [4, 2, 1]);
+        assert_eq!(named(&["SECOND"]).unwrap(), [4, 1]);
+        assert_eq!(named(&["m1"]).unwrap(), [4, 2]);
+        let problem = named(&["secnd"]).unwrap_err().to_string();
+        assert!(problem.contains("did you mean `second`?"), "{problem}");
+    }
+
+    #[test]
+    fn no_motif_and_letters_that_are_no_bases_are_refused() {
+        assert!(motifs(&[], None, &[]).is_err());
+        for letters in ["", "TG!"] {
+            assert!(
+                motifs(&[letters.to_owned()], None, &[]).is_err(),
+                "{letters}"
+            );
+        }
+    }
+}

@@ -37,8 +37,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// What variants are ranked by: the spread between members, or the larger predicted epistemic
-    /// part.
+    /// The number that ranks variants: the standard deviation between members, or the larger
+    /// predicted epistemic standard deviation.
     pub fn uncertainty(&self) -> Option<f64> {
         let larger = self
             .epistemic_reference
@@ -59,7 +59,7 @@ pub struct Scored {
 
 /// Estimates effects, a batch of variants at a time.
 pub struct VariantScorer {
-    /// One pass over each strand, so that their spread is known.
+    /// One pass over each strand, for the standard deviation between strands.
     scorer: Scorer,
     strands: bool,
     level: f64,

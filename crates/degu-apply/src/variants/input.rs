@@ -8,7 +8,7 @@ use degu_genome::{
 
 use crate::{ApplyError, Result};
 
-/// What an experiment says of a variant.
+/// The measured effect of a variant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
     /// Regulatory element.

@@ -1,4 +1,4 @@
-//! `degu-lab attribute`: maps of new sequences, their spread between members, and tracks.
+//! `degu-lab attribute`: attribution maps of sequences with their standard deviation, and tracks.
 
 use degu_apply::{
     ApplyError, InputSpec, SequenceReader, Window,
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &AttributeArgs, output: &mut Output) -> Result<()> {
     verdict
 }
 
-/// Completeness that is worth a word, or an error.
+/// Warns of, or refuses, maps that do not add up to the predictions.
 fn judge(summary: &Summary) -> Result<()> {
     let (warn, limit) = COMPLETENESS;
     for (model, found) in summary.models.iter().zip(&summary.completeness) {

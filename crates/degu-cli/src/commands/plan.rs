@@ -33,7 +33,7 @@ pub(crate) fn show(study: &Study, selection: &Selection, output: &mut Output) ->
     output.text(&text)
 }
 
-/// What failed in the last run, as its ledger tells; nothing if there was none.
+/// Tasks that failed in the last run, by its ledger.
 fn failures(study: &Study) -> BTreeMap<String, String> {
     let ledger = run::folder(study).join("events.jsonl");
     read_events(&ledger)

@@ -72,7 +72,7 @@ fn locked(name: &str, runs: &Path, asked: &SelectionArgs) -> Result<(Study, Sele
     Ok((study, asked))
 }
 
-/// Writes the report of a study again; trains nothing.
+/// Writes the report of a finished run again.
 pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
     let (study, selection) = locked(&args.study, &args.runs, &args.selection)?;
     let store = run::store(&study)?;
@@ -84,7 +84,7 @@ pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
         return Err(CliError::Outcome {
             code: crate::exit::Codes::STAGE,
             problem: format!(
-                "{} of {} tasks have no result yet, so there is nothing to report: `degu-lab resume {}`",
+                "{} of {} tasks have no result yet, so there is no report; run them with `degu-lab resume {}`",
                 survey.counts.to_run, survey.counts.distinct, study.identity.name
             ),
         });
@@ -111,7 +111,7 @@ fn execute(
     let interrupt: Arc<AtomicBool> = match Interrupt::install() {
         Ok(interrupt) => interrupt.flag(),
         Err(error) => {
-            tracing::warn!(%error, "signals cannot be caught: an interrupt ends the run without a checkpoint");
+            tracing::warn!(%error, "signals cannot be handled: an interrupt ends the run without a checkpoint");
             Arc::default()
         }
     };
@@ -159,7 +159,7 @@ fn finish(study: &Study, outcome: Outcome, output: &mut Output) -> Result<()> {
     }
     Err(CliError::Outcome {
         code: exit,
-        problem: bad_news(&ran),
+        problem: failures(&ran),
     })
 }
 
@@ -177,13 +177,12 @@ fn text(ran: &Ran) -> String {
     text
 }
 
-/// What failed, what waits for it, and the command that goes on: a run folder knows its sweeps,
-/// arms and changed values.
-fn bad_news(ran: &Ran) -> String {
+/// Failed and blocked tasks, and the command that continues the run.
+fn failures(ran: &Ran) -> String {
     let mut text = match ran.failed.len() {
-        0 => "interrupted; what was finished is kept".to_owned(),
-        1 => "1 task failed; what was finished is kept".to_owned(),
-        n => format!("{n} tasks failed; what was finished is kept"),
+        0 => "interrupted; finished tasks are kept".to_owned(),
+        1 => "1 task failed; finished tasks are kept".to_owned(),
+        n => format!("{n} tasks failed; finished tasks are kept"),
     };
     for failed in &ran.failed {
         text.push_str(&format!("\n  {}: {}", failed.task, failed.message));
@@ -191,6 +190,6 @@ fn bad_news(ran: &Ran) -> String {
     if !ran.blocked.is_empty() {
         text.push_str(&format!("\n  blocked: {}", ran.blocked.join(", ")));
     }
-    text.push_str(&format!("\n  go on with: degu-lab resume {}", ran.study));
+    text.push_str(&format!("\n  continue with: degu-lab resume {}", ran.study));
     text
 }

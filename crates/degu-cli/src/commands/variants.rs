@@ -12,7 +12,7 @@ use degu_workflow::plan::show_count;
 use serde::Serialize;
 use serde_json::json;
 
-use super::applied::{Counter, TableSink, field, level, models, say, scorer};
+use super::applied::{Counter, TableSink, field, models, say, scorer};
 use crate::{
     CliError, Result,
     args::{AnchorArg, EdgeArg, MismatchArg, VariantsArgs},
@@ -27,7 +27,7 @@ struct Scores<'a> {
 }
 
 pub(crate) fn run(args: &VariantsArgs, output: &mut Output) -> Result<()> {
-    let level = level("variants", args.level)?;
+    let level = args.level;
     let models = models(&args.models)?;
     let tasks = models.card().labels.tasks.clone();
     let own = scorer("variants", &args.models, &models, false)?;
