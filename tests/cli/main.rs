@@ -22,6 +22,7 @@ mod predict;
 mod profile;
 mod refusals;
 mod settings;
+mod snapshots;
 mod study;
 mod support;
 mod uncertainty;

@@ -1,71 +1,33 @@
 //! What can go wrong when finished models are used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use degu_genome::GenomeError;
 use degu_train::TrainError;
 
-/// Result of this module.
+/// Result of this crate.
 pub type Result<T, E = ApplyError> = std::result::Result<T, E>;
 
 /// What can go wrong when finished models are used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// The plugin layer.
+    /// A model folder, a prediction, a plugin, a file.
     #[error(transparent)]
-    Core(#[from] degu_core::Error),
-
-    /// A model folder or a prediction.
-    #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(TrainError),
 
     /// Files with sequences, genomes or variants.
     #[error(transparent)]
     Genome(#[from] GenomeError),
 
-    /// A statistic.
-    #[error(transparent)]
-    Stats(#[from] degu_stats::StatsError),
-
-    /// A tensor operation.
-    #[error(transparent)]
-    Tensor(#[from] candle_core::Error),
-
-    /// A file.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-
     /// A file of the program's own that does not parse.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 
-    /// A sequence that a model cannot take.
-    #[error("{}: {what} `{id}`: {problem}", path.display())]
-    Sequence {
-        /// File.
-        path: PathBuf,
-        /// Record or row, with its line.
-        what: String,
-        /// Name of the sequence.
-        id: String,
-        /// What was expected and what was found.
-        problem: String,
-    },
-
-    /// A model or run that cannot do what is asked of it.
+    /// A file or a model folder that does not fit.
     #[error("{}: {problem}", path.display())]
-    Model {
-        /// Folder.
-        path: PathBuf,
-        /// What was expected, what was found, what to do.
-        problem: String,
-    },
-
-    /// A file whose contents do not fit.
-    #[error("{}: {problem}", path.display())]
-    Data {
-        /// File.
+    File {
+        /// File or folder.
         path: PathBuf,
         /// What was expected, what was found, what to do.
         problem: String,
@@ -80,9 +42,13 @@ pub enum ApplyError {
         problem: String,
     },
 
+    /// A description of foreign weights that no import can follow.
+    #[error("{0}")]
+    Import(String),
+
     /// A method whose maps do not add up.
     #[error(
-        "the maps of `{model}` miss the predictions they explain by {rho:.1e} of their size, more than {limit:.0e}: an operation of the network has no exact rule; the files are written, do not trust them"
+        "the maps of `{model}` miss the predictions they explain by {rho:.1e} of their size, more than {limit:.0e}: an operation of the network has no exact rule; the files are written, but their values are wrong"
     )]
     Incomplete {
         /// Model.
@@ -100,3 +66,30 @@ pub enum ApplyError {
         done: usize,
     },
 }
+
+impl ApplyError {
+    pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($error:ty),+) => {$(
+        impl From<$error> for ApplyError {
+            fn from(error: $error) -> Self {
+                Self::Train(error.into())
+            }
+        }
+    )+};
+}
+
+from!(
+    TrainError,
+    degu_core::Error,
+    degu_stats::StatsError,
+    candle_core::Error,
+    std::io::Error
+);

@@ -125,7 +125,7 @@ impl SequenceReader {
         if let (Some(bed), None) = (&spec.bed, &spec.genome) {
             for record in read_bed(bed, BedKind::Bed)? {
                 let Some(name) = record.name else {
-                    return Err(ApplyError::Data {
+                    return Err(ApplyError::File {
                         path: bed.clone(),
                         problem: format!(
                             "line {}: expected the name of a sequence in column 4, to find its locus by",
@@ -169,7 +169,7 @@ impl SequenceReader {
     ///
     /// # Errors
     ///
-    /// [`ApplyError::Sequence`] with the place of a sequence that does not fit, what the files say.
+    /// [`ApplyError::File`] with the place of a sequence that does not fit, what the files say.
     pub fn next_batch(&mut self, rows: usize) -> Result<Option<Sequences>> {
         let mut batch = Sequences::default();
         while batch.ids.len() < rows {
@@ -199,12 +199,13 @@ impl SequenceReader {
                     self.skipped += 1;
                 }
                 Err(problem) => {
-                    return Err(ApplyError::Sequence {
-                        path: self.path.clone(),
-                        what: record.what,
-                        id: record.id,
-                        problem: format!("{problem}; `--skip-invalid` passes over such sequences"),
-                    });
+                    return Err(ApplyError::file(
+                        &self.path,
+                        format!(
+                            "{} `{}`: {problem}; `--skip-invalid` passes over such sequences",
+                            record.what, record.id
+                        ),
+                    ));
                 }
             }
         }
@@ -322,4 +323,113 @@ fn table(path: &Path, spec: &InputSpec) -> Result<Source> {
         category,
         row: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window() -> Window {
+        Window::new(6, vec![0], vec![3])
+    }
+
+    fn open(spec: &InputSpec) -> Result<SequenceReader> {
+        SequenceReader::open(spec, window())
+    }
+
+    fn file(folder: &Path, name: &str, text: &str) -> Option<PathBuf> {
+        let path = folder.join(name);
+        fs_err::write(&path, text).unwrap();
+        Some(path)
+    }
+
+    #[test]
+    fn records_that_do_not_fit_are_errors_or_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = ">good\nACGT\n>short\nAC\n>odd\nAC!T\n>whole\nACGTAC\n";
+        let mut spec = InputSpec {
+            fasta: file(folder.path(), "x.fa", text),
+            skip_invalid: true,
+            ..InputSpec::default()
+        };
+        let mut reader = open(&spec).unwrap();
+        let batch = reader.next_batch(10).unwrap().unwrap();
+        assert_eq!(batch.ids, ["good", "whole"]);
+        assert_eq!(batch.elements, [(1, 4), (0, 6)]);
+        assert_eq!(batch.codes, [0, 0, 1, 2, 3, 3, 0, 1, 2, 3, 0, 1]);
+        assert_eq!(reader.skipped(), 2);
+        assert!(reader.next_batch(10).unwrap().is_none());
+        spec.skip_invalid = false;
+        let problem = open(&spec).unwrap().next_batch(10).unwrap_err().to_string();
+        assert!(
+            problem.contains("`short`: expected 4 bp (or 6 bp with the flanks)"),
+            "{problem}"
+        );
+        assert!(problem.contains("--skip-invalid"), "{problem}");
+    }
+
+    #[test]
+    fn a_table_gives_names_categories_and_batches() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "seq\tkind\nACGT\tp\nTTTT\te\nGGGG\tp\n";
+        let spec = InputSpec {
+            table: file(folder.path(), "t.tsv", text),
+            category_column: Some("kind".to_owned()),
+            ..InputSpec::default()
+        };
+        let mut reader = open(&spec).unwrap();
+        let first = reader.next_batch(2).unwrap().unwrap();
+        assert_eq!(first.ids, ["row_1", "row_2"]);
+        assert_eq!(first.categories, ["p", "e"]);
+        assert_eq!(reader.next_batch(2).unwrap().unwrap().ids, ["row_3"]);
+        let missing = InputSpec {
+            sequence_column: Some("sequense".to_owned()),
+            ..spec
+        };
+        assert!(open(&missing).is_err());
+    }
+
+    #[test]
+    fn intervals_of_a_genome_are_read_on_their_strand() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = InputSpec {
+            bed: file(
+                folder.path(),
+                "x.bed",
+                "c\t0\t4\ta\t0\t+\nc\t0\t4\tb\t0\t-\n",
+            ),
+            genome: file(folder.path(), "g.fa", ">c\nAACGTT\n"),
+            ..InputSpec::default()
+        };
+        let batch = open(&spec).unwrap().next_batch(9).unwrap().unwrap();
+        assert_eq!(batch.codes, [0, 0, 0, 1, 2, 3, 0, 1, 2, 3, 3, 3]);
+        let strands: Vec<Strand> = batch.loci.iter().flatten().map(|l| l.strand).collect();
+        assert_eq!(strands, [Strand::Forward, Strand::Reverse]);
+    }
+
+    #[test]
+    fn a_source_is_needed_and_loci_need_names() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            open(&InputSpec::default()),
+            Err(ApplyError::Argument { name: "input", .. })
+        ));
+        let fasta = file(folder.path(), "x.fa", ">a\nACGT\n");
+        let spec = |bed: &str| InputSpec {
+            fasta: fasta.clone(),
+            bed: file(folder.path(), "x.bed", bed),
+            ..InputSpec::default()
+        };
+        let batch = open(&spec("c\t5\t9\ta\n"))
+            .unwrap()
+            .next_batch(1)
+            .unwrap()
+            .unwrap();
+        assert_eq!(batch.loci[0].as_ref().unwrap().interval.start, 5);
+        let problem = open(&spec("c\t5\t9\n")).err().unwrap().to_string();
+        assert!(
+            problem.contains("expected the name of a sequence in column 4"),
+            "{problem}"
+        );
+    }
 }

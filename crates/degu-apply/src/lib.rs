@@ -1,18 +1,19 @@
-//! What is done with finished models: maps of new sequences, effects of variants, experiments with
-//! motifs.
+//! Uses of finished models: attribution maps of sequences, effects of variants, effects of motifs;
+//! data sets by hand and weights of other frameworks.
 //!
-//! Everything here takes a model folder, which is enough by itself, or the folder of a run, which
-//! stands for all its members and students. Sequences stream through in batches, so memory does not
-//! depend on how many there are.
+//! Functions take a model folder, or the folder of a run with all its members and students.
+//! Sequences are read in batches, so memory does not depend on their number.
 //!
 //! | module | what |
 //! |---|---|
 //! | [`models`] | one model folder, or the members and students of a run |
-//! | [`input`], [`window`] | sequences from FASTA, tables and genomes; the model's input around an element |
+//! | [`input`], [`window`] | sequences from FASTA, tables and genomes; the input of a model |
 //! | [`scorer`] | predictions of every model, strands averaged |
-//! | [`maps`] | attribution maps: computed in shards that a killed run resumes from, and the files they become |
-//! | [`variants`] | effects of variants with their uncertainty, and scores against saturation mutagenesis |
-//! | [`motifs`] | putting motifs into backgrounds, and taking them out |
+//! | [`maps`] | attribution maps, computed in shards from which a run resumes, and their files |
+//! | [`variants`] | effects of variants, and their agreement with saturation mutagenesis |
+//! | [`motifs`] | effects of motifs in backgrounds, and where they occur |
+//! | [`import`] | weights of other frameworks as model folders |
+//! | [`data`] | what a file is made of; downloads of public data |
 
 mod covariates;
 pub mod data;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use degu_core::{Component, OutputKind, suggest::nearest};
+use degu_core::{ModelId, OutputKind, Component, suggest::nearest};
 use degu_train::{
     ModelCard, SavedModel,
     model_file::{CARD_FILE, WEIGHTS_FILE},
@@ -21,12 +21,21 @@ pub enum Role {
     Student,
 }
 
+impl Role {
+    fn of(id: Option<ModelId>) -> Self {
+        match id {
+            Some(ModelId::Member(_)) => Self::Member,
+            _ => Self::Student,
+        }
+    }
+}
+
 /// A model with its name.
 #[derive(Debug)]
 pub struct NamedModel {
-    /// Name of its folder, as in `student-0`.
+    /// Its place in the study, as in `student-0`; the name of its folder if it stands alone.
     pub name: String,
-    /// What it is.
+    /// What it is in its study.
     pub role: Role,
     /// BLAKE3 digest of its card and weights.
     pub digest: String,
@@ -62,7 +71,7 @@ impl ModelSet {
     ///
     /// A folder that is neither, a name that is not there, models of different input or tasks.
     pub fn open(folder: &Path, only: &[String]) -> Result<Self> {
-        let problem = |problem: String| ApplyError::Model {
+        let problem = |problem: String| ApplyError::File {
             path: folder.to_owned(),
             problem,
         };
@@ -72,13 +81,9 @@ impl ModelSet {
                     "`--model {name}` chooses among the models of a run, and this is the folder of one model"
                 )));
             }
-            let mut models = vec![read(folder, Role::Student)?];
-            if models[0].name.starts_with("member") {
-                models[0].role = Role::Member;
-            }
             return Ok(Self {
                 folder: folder.to_owned(),
-                models,
+                models: vec![read(folder)?],
             });
         }
         let all = list(&folder.join("models"));
@@ -87,8 +92,8 @@ impl ModelSet {
                 "expected the folder of a model (with `card.json`) or of a run (with `models/`); `degu-lab run` leaves both under `runs/NAME`".to_owned(),
             ));
         }
-        let known: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
         for name in only.iter().filter(|name| *name != "ensemble") {
+            let known: Vec<&str> = all.iter().map(|(known, _)| known.as_str()).collect();
             if !known.contains(&name.as_str()) {
                 let hint = nearest(name, known.iter().copied())
                     .map_or(String::new(), |n| format!(", did you mean `{n}`?"));
@@ -98,16 +103,16 @@ impl ModelSet {
                 )));
             }
         }
-        let wanted = |name: &str, role: Option<Role>| match (role, only) {
-            (Some(_), []) => true,
-            (Some(Role::Member), names) if names.iter().any(|n| n == "ensemble") => true,
-            (_, names) => names.iter().any(|n| n == name),
-        };
+        let ensemble = only.iter().any(|name| name == "ensemble");
         let mut models = Vec::new();
         for (name, path) in &all {
-            let role = role_of(name);
-            if wanted(name, role) {
-                models.push(read(path, role.unwrap_or(Role::Student))?);
+            let wanted = match id_of(path) {
+                Some(ModelId::Member(_)) if ensemble || only.is_empty() => true,
+                Some(ModelId::Student(_)) if only.is_empty() => true,
+                _ => only.contains(name),
+            };
+            if wanted {
+                models.push(read(path)?);
             }
         }
         models.sort_by(|a: &NamedModel, b| {
@@ -138,7 +143,7 @@ impl ModelSet {
     }
 
     pub(crate) fn problem(&self, problem: String) -> ApplyError {
-        ApplyError::Model {
+        ApplyError::File {
             path: self.folder.clone(),
             problem,
         }
@@ -203,8 +208,8 @@ impl ModelSet {
         }
     }
 
-    /// Whether a group predicts a part: an ensemble has a spread between its members whatever they
-    /// predict.
+    /// Whether a group predicts a part. Every ensemble has the standard deviation between its
+    /// members.
     pub fn predicts(&self, group: &Group, part: Component) -> bool {
         let gives = |i: &usize| {
             let labels = &self.models[*i].saved.card.labels;
@@ -221,7 +226,7 @@ impl ModelSet {
     ///
     /// # Errors
     ///
-    /// [`ApplyError::Model`] for profiles.
+    /// [`ApplyError::File`] for profiles.
     pub fn need_scalar(&self, what: &str) -> Result<()> {
         if self.card().output == OutputKind::Scalar {
             return Ok(());
@@ -232,14 +237,17 @@ impl ModelSet {
     }
 }
 
-fn role_of(name: &str) -> Option<Role> {
-    if name.starts_with("member-") {
-        Some(Role::Member)
-    } else if name.starts_with("student-") {
-        Some(Role::Student)
-    } else {
-        None
+/// Which model of a study a folder holds: what its card says, else (cards of older versions) what
+/// the folder is named; `None` for a model that stands alone.
+fn id_of(folder: &Path) -> Option<ModelId> {
+    #[derive(serde::Deserialize)]
+    struct Card {
+        model: Option<ModelId>,
     }
+    let card = fs_err::read(folder.join(CARD_FILE)).ok();
+    let card = card.and_then(|bytes| serde_json::from_slice::<Card>(&bytes).ok());
+    card.and_then(|card| card.model)
+        .or_else(|| folder.file_name()?.to_str()?.parse().ok())
 }
 
 /// Folders with a card below a folder, by name.
@@ -261,28 +269,77 @@ fn list(folder: &Path) -> Vec<(String, PathBuf)> {
     all
 }
 
-fn read(folder: &Path, role: Role) -> Result<NamedModel> {
+fn read(folder: &Path) -> Result<NamedModel> {
     let saved = SavedModel::load(folder)?;
     let mut hasher = blake3::Hasher::new();
     for file in [CARD_FILE, WEIGHTS_FILE] {
         hasher.update(&fs_err::read(folder.join(file))?);
     }
-    let name = saved
-        .card
-        .name
-        .rsplit(' ')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let name = folder
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .filter(|name| role_of(name).is_some())
-        .unwrap_or(name);
+    let id = id_of(folder);
+    let name = match (id, folder.file_name()) {
+        (Some(id), _) => id.to_string(),
+        (None, Some(name)) => name.to_string_lossy().into_owned(),
+        (None, None) => saved.card.name.clone(),
+    };
     Ok(NamedModel {
         name,
-        role,
+        role: Role::of(id),
         digest: hasher.finalize().to_hex()[..16].to_owned(),
         saved,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(at: &Path, name: &str, card: &str) -> PathBuf {
+        let folder = at.join(name);
+        fs_err::create_dir_all(&folder).unwrap();
+        fs_err::write(folder.join(CARD_FILE), card).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_card_says_what_a_model_is_whatever_its_study_and_folder_are_named() {
+        let place = tempfile::tempdir().unwrap();
+        for (name, card, expected) in [
+            (
+                "member-7",
+                r#"{"name": "Student student-0", "model": "student-0"}"#,
+                "student-0",
+            ),
+            (
+                "Student",
+                r#"{"name": "member-7 member-1", "model": "member-1"}"#,
+                "member-1",
+            ),
+            // Cards of older versions do not say it.
+            ("member-2", r#"{"name": "Student member-2"}"#, "member-2"),
+        ] {
+            let id = id_of(&folder(place.path(), name, card));
+            assert_eq!(
+                id.map(|id| id.to_string()).as_deref(),
+                Some(expected),
+                "{name}"
+            );
+        }
+        let alone = folder(place.path(), "students", r#"{"name": "study member-0"}"#);
+        assert_eq!(id_of(&alone), None);
+        assert_eq!(Role::of(None), Role::Student);
+        assert_eq!(Role::of(Some(ModelId::Member(3))), Role::Member);
+    }
+
+    #[test]
+    fn folders_without_models_and_names_without_a_folder_are_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let refused = |only: &[String]| ModelSet::open(place.path(), only).unwrap_err().to_string();
+        assert!(refused(&[]).contains("expected the folder of a model"));
+        folder(&place.path().join("models"), "student-0", "{}");
+        let problem = refused(&["student-1".to_owned()]);
+        assert!(problem.contains("did you mean `student-0`?"), "{problem}");
+        folder(place.path(), ".", "{}");
+        let problem = refused(&["student-0".to_owned()]);
+        assert!(problem.contains("the folder of one model"), "{problem}");
+    }
 }

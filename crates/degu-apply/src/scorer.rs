@@ -2,19 +2,19 @@
 
 use degu_train::{Backend, Device, HostForecast};
 
-use super::{ModelSet, Result, Role, Window};
+use crate::{ModelSet, Result, Window};
 
 /// Predictions with every model of a set, one batch of sequences at a time.
 pub struct Scorer {
     backends: Vec<Box<dyn Backend>>,
-    roles: Vec<Role>,
+    members: Vec<usize>,
     window: Window,
     strands: bool,
     tasks: usize,
     batch: usize,
 }
 
-/// What the models say of some sequences.
+/// Predictions of some sequences.
 #[derive(Debug, Clone, Default)]
 pub struct ModelScores {
     /// Means of each model, `[model][row * tasks + task]`.
@@ -44,7 +44,7 @@ impl Scorer {
         }
         Ok(Self {
             backends,
-            roles: models.models.iter().map(|m| m.role).collect(),
+            members: models.members(),
             window: Window::of(models.card())?,
             strands,
             tasks: models.card().labels.tasks.len(),
@@ -63,11 +63,18 @@ impl Scorer {
     }
 
     /// Places of the members.
-    pub fn members(&self) -> Vec<usize> {
-        let all = self.roles.iter().enumerate();
-        all.filter(|(_, role)| **role == Role::Member)
-            .map(|(i, _)| i)
-            .collect()
+    pub fn members(&self) -> &[usize] {
+        &self.members
+    }
+
+    /// Places of the models whose mean is the prediction: the members if there are several, else
+    /// all models.
+    pub(crate) fn averaged(&self) -> Vec<usize> {
+        if self.members.len() > 1 {
+            self.members.clone()
+        } else {
+            (0..self.backends.len()).collect()
+        }
     }
 
     /// Predictions of whole inputs, row-major `[n, L]`, of models that predict one number a task.
@@ -80,17 +87,15 @@ impl Scorer {
         let reversed = self.strands.then(|| self.window.reverse_strand(codes));
         let mut scores = ModelScores::default();
         for backend in &mut self.backends {
-            let mut forecast = HostForecast::empty(self.tasks);
-            let mut both: Option<HostForecast> = None;
-            for piece in codes.chunks(self.batch * length) {
-                forecast.extend(backend.predict(piece, piece.len() / length)?);
-            }
-            if let Some(reversed) = &reversed {
-                let other = both.insert(HostForecast::empty(self.tasks));
-                for piece in reversed.chunks(self.batch * length) {
-                    other.extend(backend.predict(piece, piece.len() / length)?);
+            let mut forecast = |codes: &[u8]| -> Result<HostForecast> {
+                let mut all = HostForecast::empty(self.tasks);
+                for piece in codes.chunks(self.batch * length) {
+                    all.extend(backend.predict(piece, piece.len() / length)?);
                 }
-            }
+                Ok(all)
+            };
+            let forward = forecast(codes)?;
+            let reverse = reversed.as_deref().map(forecast).transpose()?;
             let mean = |forward: &[f32], reverse: Option<&[f32]>| -> Vec<f64> {
                 let wide = forward.iter().map(|v| f64::from(*v));
                 match reverse {
@@ -101,16 +106,14 @@ impl Scorer {
                         .collect(),
                 }
             };
+            let reverse = reverse.as_ref();
             scores.mean.push(mean(
-                &forecast.mean,
-                both.as_ref().map(|b| b.mean.as_slice()),
+                &forward.mean,
+                reverse.map(|other| other.mean.as_slice()),
             ));
-            scores.epistemic.push(
-                forecast
-                    .epistemic
-                    .as_deref()
-                    .map(|e| mean(e, both.as_ref().and_then(|b| b.epistemic.as_deref()))),
-            );
+            let other = reverse.and_then(|other| other.epistemic.as_deref());
+            let epistemic = forward.epistemic.as_deref().map(|own| mean(own, other));
+            scores.epistemic.push(epistemic);
         }
         Ok(scores)
     }

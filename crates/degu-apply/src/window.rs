@@ -114,6 +114,22 @@ mod tests {
     }
 
     #[test]
+    fn without_flanks_there_is_one_length() {
+        let window = Window::new(3, Vec::new(), Vec::new());
+        assert_eq!(
+            (window.element(), window.left(), window.length()),
+            (3, 0, 3)
+        );
+        let problem = window.place(&[0; 4], &mut Vec::new()).unwrap_err();
+        assert_eq!(problem, "expected 3 bp, found 4 bp");
+        assert_eq!(
+            window.reverse_strand(&[0, 0, 1, 3, 2, 2]),
+            [2, 3, 3, 1, 1, 0]
+        );
+        assert_eq!(Window::new(2, vec![0; 2], vec![0; 3]).element(), 0);
+    }
+
+    #[test]
     fn the_other_strand_keeps_its_flanks() {
         assert_eq!(
             window().reverse_strand(&[0, 1, 1, 0, 3, 3]),

@@ -15,7 +15,7 @@ use degu_core::Slot;
 
 pub(crate) use apply::{
     AblateArgs, AnchorArg, AttributeArgs, BackgroundArg, EdgeArg, MarginalizeArgs, MismatchArg,
-    ModelArgs, ReplacementArg, SequenceArgs, VariantsArgs,
+    ModelArgs, MotifArgs, ReplacementArg, SequenceArgs, VariantsArgs,
 };
 pub(crate) use model::{ImportCommand, KerasArgs, PredictArgs};
 use number::positive;
@@ -43,7 +43,7 @@ pub(crate) struct Global {
     /// Form of the results on stdout.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) format: Format,
-    /// Say more on stderr; -vv and -vvv say still more.
+    /// Write more to stderr: -v information, -vv debugging, -vvv everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -51,50 +51,49 @@ pub(crate) struct Global {
 /// Form of results.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Text.
     #[default]
     Text,
-    /// For programs: one object with a field `schema`; `predict`, `variants` and the like one
-    /// object a row.
+    /// JSON: one object with a field `schema`; `predict`, `variants` and similar commands write one
+    /// object per row.
     Json,
-    /// A Graphviz graph (`plan` alone).
+    /// A Graphviz graph (only `plan`).
     Dot,
-    /// A Mermaid flow chart (`plan` alone).
+    /// A Mermaid flow chart (only `plan`).
     Mermaid,
 }
 
 /// A command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a study, or go on with it: what is in the store is not computed again.
+    /// Run a study, or continue it: results in the store are not computed again.
     Run(RunArgs),
-    /// Show what a run would do: tasks, keys, what is cached, how long the rest takes.
+    /// Show what a run would do: tasks, keys, cached results, estimated time.
     Plan(PlanArgs),
-    /// Go on with a run as it was started: its locked configuration, its changed values, its sweeps
-    /// and arms.
+    /// Continue a run with its locked configuration, changed values, sweeps and arms.
     Resume(ResumeArgs),
     /// Write the report of a finished run again.
     Report(ReportArgs),
-    /// Explain why a task has to run: which field of its key differs from the nearest result.
+    /// Explain why a task has to run: the fields of its key that differ from the nearest result.
     Why(WhyArgs),
-    /// Predict sequences with a model folder: means, spreads, calibrated intervals.
+    /// Predict sequences with a model: means, standard deviations, calibrated intervals.
     Predict(PredictArgs),
-    /// Draw attribution maps of new sequences: what each base adds to a prediction, with the spread
-    /// between members.
+    /// Compute attribution maps of sequences: the contribution of each base to a prediction, with
+    /// the standard deviation between members.
     Attribute(AttributeArgs),
-    /// Predict effects of variants, with their uncertainty; score them against saturation
+    /// Predict effects of variants with their uncertainty, and compare them with saturation
     /// mutagenesis.
     Variants(VariantsArgs),
-    /// Put motifs into background sequences: what each adds by itself.
+    /// Estimate effects of motifs by placing them in background sequences.
     Marginalize(MarginalizeArgs),
-    /// Take motifs out of the sequences where they occur: what each adds there.
+    /// Estimate effects of motifs by replacing them where they occur.
     Ablate(AblateArgs),
-    /// Turn weights of other frameworks into a model folder.
+    /// Import weights of other frameworks as a model folder.
     Import {
         #[command(subcommand)]
         command: ImportCommand,
     },
-    /// Look at data before training on it, and fetch public data.
+    /// Inspect data before training, and download public data.
     Data {
         #[command(subcommand)]
         command: DataCommand,
@@ -106,24 +105,24 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of experiment files, for editors.
     Schema,
-    /// Show where runs stand.
+    /// Show the state of runs.
     Status(StatusArgs),
     /// List the artifacts of a store.
     Ls(LsArgs),
-    /// Show one artifact: where it came from, its files, its key.
+    /// Show one artifact: its origin, its files and its key.
     Show(ShowArgs),
-    /// Remove what no run needs (a dry run unless `--delete`).
+    /// Remove artifacts that no run needs (a dry run without `--delete`).
     Gc(GcArgs),
-    /// Compare every artifact with its digests, and move damaged ones aside so that the next run
+    /// Compare every artifact with its digests. Damaged artifacts are moved aside; the next run
     /// computes them again.
     Verify(VerifyArgs),
-    /// Test this machine: instructions, threads, CUDA, and whether a store works here.
+    /// Test this machine: instructions, threads, CUDA, and a store on its file system.
     Doctor {
         /// Folder of the store to test.
         #[arg(long, default_value = "store")]
         store: PathBuf,
     },
-    /// List, show, check and start plugins.
+    /// List, show, check and create plugins.
     Plugins {
         #[command(subcommand)]
         command: PluginsCommand,
@@ -145,19 +144,19 @@ pub(crate) enum PluginsCommand {
         #[arg(long)]
         slot: Option<String>,
     },
-    /// Show what a plugin does and the parameters it takes.
+    /// Show what a plugin does and its parameters.
     Show {
         /// Name, or SLOT/NAME.
         name: String,
     },
-    /// Check that a plugin keeps the contract of its slot.
+    /// Check a plugin against the contract of its slot.
     Check(CheckArgs),
-    /// Write the crate of a new plugin: code, own binary, contract test, experiment.
+    /// Write the crate of a new plugin: code, binary, contract test, experiment file.
     New(NewArgs),
     /// Write the reference pages of all plugins (run in the repository's root).
     #[command(hide = true)]
     Docs {
-        /// Only compare; exit 5 if a page is out of date.
+        /// Only compare; exit with 5 if a page is out of date.
         #[arg(long)]
         check: bool,
         /// Folder of the workspace.
@@ -200,34 +199,34 @@ fn slots() -> impl TypedValueParser<Value = Slot> {
     })
 }
 
-/// Points of a study beside its own.
+/// Sweeps and arms of a study.
 #[derive(Debug, Args)]
 pub(crate) struct SelectionArgs {
-    /// Run this sweep of the file as well (`all` for every one); may be given several times.
+    /// Run this sweep of the file too (`all` for every sweep); may be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) sweep: Vec<String>,
-    /// Run the ablation of the file as well.
+    /// Run the ablation of the file too.
     #[arg(long)]
     pub(crate) ablation: bool,
 }
 
-/// How to run; nothing here changes a number.
+/// How to run; no option here changes a result.
 #[derive(Debug, Args)]
 pub(crate) struct ExecutionArgs {
-    /// Only tasks that match, as in `train/*`, and what they need; may be given several times.
+    /// Only tasks that match the pattern, as in `train/*`, and the tasks they need; may be given
+    /// several times.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Vec<String>,
-    /// Tasks side by side.
+    /// Tasks at the same time [default: `executor.jobs` of the file].
     #[arg(short, long, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
-    /// Threads in all [default: those of the machine].
+    /// Threads of all tasks together [default: those of the machine].
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) threads: Option<usize>,
-    /// Start nothing new after a failure; without it, everything that does not depend on the
-    /// failure runs.
+    /// Start no task after a failure; without it, tasks that do not depend on the failed task run.
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// Try a task again after a failure that may pass.
+    /// Repeat a task up to N times after a failure that may be temporary.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) retries: u32,
     /// Progress on stderr.
@@ -241,11 +240,11 @@ pub(crate) enum ProgressMode {
     /// Bars on a terminal, lines elsewhere.
     #[default]
     Auto,
-    /// One line an epoch and task.
+    /// One line per epoch and task.
     Plain,
-    /// One event a line, as in `events.jsonl`.
+    /// One JSON event per line, as in `events.jsonl`.
     Json,
-    /// Warnings alone.
+    /// Only warnings.
     None,
 }
 
@@ -258,10 +257,10 @@ pub(crate) struct RunArgs {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
-    /// `local` or `slurm`, instead of what the file says.
+    /// `local` or `slurm`, instead of the value in the file.
     #[arg(long, value_parser = ["local", "slurm"])]
     pub(crate) executor: Option<String>,
-    /// Show the plan and run nothing.
+    /// Show the plan without running it.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -315,17 +314,16 @@ pub(crate) struct WhyArgs {
 /// `degu-lab data`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Say what a file of sequences is made of: lengths, bases, targets, duplicates, leakage
-    /// between parts.
+    /// Summarize a file of sequences: lengths, bases, targets, duplicates, leakage between splits.
     Inspect {
-        /// A table or FASTA file, or an experiment file (`.toml`), whose dataset is meant.
+        /// A table, FASTA or HDF5 file, or an experiment file (`.toml`) for its dataset.
         file: PathBuf,
     },
-    /// Fetch a public data set, or list them.
+    /// Download a public data set, or list the known ones.
     Fetch {
-        /// Name of the data set; all of them are listed without one.
+        /// Name of the data set; without it, all are listed.
         name: Option<String>,
-        /// Folder to put it into.
+        /// Folder for the files.
         #[arg(short, long, default_value = "data")]
         output: PathBuf,
     },
@@ -344,11 +342,11 @@ pub(crate) struct StudyArgs {
 /// `degu-lab config`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// The configuration with every default filled in.
+    /// Show the configuration with all defaults.
     Show {
         #[command(flatten)]
         study: StudyArgs,
-        /// One line a value, with the file, line and column (or variable, or argument) that set it.
+        /// One line per value, with the file, line and column, variable or argument that sets it.
         #[arg(long)]
         origin: bool,
     },

@@ -4,7 +4,6 @@ use std::{io, path::PathBuf};
 
 use degu_apply::ApplyError;
 use degu_apply::data::fetch::FetchError;
-use degu_apply::import::ImportError;
 use degu_config::ConfigErrors;
 use degu_core::Slot;
 use degu_core::{Problem, Refusal};
@@ -35,7 +34,7 @@ pub enum CliError {
     #[error(transparent)]
     Genome(#[from] GenomeError),
 
-    /// Finished models at work.
+    /// The use of finished models.
     #[error(transparent)]
     Apply(Box<ApplyError>),
 
@@ -51,7 +50,7 @@ pub enum CliError {
     #[error(transparent)]
     Journal(#[from] JournalError),
 
-    /// A sweep of the store.
+    /// Garbage collection of the store.
     #[error(transparent)]
     Gc(#[from] GcError),
 
@@ -63,20 +62,16 @@ pub enum CliError {
     #[error(transparent)]
     Why(#[from] WhyError),
 
-    /// Foreign weights.
-    #[error(transparent)]
-    Import(#[from] ImportError),
-
     /// A download.
     #[error(transparent)]
     Fetch(Box<FetchError>),
 
-    /// A command that did its work and has bad news.
+    /// A command that ran and found a failure.
     #[error("{problem}")]
     Outcome {
         /// Exit code.
         code: u8,
-        /// The news.
+        /// What failed.
         problem: String,
     },
 
@@ -162,7 +157,7 @@ pub enum CliError {
         heading: &'static str,
     },
 
-    /// Generated files that are not what the code says.
+    /// Generated files that are out of date.
     #[error("{} generated files are out of date ({}); run `degu-lab plugins docs` and commit them", files.len(), files.join(", "))]
     Stale {
         /// The files.
@@ -197,7 +192,7 @@ impl CliError {
         Some(all.join("; "))
     }
 
-    /// Whether the reader of our output has gone.
+    /// Whether the reader of the output closed it.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         let closed = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
         match self {
@@ -257,10 +252,10 @@ impl From<ApplyError> for CliError {
     /// Errors of libraries keep their own form, whoever passed them on.
     fn from(error: ApplyError) -> Self {
         match error {
-            ApplyError::Core(error) => Self::Core(error),
+            ApplyError::Train(TrainError::Core(error)) => Self::Core(error),
+            ApplyError::Train(TrainError::Io(error)) => Self::Io(error),
             ApplyError::Train(error) => Self::Train(error),
             ApplyError::Genome(error) => Self::Genome(error),
-            ApplyError::Io(error) => Self::Io(error),
             ApplyError::Json(error) => Self::Json(error),
             other => Self::Apply(Box::new(other)),
         }

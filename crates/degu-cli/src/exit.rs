@@ -1,7 +1,6 @@
-//! From an error to an exit code: the one place that decides.
+//! The exit code of each error.
 
 use degu_apply::ApplyError;
-use degu_apply::import::ImportError;
 use degu_genome::GenomeError;
 use degu_train::TrainError;
 use degu_workflow::journal::JournalError;
@@ -33,7 +32,6 @@ pub fn code(error: &CliError) -> u8 {
         CliError::Configuration(_) => Codes::CONFIGURATION,
         CliError::Store(_) | CliError::Gc(_) => Codes::STORE,
         CliError::Journal(e) => journal(e),
-        CliError::Import(e) => import(e),
         CliError::Run(e) => e.exit_code(),
         CliError::Why(WhyError::Store(_)) => Codes::STORE,
         CliError::Why(_) => Codes::CONFIGURATION,
@@ -48,14 +46,12 @@ pub fn code(error: &CliError) -> u8 {
 
 fn apply(error: &ApplyError) -> u8 {
     match error {
-        ApplyError::Core(e) => core(e),
         ApplyError::Train(e) => train(e),
         ApplyError::Genome(e) => genome(e),
         ApplyError::Argument { .. } => Codes::USAGE,
         ApplyError::Interrupted { .. } => Codes::INTERRUPTED,
-        ApplyError::Tensor(_) | ApplyError::Stats(_) | ApplyError::Incomplete { .. } => {
-            Codes::STAGE
-        }
+        ApplyError::Import(_) => Codes::CONFIGURATION,
+        ApplyError::Incomplete { .. } => Codes::STAGE,
         ApplyError::Json(_) => Codes::BUG,
         _ => Codes::DATA,
     }
@@ -113,15 +109,6 @@ fn journal(error: &JournalError) -> u8 {
     }
 }
 
-fn import(error: &ImportError) -> u8 {
-    match error {
-        ImportError::Model(e) => train(e),
-        ImportError::File(e) => genome(e),
-        ImportError::Alphabet(_) | ImportError::Unsupported { .. } => Codes::CONFIGURATION,
-        _ => Codes::DATA,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,8 +127,8 @@ mod tests {
             code(&CliError::Train(TrainError::Core(missing()))),
             Codes::DATA
         );
-        let imported = ImportError::Model(TrainError::Core(missing()));
-        assert_eq!(code(&CliError::Import(imported)), Codes::DATA);
+        let applied = ApplyError::from(TrainError::Core(missing()));
+        assert_eq!(code(&CliError::from(applied)), Codes::DATA);
         let device = TrainError::Device {
             device: "cuda:0".to_owned(),
             problem: "there is none".to_owned(),

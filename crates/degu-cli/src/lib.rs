@@ -43,9 +43,8 @@ pub use error::{CliError, Result};
 use args::{Cli, Command, Format};
 use output::Output;
 
-/// Threads of a run come and go with its tasks. The allocator of the C library keeps what each of
-/// them has freed: after the five members and two students of a real study that was most of a
-/// gigabyte.
+/// A run starts threads for each task. The allocator of the C library keeps the memory that each
+/// thread frees: almost 1 GB after a study of five members and two students.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -92,7 +91,7 @@ where
     let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(&cli.command, &mut output)));
     match outcome {
         Ok(Ok(())) => exit::OK,
-        // A reader that closed the pipe (`| head`) has what it wanted.
+        // A reader that closes the pipe (`| head`) is no failure.
         Ok(Err(error)) if error.is_broken_pipe() => exit::OK,
         Ok(Err(error)) => {
             let code = error.exit_code();
@@ -169,7 +168,7 @@ fn log_to_stderr(verbose: u8) {
     let _already_set = subscriber.try_init();
 }
 
-/// Writes a message to stderr; there is nowhere left to report a failure to.
+/// Writes a message to stderr; a failure to write is ignored.
 fn report(text: &str) {
     let _closed = writeln!(io::stderr(), "{text}");
 }

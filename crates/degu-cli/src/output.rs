@@ -66,7 +66,7 @@ impl Output {
         self.text(&text)
     }
 
-    /// Why there is no result, as an object for programs; nothing for people, or behind a result.
+    /// The error as a JSON object; nothing as text, or after a result.
     pub(crate) fn failure(&mut self, error: &CliError) -> Result<()> {
         if !self.is_json() || self.written {
             return Ok(());

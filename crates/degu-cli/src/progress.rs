@@ -8,10 +8,11 @@ use std::{
 };
 
 use degu_workflow::journal::{Level, Observer, Progress, StudyEvent};
+use degu_workflow::plan::show_count;
 use degu_workflow::plan::show_seconds;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::{args::ProgressMode, commands::thousands};
+use crate::args::ProgressMode;
 
 /// Share of a task that is done before its remaining time is worth a number.
 const ETA_FROM: f64 = 0.05;
@@ -65,7 +66,7 @@ impl Observer for Plain {
     }
 }
 
-/// An event in words; `None` for those that say nothing new to a person.
+/// An event as a line; `None` for events without news for a reader.
 fn describe(event: &StudyEvent) -> Option<String> {
     Some(match event {
         StudyEvent::Planned {
@@ -119,7 +120,7 @@ fn numbers(p: &Progress) -> String {
         text.push_str(&format!("  val {validation:.4}{star}"));
     }
     if let Some(rate) = p.rate.filter(|rate| rate.is_finite() && *rate > 0.0) {
-        text.push_str(&format!("  {} seq/s", thousands(rate.round() as usize)));
+        text.push_str(&format!("  {} seq/s", show_count(rate.round() as usize)));
     }
     text
 }
@@ -160,7 +161,7 @@ impl Bars {
             self.all.remove(&bar);
         }
         if let Some(text) = text {
-            // Without a terminal there is nothing to print above.
+            // Without a terminal there are no bars to print above.
             let _closed = self.all.println(text);
         }
         self.study.inc(1);

@@ -9,13 +9,13 @@ use degu_genome::{
     replicate_agreement, strand_groups,
 };
 
-use super::inspect::{Material, ReplicatePair};
 use super::judge::{Judged, SHORTEST};
+use super::material::{Material, ReplicatePair};
 
 /// Rows by which columns are judged.
 const JUDGED: usize = 500;
 
-/// The error says itself where in which file it arose.
+/// The error names the file and the place.
 fn reading(source: GenomeError) -> Error {
     Error::Io(std::io::Error::other(source))
 }
@@ -284,6 +284,37 @@ fn table(path: &Path) -> Result<(Material, Vec<ReplicatePair>)> {
             ..row(id)
         });
     }
+    let (guesses, pairs) = guesses(&roles, &values);
+    let targets = roles
+        .targets
+        .iter()
+        .zip(values)
+        .map(|(column, values)| {
+            let values = values.into_iter().map(|v| v as f32).collect();
+            (column.name().to_owned(), values, None)
+        })
+        .collect();
+    let mut notes = ambiguous_note(ambiguous);
+    if let (Some((count, first)), Some(column)) = (no_part, &roles.split) {
+        notes.push(format!(
+            "{count} cells of `{}` name no part, {first} the first",
+            column.name()
+        ));
+    }
+    let material = Material {
+        title: title("table", path),
+        guesses,
+        rows,
+        sequences,
+        targets,
+        replicates: 1,
+        notes,
+    };
+    Ok((grouped(material), pairs))
+}
+
+/// What the columns were taken for, one sentence each, and how replicate columns agree.
+fn guesses(roles: &Roles, values: &[Vec<f64>]) -> (Vec<String>, Vec<ReplicatePair>) {
     let mut guesses = vec![format!("`{}` is the sequence", roles.sequence.name())];
     for (column, role) in [
         (&roles.id, "the name"),
@@ -317,30 +348,5 @@ fn table(path: &Path) -> Result<(Material, Vec<ReplicatePair>)> {
             });
         }
     }
-    let targets = roles
-        .targets
-        .iter()
-        .zip(values)
-        .map(|(column, values)| {
-            let values = values.into_iter().map(|v| v as f32).collect();
-            (column.name().to_owned(), values, None)
-        })
-        .collect();
-    let mut notes = ambiguous_note(ambiguous);
-    if let (Some((count, first)), Some(column)) = (no_part, &roles.split) {
-        notes.push(format!(
-            "{count} cells of `{}` name no part, {first} the first",
-            column.name()
-        ));
-    }
-    let material = Material {
-        title: title("table", path),
-        guesses,
-        rows,
-        sequences,
-        targets,
-        replicates: 1,
-        notes,
-    };
-    Ok((grouped(material), pairs))
+    (guesses, pairs)
 }

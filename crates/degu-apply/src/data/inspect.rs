@@ -1,18 +1,21 @@
-//! What a data set is made of, before anything is trained on it.
+//! Summary of a data set: lengths, bases, targets, duplicates, leakage.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use degu_core::{Dataset, Error, OutputKind, Result, Row, Split};
+use degu_core::{Dataset, Error, OutputKind, Result, Split};
 use degu_genome::{GC_BINS, NearDuplicates, SequenceSummary, duplicate_ids};
 use serde::{Deserialize, Serialize};
+
+use super::material::Material;
+pub use super::material::ReplicatePair;
 
 /// Bins of the histograms of targets.
 pub const TARGET_BINS: usize = 20;
 /// Rows read at a time.
 const PIECE: usize = 4096;
 
-/// What a data set is made of.
+/// Summary of a data set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
     /// What was inspected.
@@ -79,19 +82,6 @@ pub struct TargetInspection {
     pub replicate_correlation: Option<f64>,
 }
 
-/// Agreement of two replicate columns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReplicatePair {
-    /// Column of the first.
-    pub first: String,
-    /// Column of the second.
-    pub second: String,
-    /// Rows that both measured.
-    pub rows: usize,
-    /// Pearson correlation over those rows; `None` if it is not defined.
-    pub pearson: Option<f64>,
-}
-
 /// Sequences of the part `test` that are also in `train`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartLeakage {
@@ -107,19 +97,6 @@ pub struct PartLeakage {
     pub near_duplicate: usize,
     /// Groups of the data set that straddle both parts.
     pub groups: usize,
-}
-
-/// Everything of a data set that is inspected; sequences of any lengths.
-pub(super) struct Material {
-    pub(super) title: String,
-    pub(super) guesses: Vec<String>,
-    pub(super) rows: Vec<Row>,
-    pub(super) sequences: Vec<Vec<u8>>,
-    /// Name, values (NaN if missing) and replicate spreads.
-    pub(super) targets: Vec<(String, Vec<f32>, Option<Vec<f32>>)>,
-    /// Replicates behind a value.
-    pub(super) replicates: usize,
-    pub(super) notes: Vec<String>,
 }
 
 /// Inspects a data set; reads it by pieces and keeps sequences as codes, one byte a base.

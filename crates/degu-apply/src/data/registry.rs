@@ -97,7 +97,7 @@ const SOURCES: &[Source] = &[
     },
     Source {
         name: "degu",
-        title: "data of the DEGU paper: lentiMPRA with replicate spread, DeepSTARR with a teacher's labels",
+        title: "data of the DEGU paper: lentiMPRA with replicate standard deviations, DeepSTARR with a teacher's labels",
         cite: "doi:10.1101/2024.11.13.623485",
         page: "https://doi.org/10.5281/zenodo.14145284",
         plugin: "lentimpra",

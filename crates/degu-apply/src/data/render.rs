@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::inspect::Inspection;
+use super::inspect::{Inspection, TargetInspection};
 
 /// Eight heights of a bar.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -48,6 +48,30 @@ impl fmt::Display for Inspection {
         for guess in &self.guesses {
             writeln!(f, "  guessed: {guess}")?;
         }
+        self.sequences(f)?;
+        for target in &self.targets {
+            target.fmt(f)?;
+        }
+        for pair in &self.replicates {
+            writeln!(
+                f,
+                "replicates  {} and {}: r {} over {} rows",
+                pair.first,
+                pair.second,
+                number(pair.pearson),
+                count(pair.rows)
+            )?;
+        }
+        self.parts(f)?;
+        for note in &self.notes {
+            writeln!(f, "note        {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Inspection {
+    fn sequences(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "rows        {}", count(self.rows))?;
         let mut lengths: Vec<_> = self.lengths.iter().collect();
         lengths.sort_by_key(|(length, rows)| (std::cmp::Reverse(**rows), **length));
@@ -56,11 +80,9 @@ impl fmt::Display for Inspection {
             .take(5)
             .map(|(length, rows)| format!("{length} bp x {}", count(**rows)))
             .collect();
-        let more = lengths.len().saturating_sub(5);
-        let more = if more > 0 {
-            format!(", and {more} other lengths")
-        } else {
-            String::new()
+        let more = match lengths.len().saturating_sub(5) {
+            0 => String::new(),
+            more => format!(", and {more} other lengths"),
         };
         writeln!(f, "lengths     {}{more}", shown.join(", "))?;
         let total: u64 = self.bases.iter().sum();
@@ -88,41 +110,11 @@ impl fmt::Display for Inspection {
             count(self.exact_duplicates),
             count(self.reverse_complements),
             count(self.duplicate_ids)
-        )?;
-        for target in &self.targets {
-            write!(
-                f,
-                "target      {}: {} measured, {} missing, mean {}, sd {}",
-                target.name,
-                count(target.measured),
-                count(target.missing),
-                number(target.mean),
-                number(target.std)
-            )?;
-            if let Some([low, high]) = target.range {
-                write!(f, "  {low:.2} |{}| {high:.2}", bars(&target.histogram))?;
-            }
-            writeln!(f)?;
-            if target.with_replicates > 0 {
-                writeln!(
-                    f,
-                    "            replicates of {} rows: mean sd {}, implied correlation {}",
-                    count(target.with_replicates),
-                    number(target.replicate_std),
-                    number(target.replicate_correlation)
-                )?;
-            }
-        }
-        for pair in &self.replicates {
-            writeln!(
-                f,
-                "replicates  {} and {}: r {} over {} rows",
-                pair.first,
-                pair.second,
-                number(pair.pearson),
-                count(pair.rows)
-            )?;
-        }
+        )
+    }
+
+    /// Categories, parts, and sequences in two parts.
+    fn parts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut categories: Vec<_> = self.categories.iter().collect();
         categories.sort_by_key(|(name, rows)| (std::cmp::Reverse(**rows), (*name).clone()));
         for (name, rows) in categories.iter().take(SHOWN) {
@@ -146,8 +138,33 @@ impl fmt::Display for Inspection {
                 count(leak.groups)
             )?;
         }
-        for note in &self.notes {
-            writeln!(f, "note        {note}")?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for TargetInspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "target      {}: {} measured, {} missing, mean {}, sd {}",
+            self.name,
+            count(self.measured),
+            count(self.missing),
+            number(self.mean),
+            number(self.std)
+        )?;
+        if let Some([low, high]) = self.range {
+            write!(f, "  {low:.2} |{}| {high:.2}", bars(&self.histogram))?;
+        }
+        writeln!(f)?;
+        if self.with_replicates > 0 {
+            writeln!(
+                f,
+                "            replicates of {} rows: mean sd {}, implied correlation {}",
+                count(self.with_replicates),
+                number(self.replicate_std),
+                number(self.replicate_correlation)
+            )?;
         }
         Ok(())
     }

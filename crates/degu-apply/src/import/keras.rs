@@ -2,7 +2,7 @@
 //!
 //! Layers are mapped by order and shape, never by name: Keras numbers names by session
 //! (`conv1d_7`). Kernels lie as ours do (`[K, C_in, C_out]`, `[in, out]`, channels-last), so
-//! nothing is transposed unless the file says otherwise ([`Layout`]).
+//! no axis is transposed unless [`Layout`] asks for it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,12 +20,12 @@ use degu_train::{
 };
 
 use super::{
-    ImportError,
     layers::{self, OurLayers},
     tensors::{self, Array, KerasLayer},
 };
+use crate::{ApplyError, Result};
 
-/// What the file does not say of its model.
+/// What the file does not hold.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Name of an architecture plugin.
@@ -67,8 +67,8 @@ impl Default for Layout {
 ///
 /// # Errors
 ///
-/// [`ImportError`]: a file that is none, layers that do not fit (naming both sides), a plugin that is not linked.
-pub fn import(file: &Path, options: &Options) -> Result<SavedModel, ImportError> {
+/// A file that is none, layers that do not fit (naming both sides), a plugin that is not linked.
+pub fn import(file: &Path, options: &Options) -> Result<SavedModel> {
     let theirs = tensors::read(file)?;
     let (card, network) = describe(file, options)?;
     let shapes: BTreeMap<String, Vec<usize>> = network
@@ -76,9 +76,9 @@ pub fn import(file: &Path, options: &Options) -> Result<SavedModel, ImportError>
         .into_iter()
         .map(|(name, (shape, _))| (name, shape))
         .collect();
-    let graph = network.graph().ok_or_else(|| ImportError::Unsupported {
-        layer: format!("all of `{}`", options.architecture),
-    })?;
+    let graph = network
+        .graph()
+        .ok_or_else(|| layers::unsupported(&format!("all of `{}`", options.architecture)))?;
     let ours = layers::of(&graph)?;
     let mut filler = Filler {
         file: file.to_owned(),
@@ -91,7 +91,7 @@ pub fn import(file: &Path, options: &Options) -> Result<SavedModel, ImportError>
 }
 
 /// The card of the model, and its network with initial values.
-fn describe(file: &Path, options: &Options) -> Result<(ModelCard, Autograd), ImportError> {
+fn describe(file: &Path, options: &Options) -> Result<(ModelCard, Autograd)> {
     let architecture = registry::find::<dyn Architecture>(&options.architecture)?;
     let resolved = architecture.resolve_json(&options.params)?;
     let spreads = options.spreads;
@@ -125,10 +125,11 @@ fn describe(file: &Path, options: &Options) -> Result<(ModelCard, Autograd), Imp
         &candle_core::Device::Cpu,
     )?;
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let digest = blake3::hash(&fs_err::read(file).map_err(degu_train::TrainError::Io)?);
+    let digest = blake3::hash(&fs_err::read(file)?);
     let card = ModelCard {
         format: FORMAT,
         name: format!("{stem}, imported from Keras"),
+        model: None,
         written_by: options.written_by.clone(),
         architecture: PluginCard {
             plugin: resolved.name.to_owned(),
@@ -163,23 +164,18 @@ struct Filler {
 }
 
 impl Filler {
-    fn fill(
-        &mut self,
-        ours: &OurLayers,
-        theirs: Vec<KerasLayer>,
-        options: &Options,
-    ) -> Result<(), ImportError> {
+    fn fill(&mut self, ours: &OurLayers, theirs: Vec<KerasLayer>, options: &Options) -> Result<()> {
         let (norms, weighted): (Vec<_>, Vec<_>) =
             theirs.into_iter().partition(KerasLayer::normalises);
         if let Some(odd) = weighted
             .iter()
             .find(|layer| !layer.tensors.contains_key("kernel"))
         {
-            return Err(ImportError::UnknownLayer {
-                path: self.file.clone(),
-                layer: odd.name.clone(),
-                tensors: odd.tensors.keys().cloned().collect(),
-            });
+            let tensors: Vec<&String> = odd.tensors.keys().collect();
+            return Err(self.problem(format!(
+                "layer `{}` has the tensors {tensors:?}, which no layer of ours has; convolutions, dense layers and batch normalisations can be imported",
+                odd.name
+            )));
         }
         let mut weighted = joined_outputs(weighted, ours.weighted.len());
         let names: Vec<String> = ours.weighted.iter().map(|(name, _)| name.clone()).collect();
@@ -198,23 +194,20 @@ impl Filler {
         Ok(())
     }
 
-    fn count(
-        &self,
-        kind: &'static str,
-        ours: &[String],
-        theirs: &[KerasLayer],
-    ) -> Result<(), ImportError> {
+    fn count(&self, kind: &'static str, ours: &[String], theirs: &[KerasLayer]) -> Result<()> {
         if ours.len() == theirs.len() {
             return Ok(());
         }
-        Err(ImportError::Count {
-            path: self.file.clone(),
-            kind,
-            expected: ours.len(),
-            ours: ours.to_vec(),
-            found: theirs.len(),
-            theirs: theirs.iter().map(|layer| layer.name.clone()).collect(),
-        })
+        let names: Vec<&String> = theirs.iter().map(|layer| &layer.name).collect();
+        Err(self.problem(format!(
+            "expected {} {kind} layers in the order {ours:?}, found {}: {names:?}; is it another architecture, or do its parameters differ (`--set`)?",
+            ours.len(),
+            theirs.len(),
+        )))
+    }
+
+    fn problem(&self, problem: String) -> ApplyError {
+        ApplyError::file(&self.file, problem)
     }
 
     fn weighted(
@@ -224,7 +217,7 @@ impl Filler {
         bias: bool,
         layout: &Layout,
         channels: &mut usize,
-    ) -> Result<(), ImportError> {
+    ) -> Result<()> {
         let outputs = layer
             .tensors
             .get("kernel")
@@ -251,7 +244,7 @@ impl Filler {
         Ok(())
     }
 
-    fn norm(&mut self, mut layer: KerasLayer, name: &str) -> Result<(), ImportError> {
+    fn norm(&mut self, mut layer: KerasLayer, name: &str) -> Result<()> {
         let channels = layer
             .tensors
             .get("moving_mean")
@@ -273,16 +266,13 @@ impl Filler {
         Ok(())
     }
 
-    fn put(&mut self, name: &str, array: Array) -> Result<(), ImportError> {
+    fn put(&mut self, name: &str, array: Array) -> Result<()> {
         let expected = self.shapes.get(name).cloned().unwrap_or_default();
         if expected != array.shape {
-            return Err(ImportError::Shape {
-                path: self.file.clone(),
-                theirs: array.name,
-                found: array.shape,
-                ours: name.to_owned(),
-                expected,
-            });
+            return Err(self.problem(format!(
+                "`{}` has shape {:?}, expected {expected:?} for `{name}`; check the architecture's parameters, `--length` and `--tasks`",
+                array.name, array.shape
+            )));
         }
         self.weights
             .insert(name.to_owned(), (array.shape, array.values));
@@ -342,13 +332,17 @@ fn joined_outputs(layers: Vec<KerasLayer>, expected: usize) -> Vec<KerasLayer> {
 }
 
 /// Reorders the input channels of the first kernel, `[K, 4, C]`, from the file's alphabet to ACGT.
-fn permute_bases(layer: &mut KerasLayer, alphabet: &str) -> Result<(), ImportError> {
+fn permute_bases(layer: &mut KerasLayer, alphabet: &str) -> Result<()> {
     let mut places = [0usize; 4];
     for (ours, letter) in "ACGT".chars().enumerate() {
         places[ours] = alphabet
             .find(letter)
             .filter(|_| alphabet.len() == 4)
-            .ok_or_else(|| ImportError::Alphabet(alphabet.to_owned()))?;
+            .ok_or_else(|| {
+                ApplyError::Import(format!(
+                    "an alphabet is an order of the four letters A, C, G and T, found `{alphabet}`"
+                ))
+            })?;
     }
     let Some(kernel) = layer.tensors.get_mut("kernel") else {
         return Ok(());
@@ -425,6 +419,57 @@ mod tests {
         let mut kernel = array(&[6, 1]);
         transpose_flat(&mut kernel, 2);
         assert_eq!(kernel.values, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    }
+
+    fn filled(theirs: Vec<KerasLayer>, ours: &[(&str, &[usize])]) -> Result<Weights> {
+        let shapes = ours
+            .iter()
+            .map(|(name, shape)| ((*name).to_owned(), shape.to_vec()));
+        let mut filler = Filler {
+            file: PathBuf::from("w.h5"),
+            shapes: shapes.collect(),
+            weights: Weights::new(),
+        };
+        let layers = OurLayers {
+            weighted: vec![("stem".to_owned(), true)],
+            norms: Vec::new(),
+        };
+        let options = Options {
+            architecture: String::new(),
+            params: serde_json::Value::Null,
+            tasks: Vec::new(),
+            length: 0,
+            spreads: LabelNeeds::default(),
+            layout: Layout::default(),
+            written_by: String::new(),
+        };
+        filler.fill(&layers, theirs, &options)?;
+        Ok(filler.weights)
+    }
+
+    #[test]
+    fn layers_fit_by_number_kind_and_shape_or_the_error_names_both() {
+        let ours: &[(&str, &[usize])] = &[("stem.weight", &[1, 4, 2]), ("stem.bias", &[2])];
+        let weights = filled(vec![layer(array(&[1, 4, 2]))], ours).unwrap();
+        // A bias that the file leaves out is zero.
+        assert_eq!(weights["stem.bias"], (vec![2], vec![0.0, 0.0]));
+        let refused = |theirs| filled(theirs, ours).unwrap_err().to_string();
+        let problem = refused(vec![layer(array(&[1, 4, 3]))]);
+        assert!(
+            problem.contains("has shape [1, 4, 3], expected [1, 4, 2] for `stem.weight`"),
+            "{problem}"
+        );
+        let problem = refused(Vec::new());
+        assert!(
+            problem.contains("expected 1 weighted layers in the order [\"stem\"]"),
+            "{problem}"
+        );
+        let mut odd = layer(array(&[1]));
+        let kernel = odd.tensors.remove("kernel").unwrap();
+        odd.tensors.insert("alpha".to_owned(), kernel);
+        let problem = refused(vec![odd]);
+        assert!(problem.contains("has the tensors [\"alpha\"]"), "{problem}");
+        assert!(problem.starts_with("w.h5: "), "{problem}");
     }
 
     #[test]

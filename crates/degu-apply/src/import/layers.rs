@@ -2,7 +2,7 @@
 
 use degu_core::graph::{Graph, Layer, Padding};
 
-use super::ImportError;
+use crate::{ApplyError, Result};
 
 /// Our layers with weights, in the order of the forward pass.
 #[derive(Debug, Default)]
@@ -14,20 +14,18 @@ pub(super) struct OurLayers {
 }
 
 /// Lists the layers of a graph.
-pub(super) fn of(graph: &Graph) -> Result<OurLayers, ImportError> {
+pub(super) fn of(graph: &Graph) -> Result<OurLayers> {
     let mut all = OurLayers::default();
     collect(&graph.layers, &mut all)?;
     Ok(all)
 }
 
-fn collect(layers: &[Layer], all: &mut OurLayers) -> Result<(), ImportError> {
+fn collect(layers: &[Layer], all: &mut OurLayers) -> Result<()> {
     for layer in layers {
         match layer {
             // Keras pads a convolution with a stride so that its last window ends at the end.
             Layer::Conv(conv) if conv.stride > 1 && conv.padding == Padding::Same => {
-                return Err(ImportError::Unsupported {
-                    layer: layer.label(),
-                });
+                return Err(unsupported(&layer.label()));
             }
             Layer::Conv(conv) => all.weighted.push((conv.name.clone(), conv.bias)),
             Layer::Dense(dense) => all.weighted.push((dense.name.clone(), dense.bias)),
@@ -39,14 +37,18 @@ fn collect(layers: &[Layer], all: &mut OurLayers) -> Result<(), ImportError> {
                 }
             }
             Layer::LayerNorm(_) | Layer::BiLstm(_) | Layer::Attention(_) => {
-                return Err(ImportError::Unsupported {
-                    layer: layer.label(),
-                });
+                return Err(unsupported(&layer.label()));
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+pub(super) fn unsupported(layer: &str) -> ApplyError {
+    ApplyError::Import(format!(
+        "layer `{layer}` of the architecture cannot be filled from Keras weights"
+    ))
 }
 
 #[cfg(test)]

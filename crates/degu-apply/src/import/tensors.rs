@@ -5,7 +5,7 @@ use std::path::Path;
 
 use degu_genome::Hdf5File;
 
-use super::ImportError;
+use crate::{ApplyError, Result};
 
 /// A tensor on the host, row-major.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl KerasLayer {
 /// Keras 2 writes that order into the attribute `layer_names`. Keras 3 does not; there the order is
 /// that of the numbers in the names (`conv1d`, `conv1d_1`, ..) within each kind, which is the order
 /// of construction.
-pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>, ImportError> {
+pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>> {
     let file = Hdf5File::open(path)?;
     let root = [
         "model_weights/",
@@ -91,14 +91,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<KerasLayer>, ImportError> {
     }
     if layers.is_empty() {
         let names: Vec<&str> = file.names().iter().take(6).map(String::as_str).collect();
-        return Err(ImportError::NotKeras {
-            path: path.to_owned(),
-            found: if names.is_empty() {
-                "no datasets".to_owned()
-            } else {
-                names.join(", ")
-            },
-        });
+        let found = if names.is_empty() {
+            "no datasets".to_owned()
+        } else {
+            names.join(", ")
+        };
+        return Err(ApplyError::file(
+            path,
+            format!(
+                "expected weights of Keras (groups of layers with `kernel:0`, `bias:0`, ..), found {found}"
+            ),
+        ));
     }
     Ok(layers)
 }
@@ -143,4 +146,33 @@ fn order(file: &Hdf5File, root: &str, by_layer: &BTreeMap<String, Vec<String>>) 
         (stem.contains("dense"), stem.to_owned(), number)
     });
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbered_tensors_get_their_roles_and_other_files_are_refused() {
+        let tensors = |names: &[&str]| -> BTreeMap<String, Array> {
+            let all = names.iter().map(|name| {
+                let array = Array {
+                    name: (*name).to_owned(),
+                    shape: vec![1],
+                    values: vec![0.0],
+                };
+                ((*name).to_owned(), array)
+            });
+            named(all.collect())
+        };
+        let roles = |names: &[&str]| tensors(names).into_keys().collect::<Vec<_>>();
+        assert_eq!(roles(&["0", "1"]), ["bias", "kernel"]);
+        assert_eq!(tensors(&["0", "1"])["kernel"].name, "0");
+        assert_eq!(roles(&["0", "1", "2"]), ["0", "1", "2"]);
+        assert_eq!(roles(&["gamma"]), ["gamma"]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.h5");
+        fs_err::write(&path, "no HDF5").unwrap();
+        assert!(read(&path).is_err());
+    }
 }

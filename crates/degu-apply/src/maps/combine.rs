@@ -1,4 +1,4 @@
-//! Mean, spread and agreement of the maps of several models, model by model.
+//! Mean, standard deviation and sign agreement of the maps of several models, model by model.
 
 /// Moments of maps that arrive one model at a time (Welford, f64).
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -171,7 +171,7 @@ fn npz(run: &MapRun, output: &Path) -> Result<Exported> {
     Ok(Exported { files })
 }
 
-/// Whether a group is of several models, so that maps have a spread.
+/// Whether maps have a standard deviation: those of the mean of several models.
 fn spread(run: &MapRun, group: usize) -> bool {
     run.groups[group].models.len() > 1 && run.manifest["part"] == json!("mean")
 }
@@ -309,8 +309,8 @@ fn table(run: &MapRun, output: &Path) -> Result<Exported> {
     })
 }
 
-/// One row a sequence, position and model: the value of the base that is there, its spread over
-/// members, and all four values.
+/// One row a sequence, position and model: the value of the base that is there, its standard
+/// deviation over members, and all four values.
 fn rows(run: &MapRun, out: &mut impl std::io::Write) -> Result<()> {
     writeln!(
         out,

@@ -6,7 +6,7 @@ use degu_genome::{Interval, Locus, Strand};
 use degu_train::{backend::Weights, model_file};
 use serde::{Deserialize, Serialize};
 
-use super::super::{ApplyError, Result, Sequences};
+use crate::{ApplyError, Result, Sequences};
 
 /// A folder with one file of tensors and one of names for each shard.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Shards {
         if !same {
             if folder.exists() {
                 if !file.is_file() && fs_err::read_dir(folder)?.next().is_some() {
-                    return Err(ApplyError::Data {
+                    return Err(ApplyError::File {
                         path: folder.to_owned(),
                         problem: "expected a folder of unfinished maps, found something else; move it, or choose another output".to_owned(),
                     });
@@ -156,7 +156,7 @@ impl Shards {
             categories: Vec::new(),
         };
         if digest(&sequences) != names.digest {
-            return Err(ApplyError::Data {
+            return Err(ApplyError::File {
                 path,
                 problem: "its sequences are not those of its names; remove the folder and run the command again".to_owned(),
             });

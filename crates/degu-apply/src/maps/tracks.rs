@@ -58,46 +58,7 @@ impl Tracks {
         if self.bedgraph.is_none() && self.bigwig.is_none() {
             return Ok(report);
         }
-        let mut names: BTreeMap<String, u64> = BTreeMap::new();
-        let mut found: Vec<(String, Place)> = Vec::new();
-        let mut shard_number = 0;
-        run.each(|shard| {
-            for (row, locus) in shard.sequences.loci.iter().enumerate() {
-                let Some(locus) = locus else {
-                    report.without_locus += 1;
-                    continue;
-                };
-                let interval = &locus.interval;
-                let end = names.entry(interval.chromosome.clone()).or_default();
-                *end = (*end).max(interval.end);
-                let place = Place {
-                    chromosome: 0,
-                    start: interval.start,
-                    end: interval.end,
-                    shard: shard_number,
-                    row,
-                };
-                found.push((interval.chromosome.clone(), place));
-            }
-            shard_number += 1;
-            Ok(())
-        })?;
-        report.placed = found.len();
-        if found.is_empty() {
-            return Err(ApplyError::Argument {
-                name: "--bedgraph, --bigwig",
-                problem: "no sequence has a locus: name sequences `chr1:100-349`, or give their loci with `--bed`".to_owned(),
-            });
-        }
-        let order: Vec<String> = names.keys().cloned().collect();
-        let mut places: Vec<Place> = found
-            .into_iter()
-            .map(|(name, place)| Place {
-                chromosome: order.binary_search(&name).unwrap_or(0),
-                ..place
-            })
-            .collect();
-        places.sort_by_key(|p| (p.chromosome, p.start, p.shard, p.row));
+        let (names, places) = places(run, &mut report)?;
         let mut bedgraph = self
             .bedgraph
             .as_ref()
@@ -108,35 +69,15 @@ impl Tracks {
                 Ok((BedGraphWriter::new(&partial, file, &name)?, partial, path))
             })
             .transpose()?;
+        let order: Vec<String> = names.keys().cloned().collect();
         let mut bigwig = self
             .bigwig
             .as_ref()
-            .map(|path| -> Result<_> {
-                Ok(BigWigWriter::create(path, self.lengths(names.clone())?)?)
-            })
+            .map(|path| -> Result<_> { Ok(BigWigWriter::create(path, self.lengths(names)?)?) })
             .transpose()?;
         let mut cache = Cache::default();
         for island in islands(&places) {
-            let (start, end) = (
-                island[0].start,
-                island.iter().map(|p| p.end).max().unwrap_or(0),
-            );
-            let mut sums = vec![0.0f64; (end - start) as usize];
-            let mut depth = vec![0u32; sums.len()];
-            for place in island {
-                let values = cache.values(run, group, place)?;
-                let from = (place.start - start) as usize;
-                for (i, value) in values.into_iter().enumerate() {
-                    sums[from + i] += f64::from(value);
-                    depth[from + i] += 1;
-                }
-            }
-            report.overlapping += depth.iter().filter(|d| **d > 1).count() as u64;
-            let means: Vec<f32> = sums
-                .iter()
-                .zip(&depth)
-                .map(|(sum, depth)| (sum / f64::from(*depth)) as f32)
-                .collect();
+            let (start, means) = cache.means(run, group, island, &mut report)?;
             let chromosome = &order[island[0].chromosome];
             if let Some((writer, _, _)) = &mut bedgraph {
                 writer.write(chromosome, start, &means)?;
@@ -161,6 +102,51 @@ impl Tracks {
             Some(path) => read_lengths(path),
         }
     }
+}
+
+/// Ends of the chromosomes as far as the loci tell, and the maps in the order of the genome.
+fn places(run: &MapRun, report: &mut TrackReport) -> Result<(BTreeMap<String, u64>, Vec<Place>)> {
+    let mut ends: BTreeMap<String, u64> = BTreeMap::new();
+    let mut found: Vec<(String, Place)> = Vec::new();
+    let mut shard_number = 0;
+    run.each(|shard| {
+        for (row, locus) in shard.sequences.loci.iter().enumerate() {
+            let Some(locus) = locus else {
+                report.without_locus += 1;
+                continue;
+            };
+            let interval = &locus.interval;
+            let end = ends.entry(interval.chromosome.clone()).or_default();
+            *end = (*end).max(interval.end);
+            let place = Place {
+                chromosome: 0,
+                start: interval.start,
+                end: interval.end,
+                shard: shard_number,
+                row,
+            };
+            found.push((interval.chromosome.clone(), place));
+        }
+        shard_number += 1;
+        Ok(())
+    })?;
+    report.placed = found.len();
+    if found.is_empty() {
+        return Err(ApplyError::Argument {
+            name: "--bedgraph, --bigwig",
+            problem: "no sequence has a locus: name sequences `chr1:100-349`, or give their loci with `--bed`".to_owned(),
+        });
+    }
+    let order: Vec<&String> = ends.keys().collect();
+    let mut places: Vec<Place> = found
+        .into_iter()
+        .map(|(name, place)| Place {
+            chromosome: order.binary_search(&&name).unwrap_or(0),
+            ..place
+        })
+        .collect();
+    places.sort_by_key(|p| (p.chromosome, p.start, p.shard, p.row));
+    Ok((ends, places))
 }
 
 /// Stretches of places that overlap, one after the other.
@@ -189,6 +175,31 @@ struct Cache {
 }
 
 impl Cache {
+    /// Means over the maps of an island, from its first position on.
+    fn means(
+        &mut self,
+        run: &MapRun,
+        group: usize,
+        island: &[Place],
+        report: &mut TrackReport,
+    ) -> Result<(u64, Vec<f32>)> {
+        let start = island[0].start;
+        let end = island.iter().map(|p| p.end).max().unwrap_or(0);
+        let mut sums = vec![0.0f64; (end - start) as usize];
+        let mut depth = vec![0u32; sums.len()];
+        for place in island {
+            let from = (place.start - start) as usize;
+            for (i, value) in self.values(run, group, place)?.into_iter().enumerate() {
+                sums[from + i] += f64::from(value);
+                depth[from + i] += 1;
+            }
+        }
+        report.overlapping += depth.iter().filter(|d| **d > 1).count() as u64;
+        let means = sums.iter().zip(&depth);
+        let means = means.map(|(sum, depth)| (sum / f64::from(*depth)) as f32);
+        Ok((start, means.collect()))
+    }
+
     /// Observed attributions of the given sequence, without flanks, along the forward strand.
     fn values(&mut self, run: &MapRun, group: usize, place: &Place) -> Result<Vec<f32>> {
         if self.shard.as_ref().is_none_or(|(n, _)| *n != place.shard) {
@@ -227,7 +238,7 @@ fn read_lengths(path: &Path) -> Result<BTreeMap<String, u64>> {
         let (Some(name), Some(length)) = (fields.next(), fields.next()) else {
             continue;
         };
-        let length = length.parse().map_err(|_| ApplyError::Data {
+        let length = length.parse().map_err(|_| ApplyError::File {
             path: path.to_owned(),
             problem: format!(
                 "line {number}: expected the length of `{name}` in bp, found `{length}`"

@@ -2,12 +2,12 @@
 
 use degu_core::Seed;
 use degu_genome::{
-    Draws, Hit, Motif, Scanner, Shuffle, UNIFORM, gc_composition, gc_content, random_sequence,
-    substitute,
+    Draws, Hit, Motif, Scanner, Shuffle, Strand, UNIFORM, gc_composition, gc_content,
+    random_sequence, substitute,
 };
 use serde::Serialize;
 
-use super::interval;
+use super::Summary;
 use crate::{ApplyError, Result, Scorer, SequenceReader, scorer::mean_and_sd};
 
 /// What takes the place of a motif.
@@ -111,12 +111,12 @@ pub fn ablate(
         return Err(ApplyError::Argument {
             name: "--replacements",
             problem: format!(
-                "expected 2 or more, so that the spread over them is known, found {}",
+                "expected 2 or more, for a standard deviation over them, found {}",
                 options.replacements
             ),
         });
     }
-    let window = scorer.window().clone();
+    let length = scorer.window().length();
     let scores: Vec<_> = motifs.iter().map(|m| m.log_odds(UNIFORM, 0.01)).collect();
     let thresholds: Vec<f64> = scores
         .iter()
@@ -125,96 +125,104 @@ pub fn ablate(
     let scanner = Scanner::new(&scores);
     let mut all: Vec<Ablation> = motifs
         .iter()
-        .flat_map(|motif| {
-            tasks.iter().map(|task| Ablation {
-                motif: motif.id.clone(),
-                name: motif.name.clone(),
-                task: task.clone(),
-                ..Ablation::default()
-            })
-        })
+        .flat_map(|motif| tasks.iter().map(|task| Ablation::empty(motif, task)))
         .collect();
-    let members = scorer.members();
     let mut done = 0;
     while let Some(batch) = reader.next_batch(options.batch.max(1))? {
-        let length = window.length();
-        let elements: Vec<&[u8]> = batch
-            .codes
-            .chunks(length)
-            .zip(&batch.elements)
+        let rows = batch.codes.chunks(length).zip(&batch.elements);
+        let elements: Vec<&[u8]> = rows
             .map(|(row, (start, size))| &row[*start..*start + *size])
             .collect();
         let before = scorer.predict(&batch.codes)?;
-        let hits = scanner.hits(&elements, &thresholds);
-        let mut seen: Vec<Vec<usize>> = vec![Vec::new(); motifs.len()];
-        for hit in &hits {
-            if seen[hit.motif].last() != Some(&hit.sequence) {
-                seen[hit.motif].push(hit.sequence);
+        let mut last: Vec<Option<usize>> = vec![None; motifs.len()];
+        for hit in &scanner.hits(&elements, &thresholds) {
+            let own = &mut all[hit.motif * tasks.len()..][..tasks.len()];
+            if last[hit.motif].replace(hit.sequence) != Some(hit.sequence) {
+                for total in own.iter_mut() {
+                    total.sequences += 1;
+                }
             }
-            let mut whole = Vec::new();
-            let (from, _) = batch.elements[hit.sequence];
-            let row = &batch.codes[hit.sequence * length..(hit.sequence + 1) * length];
             let edited = replacements(elements[hit.sequence], hit, &motifs[hit.motif], options)?;
+            if edited.is_empty() {
+                for total in own.iter_mut() {
+                    total.without_shuffle += 1;
+                }
+                continue;
+            }
+            let (from, _) = batch.elements[hit.sequence];
+            let mut whole = Vec::new();
             for element in &edited {
-                let mut copy = row.to_vec();
+                let mut copy = batch.codes[hit.sequence * length..][..length].to_vec();
                 copy[from..from + element.len()].copy_from_slice(element);
                 whole.extend(copy);
             }
-            let after = if edited.is_empty() {
-                None
-            } else {
-                Some(scorer.predict(&whole)?)
-            };
-            for task in 0..tasks.len() {
-                let total = &mut all[hit.motif * tasks.len() + task];
-                let Some(after) = &after else {
-                    total.without_shuffle += 1;
-                    continue;
-                };
-                let over: Vec<usize> = if members.len() > 1 {
-                    members.clone()
-                } else {
-                    (0..after.mean.len()).collect()
-                };
-                let base = |m: usize| before.mean[m][hit.sequence * tasks.len() + task];
-                let one = |m: usize, k: usize| after.mean[m][k * tasks.len() + task];
-                let mean = |f: &dyn Fn(usize) -> f64| {
-                    over.iter().map(|m| f(*m)).sum::<f64>() / over.len() as f64
-                };
-                let each: Vec<f64> = (0..edited.len()).map(|k| mean(&|m| one(m, k))).collect();
-                let (mean_after, sd) = mean_and_sd(&each);
-                let models = (0..after.mean.len()).map(|m| {
-                    let sum: f64 = (0..edited.len()).map(|k| one(m, k)).sum();
-                    base(m) - sum / edited.len() as f64
-                });
-                total.each.push(HitEffect {
-                    id: batch.ids[hit.sequence].clone(),
-                    start: hit.start,
-                    strand: if hit.strand == degu_genome::Strand::Forward {
-                        '+'
-                    } else {
-                        '-'
-                    },
-                    score: hit.score,
-                    before: mean(&base),
-                    after: mean_after,
-                    sd: sd.unwrap_or(0.0),
-                    models: models.collect(),
-                });
-            }
-        }
-        for (motif, sequences) in seen.iter().enumerate() {
-            for task in 0..tasks.len() {
-                all[motif * tasks.len() + task].sequences += sequences.len();
+            let after = scorer.predict(&whole)?;
+            let over = scorer.averaged();
+            for (task, total) in own.iter_mut().enumerate() {
+                let at = |row: usize| row * tasks.len() + task;
+                let base = |m: usize| before.mean[m][at(hit.sequence)];
+                let one = |m: usize, k: usize| after.mean[m][at(k)];
+                let id = batch.ids[hit.sequence].clone();
+                let effect =
+                    HitEffect::of(id, hit, &over, after.mean.len(), edited.len(), &base, &one);
+                total.each.push(effect);
             }
         }
         done += batch.ids.len();
         progress(done);
     }
     for total in &mut all {
-        summarize(total, &members, options)?;
+        summarize(total, scorer.members(), options)?;
     }
     Ok(all)
+}
+
+impl Ablation {
+    fn empty(motif: &Motif, task: &str) -> Self {
+        Self {
+            motif: motif.id.clone(),
+            name: motif.name.clone(),
+            task: task.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+impl HitEffect {
+    /// From `base(model)`, the prediction of the sequence, and `one(model, replacement)`. The mean
+    /// of the models `over` is the prediction.
+    fn of(
+        id: String,
+        hit: &Hit,
+        over: &[usize],
+        models: usize,
+        replacements: usize,
+        base: &dyn Fn(usize) -> f64,
+        one: &dyn Fn(usize, usize) -> f64,
+    ) -> Self {
+        let mean =
+            |f: &dyn Fn(usize) -> f64| over.iter().map(|m| f(*m)).sum::<f64>() / over.len() as f64;
+        let each: Vec<f64> = (0..replacements).map(|k| mean(&|m| one(m, k))).collect();
+        let (after, sd) = mean_and_sd(&each);
+        let models = (0..models).map(|m| {
+            let sum: f64 = (0..replacements).map(|k| one(m, k)).sum();
+            base(m) - sum / replacements as f64
+        });
+        Self {
+            id,
+            start: hit.start,
+            strand: if hit.strand == Strand::Forward {
+                '+'
+            } else {
+                '-'
+            },
+            score: hit.score,
+            before: mean(base),
+            after,
+            sd: sd.unwrap_or(0.0),
+            models: models.collect(),
+        }
+    }
 }
 
 /// Copies of an element with other bases where a hit is; none if the stretch has one arrangement
@@ -256,21 +264,16 @@ fn summarize(total: &mut Ablation, members: &[usize], options: &AblationOptions)
         return Ok(());
     }
     let effects: Vec<f64> = total.each.iter().map(|h| h.before - h.after).collect();
-    let (effect, sd) = mean_and_sd(&effects);
-    let ci = interval(&effects, options.seed, options.level)?;
     let by_member: Vec<f64> = members
         .iter()
         .map(|m| total.each.iter().map(|h| h.models[*m]).sum::<f64>() / effects.len() as f64)
         .collect();
-    total.effect = Some(effect);
-    total.sd = sd;
-    total.lower = ci.map(|c| c.lower);
-    total.upper = ci.map(|c| c.upper);
-    total.member_sd = if by_member.len() > 1 {
-        mean_and_sd(&by_member).1
-    } else {
-        None
-    };
+    let summary = Summary::of(&effects, &by_member, options.seed, options.level)?;
+    total.effect = Some(summary.effect);
+    total.sd = summary.sd;
+    total.lower = summary.interval.map(|ci| ci.lower);
+    total.upper = summary.interval.map(|ci| ci.upper);
+    total.member_sd = summary.member_sd;
     let spread = total.each.iter().map(|h| h.sd).sum::<f64>() / effects.len() as f64;
     total.replacement_sd = Some(spread);
     Ok(())

@@ -7,8 +7,8 @@ use degu_genome::{
 };
 use serde::Serialize;
 
-use super::interval;
-use crate::{ApplyError, Result, Scorer, SequenceReader, scorer::mean_and_sd};
+use super::Summary;
+use crate::{ApplyError, ModelScores, Result, Scorer, SequenceReader};
 
 /// Sequences that motifs are put into.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -117,7 +117,7 @@ pub fn backgrounds(
         1
     };
     if given.len() < enough {
-        return Err(ApplyError::Data {
+        return Err(ApplyError::File {
             path: reader.path().to_owned(),
             problem: format!(
                 "expected {enough} sequences for the backgrounds, found {}",
@@ -160,87 +160,93 @@ pub fn marginalize(
         codes
     };
     let before = scorer.predict(&whole(backgrounds))?;
-    let members = scorer.members();
-    let over: Vec<usize> = if members.len() > 1 {
-        members.clone()
+    let orientations: &[char] = if options.both_orientations {
+        &['+', '-']
     } else {
-        (0..before.mean.len()).collect()
+        &['+']
     };
     let mut all = Vec::new();
     for (number, motif) in motifs.iter().enumerate() {
-        let start = match options.start {
-            Some(start) => start,
-            None => centered_start(window.element(), motif.width())
-                .map_err(|error| fits(motif, &error))?,
-        };
-        let orientations: &[char] = if options.both_orientations {
-            &['+', '-']
-        } else {
-            &['+']
-        };
         for orientation in orientations {
-            let seed = Seed::root(options.seed).child("motif").child(&motif.id);
-            let mut edited = Vec::with_capacity(backgrounds.len());
-            for (k, background) in backgrounds.iter().enumerate() {
-                let codes = if options.sample {
-                    motif.sample(&mut Draws::stream(seed.bytes(), k as u64))
-                } else {
-                    consensus(motif)
-                };
-                let codes = if *orientation == '-' {
-                    reverse_complement(&codes)
-                } else {
-                    codes
-                };
-                let placed = substitute(background, start, &codes);
-                edited.push(placed.map_err(|error| fits(motif, &error))?);
-            }
+            let edited = with_motif(motif, *orientation, backgrounds, window.element(), options)?;
             let after = scorer.predict(&whole(&edited))?;
             for (task, name) in tasks.iter().enumerate() {
-                let at = |values: &[f64], k: usize| values[k * tasks.len() + task];
-                let each: Vec<(Vec<f64>, Vec<f64>)> = (0..backgrounds.len())
-                    .map(|k| {
-                        let of = |s: &crate::ModelScores| s.mean.iter().map(|m| at(m, k)).collect();
-                        (of(&before), of(&after))
-                    })
-                    .collect();
-                let mean = |values: &[f64]| {
-                    over.iter().map(|m| values[*m]).sum::<f64>() / over.len() as f64
+                let of = |scores: &ModelScores, k: usize| {
+                    let at = |model: &Vec<f64>| model[k * tasks.len() + task];
+                    scores.mean.iter().map(at).collect()
                 };
-                let effects: Vec<f64> = each.iter().map(|(b, a)| mean(a) - mean(b)).collect();
-                let (effect, sd) = mean_and_sd(&effects);
-                let ci = interval(&effects, options.seed, options.level)?;
-                let by_member: Vec<f64> = members
-                    .iter()
-                    .map(|m| {
-                        each.iter().map(|(b, a)| a[*m] - b[*m]).sum::<f64>() / each.len() as f64
-                    })
-                    .collect();
-                let n = each.len() as f64;
-                all.push(Marginal {
+                let each = (0..backgrounds.len()).map(|k| (of(&before, k), of(&after, k)));
+                let mut marginal = Marginal {
                     motif: motif.id.clone(),
                     name: motif.name.clone(),
                     orientation: *orientation,
                     task: name.clone(),
-                    backgrounds: each.len(),
-                    before: each.iter().map(|(b, _)| mean(b)).sum::<f64>() / n,
-                    after: each.iter().map(|(_, a)| mean(a)).sum::<f64>() / n,
-                    effect,
-                    sd,
-                    lower: ci.map(|c| c.lower),
-                    upper: ci.map(|c| c.upper),
-                    member_sd: if by_member.len() > 1 {
-                        mean_and_sd(&by_member).1
-                    } else {
-                        None
-                    },
-                    each,
-                });
+                    backgrounds: backgrounds.len(),
+                    each: each.collect(),
+                    ..Marginal::default()
+                };
+                marginal.summarize(&scorer.averaged(), scorer.members(), options)?;
+                all.push(marginal);
             }
         }
         progress(number + 1);
     }
     Ok(all)
+}
+
+/// Each background with a motif in it.
+fn with_motif(
+    motif: &Motif,
+    orientation: char,
+    backgrounds: &[Vec<u8>],
+    element: usize,
+    options: &MarginalOptions,
+) -> Result<Vec<Vec<u8>>> {
+    let start = match options.start {
+        Some(start) => start,
+        None => centered_start(element, motif.width()).map_err(|error| fits(motif, &error))?,
+    };
+    let seed = Seed::root(options.seed).child("motif").child(&motif.id);
+    let edited = backgrounds.iter().enumerate().map(|(k, background)| {
+        let mut codes = if options.sample {
+            motif.sample(&mut Draws::stream(seed.bytes(), k as u64))
+        } else {
+            consensus(motif)
+        };
+        if orientation == '-' {
+            codes = reverse_complement(&codes);
+        }
+        substitute(background, start, &codes).map_err(|error| fits(motif, &error))
+    });
+    edited.collect()
+}
+
+impl Marginal {
+    /// Fills in what follows from `each`; the mean of the models `over` is the prediction.
+    fn summarize(
+        &mut self,
+        over: &[usize],
+        members: &[usize],
+        options: &MarginalOptions,
+    ) -> Result<()> {
+        let n = self.each.len() as f64;
+        let mean =
+            |values: &[f64]| over.iter().map(|m| values[*m]).sum::<f64>() / over.len() as f64;
+        let effects: Vec<f64> = self.each.iter().map(|(b, a)| mean(a) - mean(b)).collect();
+        let by_member: Vec<f64> = members
+            .iter()
+            .map(|m| self.each.iter().map(|(b, a)| a[*m] - b[*m]).sum::<f64>() / n)
+            .collect();
+        let summary = Summary::of(&effects, &by_member, options.seed, options.level)?;
+        self.before = self.each.iter().map(|(b, _)| mean(b)).sum::<f64>() / n;
+        self.after = self.each.iter().map(|(_, a)| mean(a)).sum::<f64>() / n;
+        self.effect = summary.effect;
+        self.sd = summary.sd;
+        self.lower = summary.interval.map(|ci| ci.lower);
+        self.upper = summary.interval.map(|ci| ci.upper);
+        self.member_sd = summary.member_sd;
+        Ok(())
+    }
 }
 
 /// The most probable bases, N where all four are equally likely: an N keeps the background.

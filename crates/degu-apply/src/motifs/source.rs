@@ -4,7 +4,7 @@ use std::path::Path;
 
 use degu_genome::{MemeFile, Motif};
 
-use super::super::{ApplyError, Result};
+use crate::{ApplyError, Result};
 
 /// Motifs given as letters (`TGASTCA`, with IUPAC letters as N, which keep the background's base)
 /// and those of a MEME file; `names` chooses among the file's by id or name, all of them if it is
@@ -36,7 +36,7 @@ pub fn motifs(letters: &[String], meme: Option<&Path>, names: &[String]) -> Resu
                     .map(|m| if m.name.is_empty() { &m.id } else { &m.name });
                 let hint = degu_core::suggest::nearest(name, known.map(String::as_str))
                     .map_or(String::new(), |n| format!(", did you mean `{n}`?"));
-                return Err(ApplyError::Data {
+                return Err(ApplyError::File {
                     path: path.to_owned(),
                     problem: format!(
                         "none of its {} motifs is called `{name}`{hint}",
@@ -61,4 +61,39 @@ pub fn motifs(letters: &[String], meme: Option<&Path>, names: &[String]) -> Resu
         });
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEME: &str = "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M1 first\nletter-probability matrix: alength= 4 w= 2 nsites= 20 E= 0\n 1 0 0 0\n 0 0 0 1\n\nMOTIF M2 second\nletter-probability matrix: alength= 4 w= 1 nsites= 20 E= 0\n 0 1 0 0\n";
+
+    #[test]
+    fn motifs_come_from_letters_and_by_id_or_name_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.meme");
+        fs_err::write(&path, MEME).unwrap();
+        let named = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+            let all = motifs(&["tgan".to_owned()], Some(&path), &names)?;
+            Ok::<_, ApplyError>(all.iter().map(Motif::width).collect::<Vec<_>>())
+        };
+        assert_eq!(named(&[]).unwrap(), [4, 2, 1]);
+        assert_eq!(named(&["SECOND"]).unwrap(), [4, 1]);
+        assert_eq!(named(&["m1"]).unwrap(), [4, 2]);
+        let problem = named(&["secnd"]).unwrap_err().to_string();
+        assert!(problem.contains("did you mean `second`?"), "{problem}");
+    }
+
+    #[test]
+    fn no_motif_and_letters_that_are_no_bases_are_refused() {
+        assert!(motifs(&[], None, &[]).is_err());
+        for letters in ["", "TG!"] {
+            assert!(
+                motifs(&[letters.to_owned()], None, &[]).is_err(),
+                "{letters}"
+            );
+        }
+    }
 }

@@ -37,8 +37,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// What variants are ranked by: the spread between members, or the larger predicted epistemic
-    /// part.
+    /// The number that ranks variants: the standard deviation between members, or the larger
+    /// predicted epistemic standard deviation.
     pub fn uncertainty(&self) -> Option<f64> {
         let larger = self
             .epistemic_reference
@@ -59,11 +59,10 @@ pub struct Scored {
 
 /// Estimates effects, a batch of variants at a time.
 pub struct VariantScorer {
-    /// One pass over each strand, so that their spread is known.
+    /// One pass over each strand, for the standard deviation between strands.
     scorer: Scorer,
     strands: bool,
     level: f64,
-    members: Vec<usize>,
     mean_over: Vec<usize>,
 }
 
@@ -80,19 +79,13 @@ impl VariantScorer {
         options: EffectOptions,
     ) -> Result<Self> {
         models.need_scalar("effects of variants")?;
-        let members = models.members();
-        // With an ensemble the effect is its own; students then say how uncertain they are.
-        let mean_over = if members.len() > 1 {
-            members.clone()
-        } else {
-            (0..models.models.len()).collect()
-        };
         Ok(Self {
-            scorer,
             strands,
             level: options.level,
-            members,
-            mean_over,
+            // The effect of an ensemble is that of its members; students add their epistemic
+            // standard deviation.
+            mean_over: scorer.averaged(),
+            scorer,
         })
     }
 
@@ -176,7 +169,8 @@ impl VariantScorer {
         let (reference, alternate) = (mean(0), mean(1));
         let effect = alternate - reference;
         let own: Vec<f64> = self
-            .members
+            .scorer
+            .members()
             .iter()
             .map(|m| over(&scores.mean[*m], 1) - over(&scores.mean[*m], 0))
             .collect();

@@ -6,9 +6,9 @@ use degu_genome::{
     Column, LineReader, TableOptions, TableReader, Variant, VcfReader, encode, parse_number,
 };
 
-use super::super::{ApplyError, Result};
+use crate::{ApplyError, Result};
 
-/// What an experiment says of a variant.
+/// The measured effect of a variant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
     /// Regulatory element.
@@ -219,7 +219,7 @@ impl VariantSource {
                     let fields: Vec<&str> = text.split_whitespace().collect();
                     let &[chromosome, position, reference, alternate, ..] = fields.as_slice()
                     else {
-                        return Err(ApplyError::Data {
+                        return Err(ApplyError::File {
                             path: self.path.clone(),
                             problem: format!(
                                 "line {line}: expected chromosome, position, reference and alternate allele"
@@ -243,7 +243,7 @@ impl VariantSource {
 
 fn variant(path: &Path, texts: [&str; 4], id: String, line: u64) -> Result<Variant> {
     let [chromosome, position, reference, alternate] = texts;
-    let problem = |problem: String| ApplyError::Data {
+    let problem = |problem: String| ApplyError::File {
         path: path.to_owned(),
         problem: format!("line {line}: {problem}"),
     };

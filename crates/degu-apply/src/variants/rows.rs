@@ -79,7 +79,7 @@ impl Problem {
 pub struct Prepared {
     /// As the file has it (with its chromosome named as in the genome, if names are unified).
     pub variant: Variant,
-    /// What an experiment says of it.
+    /// Its measured effect.
     pub measured: Option<Measured>,
     /// The alleles were swapped to fit the genome; the effect's sign is turned back.
     pub swapped: bool,
@@ -140,7 +140,7 @@ fn check(
         Err(GenomeError::OutOfRange { .. }) => {
             Ok((false, ReferenceCheck::Mismatch { found: Vec::new() }))
         }
-        Err(error) => Err(ApplyError::Data {
+        Err(error) => Err(ApplyError::File {
             path: source.path().to_owned(),
             problem: format!(
                 "line {}: {error}{}",
@@ -160,7 +160,7 @@ fn check(
 ///
 /// # Errors
 ///
-/// [`ApplyError::Data`] with the rows of alleles that do not match, if the policy does not allow
+/// [`ApplyError::File`] with the rows of alleles that do not match, if the policy does not allow
 /// them.
 pub fn prepare<'a>(
     source: &mut VariantSource,
@@ -176,7 +176,7 @@ pub fn prepare<'a>(
             _ => 0,
         };
         if wrong > allowed {
-            return Err(ApplyError::Data {
+            return Err(ApplyError::File {
                 path,
                 problem: format!(
                     "{wrong} of {all} reference alleles are not what the genome has: {}; is it the right assembly? `--mismatch skip` leaves such variants out, `--mismatch swap` exchanges alleles that are the wrong way round",
@@ -281,5 +281,98 @@ impl Preparer<'_> {
             }
         }
         Ok(Ok(all))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VCF: &str = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+
+    /// Alleles of each row, `-` for the reason why there are none.
+    fn prepared(rows: &str, options: VariantOptions) -> Result<(Vec<String>, usize)> {
+        let folder = tempfile::tempdir().unwrap();
+        let (vcf, genome) = (folder.path().join("v.vcf"), folder.path().join("g.fa"));
+        fs_err::write(&vcf, format!("{VCF}{rows}")).unwrap();
+        fs_err::write(&genome, ">chr1\nAACCGGTTACGT\n").unwrap();
+        let (genome, _) = degu_genome::open_genome(&genome)?;
+        let window = Window::new(4, Vec::new(), Vec::new());
+        let mut first = VariantSource::vcf(&vcf)?;
+        let mut preparer = prepare(&mut first, genome.as_ref(), &window, options)?;
+        let mut source = VariantSource::vcf(&vcf)?;
+        let mut all = Vec::new();
+        while let Some(found) = preparer.next(&mut source)? {
+            all.push(match found.alleles {
+                Err(problem) => problem.name().to_owned(),
+                Ok(pairs) => {
+                    let text = |codes: &[u8]| degu_genome::decode(codes);
+                    let pairs = pairs
+                        .iter()
+                        .map(|(r, a)| format!("{}>{}", text(r), text(a)));
+                    pairs.collect::<Vec<_>>().join(" ")
+                }
+            });
+        }
+        Ok((all, preparer.swapped()))
+    }
+
+    fn skip() -> VariantOptions {
+        VariantOptions {
+            mismatch: Mismatch::Skip,
+            ..VariantOptions::default()
+        }
+    }
+
+    #[test]
+    fn alleles_stand_in_windows_or_have_a_problem() {
+        let rows =
+            "chr1\t4\t.\tC\tT\t.\t.\t.\nchr1\t5\t.\tA\tT\t.\t.\t.\nchr1\t1\t.\tA\tT\t.\t.\t.\n";
+        let (found, _) = prepared(rows, skip()).unwrap();
+        assert_eq!(
+            found,
+            [
+                "CCGG>CTGG",
+                "reference_mismatch",
+                "window_leaves_chromosome"
+            ]
+        );
+        let shifted = VariantOptions { shift: 1, ..skip() };
+        let (found, _) = prepared("chr1\t4\t.\tC\tT\t.\t.\t.\n", shifted).unwrap();
+        assert_eq!(found, ["CGGT>TGGT CCGG>CTGG ACCG>ACTG"]);
+    }
+
+    #[test]
+    fn policies_refuse_skip_or_swap_other_reference_alleles() {
+        let row = "chr1\t4\t.\tT\tC\t.\t.\t.\n";
+        let options = |mismatch| VariantOptions { mismatch, ..skip() };
+        for refused in [Mismatch::Few, Mismatch::Error] {
+            let problem = prepared(row, options(refused)).unwrap_err().to_string();
+            assert!(problem.contains("1 of 1 reference alleles"), "{problem}");
+        }
+        let (found, swapped) = prepared(row, options(Mismatch::Swap)).unwrap();
+        assert_eq!((found[0].as_str(), swapped), ("CCGG>CTGG", 1));
+    }
+
+    #[test]
+    fn names_of_chromosomes_are_unified_on_request_and_offsets_stay_inside() {
+        let row = "1\t4\t.\tC\tT\t.\t.\t.\n";
+        let problem = prepared(row, skip()).unwrap_err().to_string();
+        assert!(problem.contains("--unify-names"), "{problem}");
+        let unified = VariantOptions {
+            unify_names: true,
+            ..skip()
+        };
+        assert_eq!(prepared(row, unified).unwrap().0, ["CCGG>CTGG"]);
+        let outside = VariantOptions {
+            offset: Some(4),
+            ..skip()
+        };
+        assert!(
+            prepared(row, outside)
+                .unwrap_err()
+                .to_string()
+                .contains("--offset")
+        );
     }
 }

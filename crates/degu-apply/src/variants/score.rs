@@ -48,7 +48,7 @@ pub struct Observation {
     pub measured: Measured,
     /// Predicted effect.
     pub effect: f64,
-    /// What variants are ranked by.
+    /// The number that ranks variants.
     pub uncertainty: Option<f64>,
 }
 

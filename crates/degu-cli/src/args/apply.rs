@@ -24,7 +24,7 @@ pub(crate) struct ModelArgs {
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]
     pub(crate) device: String,
-    /// Threads; the numbers do not depend on it.
+    /// Threads; results do not depend on it.
     #[arg(long, default_value_t = 1, value_parser = positive)]
     pub(crate) threads: usize,
     /// Progress on stderr.
@@ -44,23 +44,23 @@ pub(crate) struct SequenceArgs {
     /// Column of the sequences [default: `sequence`, `Sequence` or `seq`].
     #[arg(long, value_name = "NAME", requires = "table")]
     pub(crate) sequence_column: Option<String>,
-    /// Column of the names [default: `id`, `name` or the like; row numbers without one].
+    /// Column of the names [default: `id`, `name` or similar, else row numbers].
     #[arg(long, value_name = "NAME", requires = "table")]
     pub(crate) id_column: Option<String>,
-    /// Pass over sequences of a wrong length or with letters that are no bases, and count them.
+    /// Skip sequences of a wrong length or with letters that are no bases, and count them.
     #[arg(long)]
     pub(crate) skip_invalid: bool,
 }
 
-/// Part of a prediction.
+/// Component of a prediction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PartArg {
-    /// Predicted activity.
+    /// Mean prediction.
     #[default]
     Mean,
-    /// Standard deviation between members, or a student's estimate of it.
+    /// Epistemic uncertainty: standard deviation between members, or a student's estimate of it.
     Epistemic,
-    /// Standard deviation between replicates.
+    /// Aleatoric uncertainty: standard deviation between replicates.
     Aleatoric,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct AttributeArgs {
     pub(crate) models: ModelArgs,
     #[command(flatten)]
     pub(crate) sequences: SequenceArgs,
-    /// Loci of the sequences by name (column 4), or, with `--genome`, the sequences themselves.
+    /// Loci of the sequences by name (column 4); with `--genome`, the intervals to explain.
     #[arg(long, value_name = "FILE")]
     pub(crate) bed: Option<PathBuf>,
     /// Genome that the intervals of `--bed` are cut from: FASTA with or without an index, bgzip
@@ -98,16 +98,16 @@ pub(crate) struct AttributeArgs {
     /// Task [default: the only one].
     #[arg(long, value_name = "NAME")]
     pub(crate) task: Option<String>,
-    /// Part of the prediction that is explained.
+    /// Component of the prediction to explain.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) part: PartArg,
-    /// Maps: .npz as `modisco motifs` reads them, .h5, .tsv or .tsv.gz.
+    /// File of the maps: .npz for `modisco motifs`, .h5, .tsv or .tsv.gz.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Observed attributions of the first model or ensemble along the genome, as bedGraph.
+    /// bedGraph file of the observed attributions of the ensemble or first model.
     #[arg(long, value_name = "FILE")]
     pub(crate) bedgraph: Option<PathBuf>,
-    /// The same as bigWig.
+    /// bigWig file of the same track.
     #[arg(long, value_name = "FILE")]
     pub(crate) bigwig: Option<PathBuf>,
     /// Lengths of chromosomes for `--bigwig`: `chrom.sizes` or `.fai` [default: the ends of the
@@ -117,7 +117,7 @@ pub(crate) struct AttributeArgs {
     /// Seed of references and noise.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Sequences in a network at once; memory grows with it, numbers do not change beyond rounding.
+    /// Sequences per batch; memory grows with it, results change by rounding only.
     #[arg(long, default_value_t = 16, value_parser = positive)]
     pub(crate) batch: usize,
 }
@@ -125,34 +125,34 @@ pub(crate) struct AttributeArgs {
 /// Reference alleles that the genome does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MismatchArg {
-    /// Leave them out up to 1 %, an error above.
+    /// Skip them up to 1 %; an error above.
     #[default]
     Few,
-    /// The first one is an error.
+    /// An error.
     Error,
-    /// Leave them out.
+    /// Skip them.
     Skip,
-    /// Swap alleles that are the wrong way round, leave the others out.
+    /// Swap reference and alternate alleles where that matches; skip the others.
     Swap,
 }
 
 /// Flank of an insertion or deletion that keeps its place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AnchorArg {
-    /// Bases before the variant stay; the window is filled up or cut on the right.
+    /// Bases before the variant stay; the window is extended or cut on the right.
     #[default]
     Right,
-    /// Bases after the variant stay.
+    /// Bases after the variant stay; the window is extended or cut on the left.
     Left,
 }
 
 /// Windows that leave their chromosome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EdgeArg {
-    /// Leave the variant out, with a flag.
+    /// Skip the variant and flag it.
     #[default]
     Skip,
-    /// Fill up with N.
+    /// Fill with N.
     Pad,
 }
 
@@ -169,19 +169,18 @@ pub(crate) struct VariantsArgs {
         required_unless_present = "table"
     )]
     pub(crate) vcf: Option<PathBuf>,
-    /// Variants as a table (chromosome, position from 1, ref, alt): saturation mutagenesis is
-    /// scored against its measurements.
+    /// Variants as a table (chromosome, 1-based position, ref, alt); measured effects of saturation
+    /// mutagenesis are compared with predictions.
     #[arg(long, value_name = "FILE")]
     pub(crate) table: Option<PathBuf>,
     /// Genome: FASTA with or without an index, bgzip with one, or gzip.
     #[arg(long, value_name = "FILE")]
     pub(crate) genome: PathBuf,
-    /// Where to write: .tsv, .csv or .vcf, compressed if it ends with `.gz` [default: a table on
-    /// stdout].
+    /// Output file: .tsv, .csv or .vcf, gzip if it ends with `.gz` [default: a table on stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Scores against the measurements of `--table`, as a table [default: on stdout if `--output`
-    /// is given].
+    /// Table of the agreement with the measurements of `--table` [default: stdout if `--output` is
+    /// given].
     #[arg(long, value_name = "FILE", requires = "table")]
     pub(crate) scores: Option<PathBuf>,
     /// Reference alleles that the genome does not have.
@@ -193,13 +192,13 @@ pub(crate) struct VariantsArgs {
     /// Windows that leave their chromosome.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) edge: EdgeArg,
-    /// Base of the element, from 0, that is the variant's first [default: length/2 - 1].
+    /// 0-based position of the variant in the element [default: length/2 - 1].
     #[arg(long, value_name = "BP")]
     pub(crate) offset: Option<usize>,
-    /// Average over windows moved by up to this many bp to both sides.
+    /// Average over windows shifted by up to this many bp in both directions.
     #[arg(long, default_value_t = 0, value_name = "BP")]
     pub(crate) shift: usize,
-    /// Predict one strand only; both are averaged without it.
+    /// Predict one strand; without it, both strands are averaged.
     #[arg(long)]
     pub(crate) one_strand: bool,
     /// Take `chr1` and `1` as the same chromosome.
@@ -208,7 +207,7 @@ pub(crate) struct VariantsArgs {
     /// Level of the intervals.
     #[arg(long, default_value_t = 0.95, value_parser = level)]
     pub(crate) level: f64,
-    /// Variants at once.
+    /// Variants per batch.
     #[arg(long, default_value_t = 256, value_parser = positive)]
     pub(crate) batch: usize,
 }
@@ -216,8 +215,8 @@ pub(crate) struct VariantsArgs {
 /// Motifs.
 #[derive(Debug, Args)]
 pub(crate) struct MotifArgs {
-    /// A motif as letters, as in TGANTCA (N keeps the background's base); may be given several
-    /// times.
+    /// A motif as IUPAC letters, as in TGANTCA (N keeps the base of the sequence); may be given
+    /// several times.
     #[arg(long, value_name = "LETTERS")]
     pub(crate) motif: Vec<String>,
     /// Motifs of a MEME file, plain or gzip.
@@ -226,11 +225,11 @@ pub(crate) struct MotifArgs {
     /// Only these motifs of the file, by id or name; may be given several times.
     #[arg(long, value_name = "NAME", requires = "meme")]
     pub(crate) name: Vec<String>,
-    /// Table of the effects: tabs, commas if it ends with `.csv`, compressed if with `.gz`
-    /// [default: stdout].
+    /// Table of effects: comma-separated if the name ends with `.csv`, else tab-separated; gzip if
+    /// it ends with `.gz` [default: stdout].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Every background or hit, as a table.
+    /// Table of every background or hit.
     #[arg(long, value_name = "FILE")]
     pub(crate) each: Option<PathBuf>,
     /// Level of the intervals.
@@ -239,7 +238,7 @@ pub(crate) struct MotifArgs {
     /// Seed of backgrounds, replacements and resamples.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Predict one strand only; both are averaged without it.
+    /// Predict one strand; without it, both strands are averaged.
     #[arg(long)]
     pub(crate) one_strand: bool,
 }
@@ -265,7 +264,7 @@ pub(crate) struct MarginalizeArgs {
     pub(crate) sequences: SequenceArgs,
     #[command(flatten)]
     pub(crate) motifs: MotifArgs,
-    /// What motifs are put into.
+    /// Background sequences.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) background: BackgroundArg,
     /// Number of backgrounds.
@@ -274,24 +273,24 @@ pub(crate) struct MarginalizeArgs {
     /// GC content of random backgrounds, 0 to 1.
     #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
     pub(crate) gc: f64,
-    /// First base of the motif in the element, from 0 [default: centred].
+    /// 0-based position of the motif in the element [default: centred].
     #[arg(long, value_name = "BP")]
     pub(crate) start: Option<usize>,
-    /// Put the other strand of each motif as well.
+    /// Place the reverse complement of each motif too.
     #[arg(long)]
     pub(crate) both_orientations: bool,
-    /// Put draws from the motif, not its consensus.
+    /// Place sequences sampled from the motif instead of its consensus.
     #[arg(long)]
     pub(crate) sample: bool,
 }
 
-/// What takes the place of a motif.
+/// Replacements of motifs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReplacementArg {
-    /// Uniform dinucleotide shuffles of the stretch.
+    /// Uniform dinucleotide shuffles of the replaced bases.
     #[default]
     Dinucleotide,
-    /// Shuffles of its bases.
+    /// Shuffles of the replaced bases.
     Mononucleotide,
     /// Random bases of the sequence's GC content.
     Random,
@@ -306,19 +305,19 @@ pub(crate) struct AblateArgs {
     pub(crate) sequences: SequenceArgs,
     #[command(flatten)]
     pub(crate) motifs: MotifArgs,
-    /// Largest p-value of a hit, in uniform random bases.
+    /// Largest p-value of a hit, against uniform random bases.
     #[arg(long, default_value_t = 1e-4, value_name = "P")]
     pub(crate) p_value: f64,
-    /// bp on both sides of a hit that go with it.
+    /// bp on both sides of a hit that are replaced with it.
     #[arg(long, default_value_t = 2, value_name = "BP")]
     pub(crate) flank: usize,
-    /// What takes the place of a hit.
+    /// Replacement of a hit.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) replacement: ReplacementArg,
     /// Replacements of each hit.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) replacements: usize,
-    /// Sequences in memory at once.
+    /// Sequences per batch.
     #[arg(long, default_value_t = 256, value_parser = positive)]
     pub(crate) batch: usize,
 }

@@ -1,4 +1,4 @@
-//! Arguments of the commands that look at runs and at the store.
+//! Arguments of the commands on runs and on the store.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Args;
 /// `degu-lab status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Name of a study, or its folder; all of them without one.
+    /// Name of a study, or its folder; without it, all studies are listed.
     pub(crate) study: Option<String>,
     /// Folder of the runs.
     #[arg(long, default_value = "runs")]
@@ -20,7 +20,7 @@ pub(crate) struct LsArgs {
     /// Folder of the store.
     #[arg(long, default_value = "store")]
     pub(crate) store: PathBuf,
-    /// Only artifacts that this study computed.
+    /// Only artifacts computed by this study.
     #[arg(long)]
     pub(crate) study: Option<String>,
     /// Only this stage, as in `train`.
@@ -31,8 +31,7 @@ pub(crate) struct LsArgs {
 /// `degu-lab show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// First digits of a key (four at least), or the name of a task, of which the newest result is
-    /// meant.
+    /// First digits of a key (at least four), or the name of a task for its newest result.
     pub(crate) key: String,
     /// Folder of the store.
     #[arg(long, default_value = "store")]
@@ -45,10 +44,10 @@ pub(crate) struct GcArgs {
     /// Folder of the store.
     #[arg(long, default_value = "store")]
     pub(crate) store: PathBuf,
-    /// Folders of runs whose plans say what is needed; may be given several times.
+    /// Folders of runs whose plans name the needed artifacts; may be given several times.
     #[arg(long, default_value = "runs")]
     pub(crate) runs: Vec<PathBuf>,
-    /// Remove, instead of saying what would be removed.
+    /// Remove the artifacts; without it, they are only counted.
     #[arg(long)]
     pub(crate) delete: bool,
 }
@@ -59,7 +58,7 @@ pub(crate) struct VerifyArgs {
     /// Folder of the store.
     #[arg(long, default_value = "store")]
     pub(crate) store: PathBuf,
-    /// Read all manifests again and write the index anew.
+    /// Rebuild the index from all manifests.
     #[arg(long)]
     pub(crate) rebuild_index: bool,
 }

@@ -1,33 +1,17 @@
-//! `degu-lab ablate`: what motifs add where they occur.
+//! `degu-lab ablate`: effects of motifs in the sequences that have them.
 
-use degu_apply::motifs::{Ablation, AblationOptions, Replacement, ablate, motifs};
-use serde::Serialize;
+use degu_apply::motifs::{Ablation, AblationOptions, Replacement, ablate};
+use degu_workflow::plan::show_count;
 
-use super::{
-    applied::{Counter, TableSink, field, level, models, say, scorer, sequences},
-    thousands,
-};
+use super::applied::{Counter, field, say, sequences, with_motifs, write_effects};
 use crate::{
     Result,
     args::{AblateArgs, ReplacementArg},
     output::Output,
 };
 
-#[derive(Serialize)]
-struct Effects<'a> {
-    effects: &'a [Ablation],
-}
-
 pub(crate) fn run(args: &AblateArgs, output: &mut Output) -> Result<()> {
-    let level = level("ablate", args.motifs.level)?;
-    let wanted = motifs(
-        &args.motifs.motif,
-        args.motifs.meme.as_deref(),
-        &args.motifs.name,
-    )?;
-    let models = models(&args.models)?;
-    models.need_scalar("effects of motifs")?;
-    let mut scorer = scorer("ablate", &args.models, &models, !args.motifs.one_strand)?;
+    let (wanted, models, mut scorer) = with_motifs("ablate", &args.models, &args.motifs)?;
     let mut reader = sequences(&args.sequences, scorer.window().clone())?;
     let options = AblationOptions {
         p_value: args.p_value,
@@ -39,7 +23,7 @@ pub(crate) fn run(args: &AblateArgs, output: &mut Output) -> Result<()> {
         },
         replacements: args.replacements,
         batch: args.batch,
-        level,
+        level: args.motifs.level,
         seed: args.motifs.seed,
     };
     let mut counter = Counter::new(args.models.progress, "sequences");
@@ -53,26 +37,22 @@ pub(crate) fn run(args: &AblateArgs, output: &mut Output) -> Result<()> {
         &mut |done| counter.at(done),
     )?;
     drop(counter);
-    if let Some(path) = &args.motifs.each {
-        let names: Vec<&str> = models.models.iter().map(|m| m.name.as_str()).collect();
-        let mut sink = TableSink::open(Some(path))?;
-        sink.write(&each(&effects, &names), output)?;
-        sink.finish()?;
-    }
     let first = effects.iter().step_by(tasks.len().max(1));
     let left_out: usize = first.map(|e| e.without_shuffle).sum();
     if left_out > 0 {
         say(&format!(
-            "{} hits left out: a stretch with one arrangement only; `--flank` widens it, `--replacement random` needs none",
-            thousands(left_out)
+            "{} hits left out: their bases have one arrangement only; widen them with `--flank`, or use `--replacement random`",
+            show_count(left_out)
         ));
     }
-    if output.is_json() && args.motifs.output.is_none() {
-        return output.result(&Effects { effects: &effects }, String::new);
-    }
-    let mut sink = TableSink::open(args.motifs.output.as_deref())?;
-    sink.write(&lines(&effects), output)?;
-    sink.finish()
+    let names: Vec<&str> = models.models.iter().map(|m| m.name.as_str()).collect();
+    write_effects(
+        &args.motifs,
+        &effects,
+        || lines(&effects),
+        || each(&effects, &names),
+        output,
+    )
 }
 
 fn lines(effects: &[Ablation]) -> String {

@@ -7,16 +7,18 @@ use std::{
     time::Duration,
 };
 
-use degu_apply::{InputSpec, ModelSet, Scorer, SequenceReader, Window};
+use degu_apply::{InputSpec, ModelSet, Scorer, SequenceReader, Window, motifs::motifs};
+use degu_genome::Motif;
 use degu_train::Device;
+use degu_workflow::plan::show_count;
 use flate2::{Compression, write::GzEncoder};
 use fs_err::File;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
-use super::thousands;
 use crate::{
     CliError, Result,
-    args::{ModelArgs, ProgressMode, SequenceArgs},
+    args::{ModelArgs, MotifArgs, ProgressMode, SequenceArgs},
     output::Output,
 };
 
@@ -42,15 +44,42 @@ pub(super) fn scorer(
     Ok(Scorer::open(models, &device, args.threads, strands, 1024)?)
 }
 
-/// A level strictly between 0 and 1.
-pub(super) fn level(command: &'static str, level: f64) -> Result<f64> {
-    if level > 0.0 && level < 1.0 {
-        return Ok(level);
+/// Motifs, models and scorer of `ablate` and `marginalize`.
+pub(super) fn with_motifs(
+    command: &'static str,
+    args: &ModelArgs,
+    wanted: &MotifArgs,
+) -> Result<(Vec<Motif>, ModelSet, Scorer)> {
+    let motifs = motifs(&wanted.motif, wanted.meme.as_deref(), &wanted.name)?;
+    let models = models(args)?;
+    models.need_scalar("effects of motifs")?;
+    let scorer = scorer(command, args, &models, !wanted.one_strand)?;
+    Ok((motifs, models, scorer))
+}
+
+/// Effects of motifs: `lines` for people and files, `each` for every background or hit.
+pub(super) fn write_effects<E: Serialize>(
+    args: &MotifArgs,
+    effects: &[E],
+    lines: impl FnOnce() -> String,
+    each: impl FnOnce() -> String,
+    output: &mut Output,
+) -> Result<()> {
+    #[derive(Serialize)]
+    struct Effects<'a, E> {
+        effects: &'a [E],
     }
-    Err(CliError::Usage {
-        command,
-        problem: format!("`--level` is a number between 0 and 1, as in 0.95, found {level}"),
-    })
+    if let Some(path) = &args.each {
+        let mut sink = TableSink::open(Some(path))?;
+        sink.write(&each(), output)?;
+        sink.finish()?;
+    }
+    if output.is_json() && args.output.is_none() {
+        return output.result(&Effects { effects }, String::new);
+    }
+    let mut sink = TableSink::open(args.output.as_deref())?;
+    sink.write(&lines(), output)?;
+    sink.finish()
 }
 
 /// Opens the sequences of a command.
@@ -69,7 +98,7 @@ pub(super) fn input(args: &SequenceArgs) -> InputSpec {
     }
 }
 
-/// What belongs beside the results, not among them.
+/// Writes a line to stderr.
 pub(super) fn say(line: &str) {
     let _closed = writeln!(io::stderr(), "{line}");
 }
@@ -104,7 +133,7 @@ impl Counter {
     pub(super) fn at(&mut self, done: usize) {
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
-            bar.set_message(format!("{} {}", thousands(done), self.what));
+            bar.set_message(format!("{} {}", show_count(done), self.what));
             return;
         }
         // Lines: at every doubling, so that long work stays short to read.
@@ -112,7 +141,7 @@ impl Counter {
             return;
         }
         match self.mode {
-            ProgressMode::Plain => say(&format!("{} {}", thousands(done), self.what)),
+            ProgressMode::Plain => say(&format!("{} {}", show_count(done), self.what)),
             ProgressMode::Json => say(&serde_json::json!({ "done": done }).to_string()),
             ProgressMode::Auto | ProgressMode::None => {}
         }
@@ -142,8 +171,7 @@ enum Destination {
     Gzip(Box<GzEncoder<BufWriter<File>>>, Target),
 }
 
-/// The name that a file gets when it is whole; what was written before is removed if that never
-/// comes.
+/// A file that gets its name when it is whole; a partial file is removed.
 pub(super) struct Target {
     path: PathBuf,
     /// Where it is written; `None` for a device or pipe, which is written to as it is.
@@ -170,7 +198,7 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if let Some(partial) = &self.partial {
-            // The error that brought us here is the one to report.
+            // The error before this one is reported.
             let _already_gone = fs_err::remove_file(partial);
         }
     }
@@ -261,7 +289,7 @@ fn comma_separated(text: &str) -> Result<Vec<u8>> {
 
 /// A number as a field: empty if there is none.
 pub(super) fn field(value: Option<f64>) -> String {
-    // Predictions are single precision: more digits would promise more than there is.
+    // Predictions have single precision; more digits carry no information.
     value.map_or_else(String::new, |v| (v as f32).to_string())
 }
 

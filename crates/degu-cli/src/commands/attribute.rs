@@ -1,4 +1,4 @@
-//! `degu-lab attribute`: maps of new sequences, their spread between members, and tracks.
+//! `degu-lab attribute`: attribution maps of sequences with their standard deviation, and tracks.
 
 use degu_apply::{
     ApplyError, InputSpec, SequenceReader, Window,
@@ -8,6 +8,7 @@ use degu_apply::{
 };
 use degu_contract::parameters;
 use degu_core::Target;
+use degu_workflow::plan::show_count;
 use degu_workflow::signal::Interrupt;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,7 +16,6 @@ use serde_json::{Map, Value};
 use super::{
     applied::{Counter, device, input, models, say},
     plugins::check::setting_of,
-    thousands,
 };
 use crate::{Result, args::AttributeArgs, output::Output};
 
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &AttributeArgs, output: &mut Output) -> Result<()> {
     verdict
 }
 
-/// Completeness that is worth a word, or an error.
+/// Warns of, or refuses, maps that do not add up to the predictions.
 fn judge(summary: &Summary) -> Result<()> {
     let (warn, limit) = COMPLETENESS;
     for (model, found) in summary.models.iter().zip(&summary.completeness) {
@@ -137,16 +137,16 @@ fn judge(summary: &Summary) -> Result<()> {
 fn text(summary: &Summary) -> String {
     let mut text = format!(
         "{} sequences explained by {} ({}, {})",
-        thousands(summary.sequences),
+        show_count(summary.sequences),
         summary.method,
         summary.task,
         summary.part
     );
     if summary.resumed > 0 {
-        text.push_str(&format!(", {} of them before", thousands(summary.resumed)));
+        text.push_str(&format!(", {} of them before", show_count(summary.resumed)));
     }
     if summary.skipped > 0 {
-        text.push_str(&format!(", {} skipped", thousands(summary.skipped)));
+        text.push_str(&format!(", {} skipped", show_count(summary.skipped)));
     }
     text.push('\n');
     for (model, found) in summary.models.iter().zip(&summary.completeness) {
@@ -154,7 +154,7 @@ fn text(summary: &Summary) -> String {
             Some(found) => format!(
                 "  {model}: maps add up to within {:.1e} of what they explain ({} sequences, largest error {:.1e})\n",
                 found.rho,
-                thousands(found.sequences),
+                show_count(found.sequences),
                 found.largest
             ),
             None => format!("  {model}\n"),
@@ -163,9 +163,9 @@ fn text(summary: &Summary) -> String {
     if summary.tracks.placed > 0 {
         text.push_str(&format!(
             "  tracks: {} sequences, {} without a locus, {} positions under several\n",
-            thousands(summary.tracks.placed),
-            thousands(summary.tracks.without_locus),
-            thousands(summary.tracks.overlapping as usize)
+            show_count(summary.tracks.placed),
+            show_count(summary.tracks.without_locus),
+            show_count(summary.tracks.overlapping as usize)
         ));
     }
     for file in &summary.files {

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use degu_config::{LoadOptions, Study};
+use degu_config::{LoadOptions, Selection, Study, Sweeps};
 use serde::Serialize;
 
 use crate::{
     Result,
-    args::{ConfigCommand, StudyArgs},
+    args::{ConfigCommand, SelectionArgs, StudyArgs},
     error::configuration,
     output::{Output, Table},
 };
@@ -77,4 +77,17 @@ pub(crate) fn read(file: &Path, sets: &[String]) -> Result<Study> {
         ..LoadOptions::default()
     };
     Study::load(file, &options).map_err(configuration)
+}
+
+/// The sweeps and arms that arguments choose.
+pub(crate) fn selection(args: &SelectionArgs) -> Selection {
+    let sweeps = match args.sweep.as_slice() {
+        [] => Sweeps::None,
+        names if names.iter().any(|name| name == "all") => Sweeps::All,
+        names => Sweeps::Named(names.to_vec()),
+    };
+    Selection {
+        sweeps,
+        ablation: args.ablation,
+    }
 }

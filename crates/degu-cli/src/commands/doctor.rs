@@ -1,4 +1,4 @@
-//! `degu-lab doctor`: what this machine offers, and whether a store can live here.
+//! `degu-lab doctor`: tests of this machine and of a store.
 
 use std::{path::Path, thread};
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use degu_apply::import::keras;
 use degu_core::Components;
+use degu_workflow::plan::show_count;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -80,7 +81,7 @@ fn from_keras(args: &KerasArgs, output: &mut Output) -> Result<()> {
             "wrote {}: {} with {} parameters, {} bp, tasks {}\nnext: degu-lab predict {} --fasta sequences.fa",
             imported.model.display(),
             imported.architecture,
-            super::thousands(imported.parameters),
+            show_count(imported.parameters),
             imported.length,
             imported.tasks.join(", "),
             imported.model.display(),

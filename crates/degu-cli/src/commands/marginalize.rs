@@ -1,35 +1,16 @@
-//! `degu-lab marginalize`: what motifs add to backgrounds.
+//! `degu-lab marginalize`: effects of motifs in backgrounds.
 
-use degu_apply::motifs::{Background, Marginal, MarginalOptions, backgrounds, marginalize, motifs};
-use serde::Serialize;
+use degu_apply::motifs::{Background, Marginal, MarginalOptions, backgrounds, marginalize};
 
-use super::applied::{Counter, TableSink, field, level, models, scorer, sequences};
+use super::applied::{Counter, field, sequences, with_motifs, write_effects};
 use crate::{
     Result,
     args::{BackgroundArg, MarginalizeArgs},
     output::Output,
 };
 
-#[derive(Serialize)]
-struct Effects<'a> {
-    effects: &'a [Marginal],
-}
-
 pub(crate) fn run(args: &MarginalizeArgs, output: &mut Output) -> Result<()> {
-    let level = level("marginalize", args.motifs.level)?;
-    let wanted = motifs(
-        &args.motifs.motif,
-        args.motifs.meme.as_deref(),
-        &args.motifs.name,
-    )?;
-    let models = models(&args.models)?;
-    models.need_scalar("effects of motifs")?;
-    let mut scorer = scorer(
-        "marginalize",
-        &args.models,
-        &models,
-        !args.motifs.one_strand,
-    )?;
+    let (wanted, models, mut scorer) = with_motifs("marginalize", &args.models, &args.motifs)?;
     let window = scorer.window().clone();
     let given = args.sequences.fasta.is_some() || args.sequences.table.is_some();
     let mut reader = given
@@ -51,7 +32,7 @@ pub(crate) fn run(args: &MarginalizeArgs, output: &mut Output) -> Result<()> {
         start: args.start,
         both_orientations: args.both_orientations,
         sample: args.sample,
-        level,
+        level: args.motifs.level,
         seed: args.motifs.seed,
     };
     let mut counter = Counter::new(args.models.progress, "motifs");
@@ -65,18 +46,14 @@ pub(crate) fn run(args: &MarginalizeArgs, output: &mut Output) -> Result<()> {
         &mut |done| counter.at(done),
     )?;
     drop(counter);
-    if let Some(path) = &args.motifs.each {
-        let names: Vec<&str> = models.models.iter().map(|m| m.name.as_str()).collect();
-        let mut sink = TableSink::open(Some(path))?;
-        sink.write(&each(&effects, &names), output)?;
-        sink.finish()?;
-    }
-    if output.is_json() && args.motifs.output.is_none() {
-        return output.result(&Effects { effects: &effects }, String::new);
-    }
-    let mut sink = TableSink::open(args.motifs.output.as_deref())?;
-    sink.write(&lines(&effects), output)?;
-    sink.finish()
+    let names: Vec<&str> = models.models.iter().map(|m| m.name.as_str()).collect();
+    write_effects(
+        &args.motifs,
+        &effects,
+        || lines(&effects),
+        || each(&effects, &names),
+        output,
+    )
 }
 
 fn lines(effects: &[Marginal]) -> String {

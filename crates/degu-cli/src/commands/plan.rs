@@ -7,7 +7,7 @@ use degu_study::run;
 use degu_workflow::journal::{StudyStatus, read_events};
 use degu_workflow::why;
 
-use super::{config, run::selection};
+use super::config;
 use crate::{
     Result,
     args::{Format, PlanArgs, WhyArgs},
@@ -16,7 +16,7 @@ use crate::{
 
 pub(crate) fn run(args: &PlanArgs, output: &mut Output) -> Result<()> {
     let study = config::load(&args.study)?;
-    show(&study, &selection(&args.selection), output)
+    show(&study, &config::selection(&args.selection), output)
 }
 
 /// Prints what a run would do.
@@ -33,7 +33,7 @@ pub(crate) fn show(study: &Study, selection: &Selection, output: &mut Output) ->
     output.text(&text)
 }
 
-/// What failed in the last run, as its ledger tells; nothing if there was none.
+/// Tasks that failed in the last run, by its ledger.
 fn failures(study: &Study) -> BTreeMap<String, String> {
     let ledger = run::folder(study).join("events.jsonl");
     read_events(&ledger)
@@ -44,7 +44,7 @@ fn failures(study: &Study) -> BTreeMap<String, String> {
 pub(crate) fn explain(args: &WhyArgs, output: &mut Output) -> Result<()> {
     let study = config::load(&args.study)?;
     let store = run::store(&study)?;
-    let planned = run::planned(&study, &selection(&args.selection), &store)?;
+    let planned = run::planned(&study, &config::selection(&args.selection), &store)?;
     let answer = why::why(&planned.plan, &store, &args.task)?;
     let place = |task: &str, path: &str| {
         let settings = why::settings(task, path);

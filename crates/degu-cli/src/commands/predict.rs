@@ -1,15 +1,14 @@
-//! `degu-lab predict`: sequences in, means, spreads and intervals out, in batches.
+//! `degu-lab predict`: means, standard deviations and intervals of sequences, in batches.
 
 mod intervals;
 mod writer;
 
-use std::io::{self, Write};
-
 use degu_apply::{InputSpec, SequenceReader, Window};
 use degu_core::registry;
 use degu_train::{Device, HostForecast, ModelCard, SavedModel};
+use degu_workflow::plan::show_count;
 
-use super::thousands;
+use super::applied::{input, say};
 use crate::{CliError, Result, args::PredictArgs, output::Output};
 
 use intervals::Interval;
@@ -27,13 +26,8 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
     tracing::info!(backend = %backend.describe(), model = %model.card.name, "predicting");
     let window = Window::of(&model.card)?;
     let input = InputSpec {
-        fasta: args.fasta.clone(),
-        table: args.table.clone(),
-        sequence_column: args.sequence_column.clone(),
-        id_column: args.id_column.clone(),
         category_column: args.category_column.clone(),
-        skip_invalid: args.skip_invalid,
-        ..InputSpec::default()
+        ..input(&args.sequences)
     };
     let mut reader = SequenceReader::open(&input, window)?;
     let mut writer = Writer::open(args.output.as_deref(), &model.card, output.is_json())?;
@@ -60,8 +54,8 @@ pub(crate) fn run(args: &PredictArgs, output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// Means and spreads of both strands, averaged. The spread of a mean of two predictions that agree
-/// is not smaller: the two see the same weights, so spreads are not divided by the root of two.
+/// Means and standard deviations of both strands, averaged. Both predictions come from the same
+/// weights, so a standard deviation is not divided by the root of two.
 fn average(forward: &mut HostForecast, reverse: &HostForecast) {
     let mean = |a: &mut Vec<f32>, b: &[f32]| {
         for (a, b) in a.iter_mut().zip(b) {
@@ -84,9 +78,9 @@ fn average(forward: &mut HostForecast, reverse: &HostForecast) {
 }
 
 fn summary(rows: usize, skipped: usize) -> String {
-    let mut text = format!("{} sequences predicted", thousands(rows));
+    let mut text = format!("{} sequences predicted", show_count(rows));
     if skipped > 0 {
-        text.push_str(&format!(", {} skipped", thousands(skipped)));
+        text.push_str(&format!(", {} skipped", show_count(skipped)));
     }
     text
 }
@@ -103,11 +97,6 @@ fn promises(card: &ModelCard, interval: Option<&Interval>, averaged: bool) -> Ve
         ));
     }
     lines
-}
-
-/// What belongs beside the results, not among them.
-fn say(line: &str) {
-    let _closed = writeln!(io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use degu_config::{ENVIRONMENT_PREFIX, Selection, Study, Sweeps};
+use degu_config::{ENVIRONMENT_PREFIX, Selection, Study};
 use degu_study::run::{self, Outcome, Request};
 use degu_workflow::plan::{show_count, show_seconds};
 use degu_workflow::signal::Interrupt;
@@ -40,18 +40,6 @@ struct Failed {
     message: String,
 }
 
-pub(crate) fn selection(args: &SelectionArgs) -> Selection {
-    let sweeps = match args.sweep.as_slice() {
-        [] => Sweeps::None,
-        names if names.iter().any(|name| name == "all") => Sweeps::All,
-        names => Sweeps::Named(names.to_vec()),
-    };
-    Selection {
-        sweeps,
-        ablation: args.ablation,
-    }
-}
-
 pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     let mut sets = args.study.set.clone();
     if let Some(kind) = &args.executor {
@@ -59,9 +47,9 @@ pub(crate) fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     }
     let study = config::read(&args.study.file, &sets)?;
     if args.dry_run {
-        return plan::show(&study, &selection(&args.selection), output);
+        return plan::show(&study, &config::selection(&args.selection), output);
     }
-    let points = selection(&args.selection);
+    let points = config::selection(&args.selection);
     execute(&study, points, &args.execution, output)
 }
 
@@ -77,14 +65,14 @@ fn locked(name: &str, runs: &Path, asked: &SelectionArgs) -> Result<(Study, Sele
     let mut env = config::environment();
     env.retain(|key, _| !key.starts_with(ENVIRONMENT_PREFIX));
     let study = run::locked(&folder, env)?;
-    let asked = selection(asked);
+    let asked = config::selection(asked);
     if asked == Selection::default() {
         return Ok((study, run::selection(&folder)?));
     }
     Ok((study, asked))
 }
 
-/// Writes the report of a study again; trains nothing.
+/// Writes the report of a finished run again.
 pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
     let (study, selection) = locked(&args.study, &args.runs, &args.selection)?;
     let store = run::store(&study)?;
@@ -96,7 +84,7 @@ pub(crate) fn report(args: &ReportArgs, output: &mut Output) -> Result<()> {
         return Err(CliError::Outcome {
             code: crate::exit::Codes::STAGE,
             problem: format!(
-                "{} of {} tasks have no result yet, so there is nothing to report: `degu-lab resume {}`",
+                "{} of {} tasks have no result yet, so there is no report; run them with `degu-lab resume {}`",
                 survey.counts.to_run, survey.counts.distinct, study.identity.name
             ),
         });
@@ -123,7 +111,7 @@ fn execute(
     let interrupt: Arc<AtomicBool> = match Interrupt::install() {
         Ok(interrupt) => interrupt.flag(),
         Err(error) => {
-            tracing::warn!(%error, "signals cannot be caught: an interrupt ends the run without a checkpoint");
+            tracing::warn!(%error, "signals cannot be handled: an interrupt ends the run without a checkpoint");
             Arc::default()
         }
     };
@@ -171,7 +159,7 @@ fn finish(study: &Study, outcome: Outcome, output: &mut Output) -> Result<()> {
     }
     Err(CliError::Outcome {
         code: exit,
-        problem: bad_news(&ran),
+        problem: failures(&ran),
     })
 }
 
@@ -189,13 +177,12 @@ fn text(ran: &Ran) -> String {
     text
 }
 
-/// What failed, what waits for it, and the command that goes on: a run folder knows its sweeps,
-/// arms and changed values.
-fn bad_news(ran: &Ran) -> String {
+/// Failed and blocked tasks, and the command that continues the run.
+fn failures(ran: &Ran) -> String {
     let mut text = match ran.failed.len() {
-        0 => "interrupted; what was finished is kept".to_owned(),
-        1 => "1 task failed; what was finished is kept".to_owned(),
-        n => format!("{n} tasks failed; what was finished is kept"),
+        0 => "interrupted; finished tasks are kept".to_owned(),
+        1 => "1 task failed; finished tasks are kept".to_owned(),
+        n => format!("{n} tasks failed; finished tasks are kept"),
     };
     for failed in &ran.failed {
         text.push_str(&format!("\n  {}: {}", failed.task, failed.message));
@@ -203,6 +190,6 @@ fn bad_news(ran: &Ran) -> String {
     if !ran.blocked.is_empty() {
         text.push_str(&format!("\n  blocked: {}", ran.blocked.join(", ")));
     }
-    text.push_str(&format!("\n  go on with: degu-lab resume {}", ran.study));
+    text.push_str(&format!("\n  continue with: degu-lab resume {}", ran.study));
     text
 }

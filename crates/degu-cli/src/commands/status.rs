@@ -1,4 +1,4 @@
-//! `degu-lab status`: where runs stand, as their ledgers tell. Reads files only.
+//! `degu-lab status`: the state of runs, read from their ledgers.
 
 use std::path::{Path, PathBuf};
 

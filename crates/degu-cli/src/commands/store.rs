@@ -130,7 +130,7 @@ pub(crate) fn gc(args: &GcArgs, output: &mut Output) -> Result<()> {
             show_bytes(report.bytes())
         ));
         if !report.deleted && report.bytes() > 0 {
-            text.push_str("nothing was removed; `degu-lab gc --delete` does it\n");
+            text.push_str("dry run: `degu-lab gc --delete` removes them\n");
         }
         text
     })
@@ -152,7 +152,7 @@ pub(crate) fn verify(args: &VerifyArgs, output: &mut Output) -> Result<()> {
         store.rebuild_index()?;
     }
     let report = store.verify()?;
-    // What is damaged is of no use, and a run that finds it by its name would believe in it.
+    // A run that finds a damaged artifact by its key would use it.
     let mut aside = Vec::new();
     for key in report.broken.iter().filter_map(StoreError::corrupt_key) {
         aside.push(store.set_aside(&key)?);

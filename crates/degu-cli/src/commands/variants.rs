@@ -8,13 +8,11 @@ use degu_apply::variants::{
     VariantScorer, VariantSource, prepare, scores,
 };
 use degu_genome::{Anchor, Edge, open_genome};
+use degu_workflow::plan::show_count;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{
-    applied::{Counter, TableSink, field, level, models, say, scorer},
-    thousands,
-};
+use super::applied::{Counter, TableSink, field, models, say, scorer};
 use crate::{
     CliError, Result,
     args::{AnchorArg, EdgeArg, MismatchArg, VariantsArgs},
@@ -29,7 +27,7 @@ struct Scores<'a> {
 }
 
 pub(crate) fn run(args: &VariantsArgs, output: &mut Output) -> Result<()> {
-    let level = level("variants", args.level)?;
+    let level = args.level;
     let models = models(&args.models)?;
     let tasks = models.card().labels.tasks.clone();
     let own = scorer("variants", &args.models, &models, false)?;
@@ -139,23 +137,26 @@ fn observe(scored: &Scored, observations: &mut [Vec<Observation>]) {
 
 fn summary(rows: usize, preparer: &Preparer<'_>, source: &VariantSource) -> String {
     let left_out: usize = preparer.problems().values().sum();
-    let mut text = format!("{} variants", thousands(rows));
+    let mut text = format!("{} variants", show_count(rows));
     let mut parts: Vec<String> = preparer
         .problems()
         .iter()
-        .map(|(problem, count)| format!("{} {}", thousands(*count), problem.name()))
+        .map(|(problem, count)| format!("{} {}", show_count(*count), problem.name()))
         .collect();
     if preparer.swapped() > 0 {
         parts.push(format!(
             "{} with swapped alleles",
-            thousands(preparer.swapped())
+            show_count(preparer.swapped())
         ));
     }
     for (why, count) in source.passed_over() {
-        parts.push(format!("{} passed over ({why})", thousands(count as usize)));
+        parts.push(format!(
+            "{} passed over ({why})",
+            show_count(count as usize)
+        ));
     }
     if left_out > 0 {
-        text.push_str(&format!(", {} without an effect", thousands(left_out)));
+        text.push_str(&format!(", {} without an effect", show_count(left_out)));
     }
     if !parts.is_empty() {
         text.push_str(&format!(": {}", parts.join(", ")));
@@ -179,7 +180,7 @@ fn score_text(all: &[ElementScore]) -> String {
         table.row([
             s.element.clone(),
             s.task.clone(),
-            thousands(s.variants),
+            show_count(s.variants),
             short(s.pearson),
             short(s.spearman),
             short(s.precise_pearson),

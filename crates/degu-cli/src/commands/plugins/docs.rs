@@ -1,4 +1,4 @@
-//! `degu-lab plugins docs`: reference pages and schemas from what plugins say of themselves.
+//! `degu-lab plugins docs`: reference pages and schemas from the plugins' own descriptions.
 //!
 //! Runs in a checkout: the module documentation, which no binary holds, is read from the source
 //! files that registered the plugins.

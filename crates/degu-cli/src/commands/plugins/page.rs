@@ -1,4 +1,4 @@
-//! What there is to say of one plugin.
+//! The reference page of one plugin.
 
 use degu_contract::parameters::{Kind, Parameter, description, of_schema};
 use degu_core::{Slot, registry::Entry};

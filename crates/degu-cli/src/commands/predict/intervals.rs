@@ -42,7 +42,7 @@ impl Interval {
             (Some(name), _) => name.clone(),
             (None, [first, ..]) => match &card.default_calibration {
                 Some(default) if card.calibration.contains_key(default) => default.clone(),
-                // A card of before there were defaults.
+                // Cards of older versions name no default.
                 _ => (*first).clone(),
             },
         };
@@ -75,7 +75,7 @@ impl Interval {
         }))
     }
 
-    /// What the intervals promise, and on how many rows they rest.
+    /// Guarantee of the intervals, and the number of rows they were fitted on.
     pub(super) fn promise(&self) -> String {
         let units = self.fitted.units();
         let fewest = units.iter().min().copied().unwrap_or(0);

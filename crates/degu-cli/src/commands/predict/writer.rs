@@ -6,7 +6,7 @@ use degu_core::{Intervals, OutputKind};
 use degu_train::{HostForecast, ModelCard};
 use serde::Serialize;
 
-use super::super::applied::TableSink;
+use crate::commands::applied::TableSink;
 use crate::{Result, output::Output};
 
 /// One row, as JSON.

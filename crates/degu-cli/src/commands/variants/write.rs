@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `chromosome`, `position`, `id`, `ref`, `alt` | as in the file; position from 1 |
 //! | `task` | one row a task |
-//! | `effect` | prediction of the alternate less that of the reference allele, strands and shifts averaged |
+//! | `effect` | alternate minus reference prediction, averaged over strands and shifts |
 //! | `sd` | standard deviation of the effect between members (ddof 1); empty for one model |
-//! | `lower`, `upper` | members: Student t interval of their mean effect; one model: effect ± z · root of the sum of squares of its two epistemic parts, an upper kind of estimate |
+//! | `lower`, `upper` | Student t interval over members; one model: effect ± z · epistemic sd |
 //! | `ref_prediction`, `alt_prediction` | predictions |
 //! | `epistemic_ref`, `epistemic_alt` | predicted epistemic standard deviations |
 //! | `placement_sd` | standard deviation of the effect over strands and shifts |
@@ -20,7 +20,7 @@ use degu_apply::variants::{Effect, Scored};
 use degu_genome::decode;
 use serde_json::{Value, json};
 
-use super::super::applied::field;
+use crate::commands::applied::field;
 use crate::{Result, args::VariantsArgs};
 
 /// Form of the output.

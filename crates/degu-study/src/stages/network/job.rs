@@ -254,6 +254,7 @@ impl Job<'_> {
         let card = ModelCard {
             format: model_file::FORMAT,
             name: self.name.clone(),
+            model: None,
             written_by: concat!("degu-lab ", env!("CARGO_PKG_VERSION")).to_owned(),
             architecture: plugin_card(self.architecture),
             head: self.head_card.clone(),

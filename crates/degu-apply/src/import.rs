@@ -4,9 +4,6 @@
 //! |---|---|
 //! | [`keras`] | weights of Keras (`save_weights`, `model.save`) in HDF5 |
 
-mod error;
 pub mod keras;
 mod layers;
 mod tensors;
-
-pub use error::ImportError;

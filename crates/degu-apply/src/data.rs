@@ -5,6 +5,7 @@ pub mod fetch;
 mod guess;
 pub mod inspect;
 mod judge;
+mod material;
 mod registry;
 mod render;
 

@@ -19,6 +19,5 @@ pub use tracks::{TrackReport, Tracks};
 /// Sequences of a shard.
 pub const SHARD: usize = 256;
 
-/// Largest completeness error that is not worth a word, and largest that is not an error, for
-/// single precision.
+/// Largest completeness error without a warning, and largest without an error, in single precision.
 pub const COMPLETENESS: (f64, f64) = (1e-3, 1e-2);
