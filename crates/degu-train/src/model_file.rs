@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use degu_core::{Architecture, LabelInfo, LabelNeeds, OutputKind, Seed, UncertaintyHead, registry};
+use degu_core::{
+    Architecture, LabelInfo, LabelNeeds, ModelId, OutputKind, Seed, UncertaintyHead, registry,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -56,6 +58,9 @@ pub struct ModelCard {
     pub format: u32,
     /// Name, as in `lentimpra_k562 student-0`.
     pub name: String,
+    /// What it is in its study; absent in folders of older versions and of imported models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelId>,
     /// Version of degu-lab that wrote it.
     pub written_by: String,
     /// Architecture.

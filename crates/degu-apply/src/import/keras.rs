@@ -129,6 +129,7 @@ fn describe(file: &Path, options: &Options) -> Result<(ModelCard, Autograd), Imp
     let card = ModelCard {
         format: FORMAT,
         name: format!("{stem}, imported from Keras"),
+        model: None,
         written_by: options.written_by.clone(),
         architecture: PluginCard {
             plugin: resolved.name.to_owned(),

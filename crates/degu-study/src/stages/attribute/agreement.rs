@@ -15,8 +15,10 @@ use degu_stats::{
     two_sample::{signed_rank, welch},
 };
 
-use super::{AttributionSummary, report_part};
-use crate::stages::Result;
+use crate::{
+    error::Result,
+    results::{AttributionSummary, attribution::report_part},
+};
 
 /// Names of the measures, in the order of the report.
 const TO_TEACHER: &str = "RMSE to the teacher's map";
