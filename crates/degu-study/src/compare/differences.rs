@@ -27,7 +27,7 @@ pub(super) fn comparisons(study: &Study, table: &Table<'_>) -> Vec<Comparison> {
 fn values(table: &Table<'_>, places: &[usize], metric: &TestMetric) -> BTreeMap<usize, f64> {
     let of = |place: &usize| {
         let replicate = table.points[*place].point.replicate;
-        Some((replicate, table.final_value(*place, metric)?))
+        Some((replicate, metric.final_value(table, *place)?))
     };
     places.iter().filter_map(of).collect()
 }

@@ -2,14 +2,15 @@
 
 use degu_config::{IntervalMetric, MetricSpec, Study};
 use degu_core::Split;
+use degu_report::ModelKind;
 use degu_stats::Alpha;
 
-use super::table::Subject;
+use super::table::{Table, mean};
 
 /// A metric of the test split.
 pub(super) struct TestMetric {
     /// Its name in the long table.
-    pub(super) name: String,
+    name: String,
     /// Name and error rate, as `ablation.primary_metric` has them.
     pub(super) parts: (String, Option<f64>),
     /// The calibration whose intervals it is about; empty for predictions.
@@ -27,11 +28,24 @@ impl TestMetric {
         }
     }
 
-    /// Whether a score of its name is one of it.
-    pub(super) fn is_about(&self, subject: &Subject) -> bool {
-        subject.calibration == self.calibration
-            && subject.spread.is_empty()
-            && subject.split == Split::Test.name()
+    /// The metric of one kind of model at a point: the mean over its models and tasks; none where a
+    /// value is missing or not finite.
+    pub(super) fn value(&self, table: &Table<'_>, point: usize, kind: ModelKind) -> Option<f64> {
+        let own = table.scores[point].iter().filter(|s| {
+            s.kind == kind
+                && s.metric == self.name
+                && s.subject.calibration == self.calibration
+                && s.subject.spread.is_empty()
+                && s.subject.split == Split::Test.name()
+        });
+        let values: Vec<f64> = own.map(|s| s.value).collect();
+        let finite = values.iter().all(|v| v.is_finite());
+        (!values.is_empty() && finite).then(|| mean(&values))
+    }
+
+    /// The metric of what a point ends with.
+    pub(super) fn final_value(&self, table: &Table<'_>, point: usize) -> Option<f64> {
+        self.value(table, point, table.points[point].final_kind())
     }
 
     fn of_intervals(interval: IntervalMetric, alpha: f64, calibration: &str) -> Self {

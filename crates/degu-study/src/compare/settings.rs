@@ -89,7 +89,7 @@ fn order(groups: &mut [(Vec<Setting>, Vec<usize>)], columns: usize) {
 }
 
 fn score(table: &Table<'_>, places: &[usize], metric: &TestMetric) -> SettingScore {
-    let values = places.iter().map(|place| table.final_value(*place, metric));
+    let values = places.iter().map(|place| metric.final_value(table, *place));
     let Some(values) = values.collect::<Option<Vec<f64>>>() else {
         return SettingScore::default();
     };

@@ -66,7 +66,7 @@ fn lines(table: &Table<'_>, settings: &[(f64, Vec<usize>)], metric: &TestMetric)
         (ModelKind::Student, "mean of students"),
     ] {
         let points = settings.iter().filter_map(|(x, own)| {
-            let values = own.iter().map(|place| table.value(*place, metric, kind));
+            let values = own.iter().map(|place| metric.value(table, *place, kind));
             let values: Vec<f64> = values.collect::<Option<_>>()?;
             let over = interval(&values);
             Some(CurvePoint {

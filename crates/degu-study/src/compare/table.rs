@@ -7,7 +7,6 @@ use degu_core::Split;
 use degu_report::{ModelKind, ReliabilityCurve, Uncertainty, UncertaintySource};
 use degu_stats::compare::{TInterval, t_interval};
 
-use super::metrics::TestMetric;
 use crate::results::{CalibrationResult, PointResults, calibration::ALL_TASKS, kind};
 
 /// Confidence level of intervals over replicates.
@@ -162,22 +161,6 @@ impl<'a> Table<'a> {
         for ((task, metric), gaps) in gaps {
             self.add(point, final_kind, of(test, task), (metric, ""), mean(&gaps));
         }
-    }
-
-    /// A metric of one kind of model at a point: the mean over its models and tasks; none where a
-    /// value is missing or not finite.
-    pub(super) fn value(&self, point: usize, metric: &TestMetric, kind: ModelKind) -> Option<f64> {
-        let own = self.scores[point]
-            .iter()
-            .filter(|s| s.kind == kind && s.metric == metric.name && metric.is_about(&s.subject));
-        let values: Vec<f64> = own.map(|s| s.value).collect();
-        let finite = values.iter().all(|v| v.is_finite());
-        (!values.is_empty() && finite).then(|| mean(&values))
-    }
-
-    /// A metric of what a point ends with.
-    pub(super) fn final_value(&self, point: usize, metric: &TestMetric) -> Option<f64> {
-        self.value(point, metric, self.points[point].final_kind())
     }
 
     /// The points by a key, in the order of their first appearance: replicates of the same thing

@@ -3,7 +3,6 @@
 mod hold_out;
 mod leakage;
 mod read;
-mod spec;
 mod split;
 
 use std::sync::Arc;
@@ -72,10 +71,9 @@ impl Stage for Prepare {
     fn run(&self, point: &Point, context: &TaskContext<'_>) -> Result<()> {
         let study = &point.study;
         let dataset = study.dataset.plugin.build()?;
-        let spec = spec::split_spec(&study.split)?;
         let seed = Seed::root(study.identity.seed);
-        let mut prepared = read::prepare(dataset.as_ref(), &spec, &seed)?;
-        prepared.leakage = leakage::measured(&prepared, &spec)?;
+        let mut prepared = read::prepare(dataset.as_ref(), &study.split, &seed)?;
+        prepared.leakage = leakage::measured(&prepared, &study.split)?;
         prepared.write(context.output())
     }
 

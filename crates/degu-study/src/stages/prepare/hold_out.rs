@@ -2,22 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use degu_config::HoldOut;
 use degu_core::{Split, suggest};
 
 use crate::error::{Result, StageError};
-
-/// Kinds of rows that take no part in the split.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct HoldOutSpec {
-    /// Column that names the kind of a row.
-    pub(super) column: String,
-    /// Kinds that the split is made of; all that no set names if empty.
-    pub(super) keep: Vec<String>,
-    /// Column of near-duplicates; the groups of the split if absent.
-    pub(super) related: Option<String>,
-    /// Kinds of each named set.
-    pub(super) sets: BTreeMap<String, Vec<String>>,
-}
 
 /// Rows of the sets, and what was left out of them.
 #[derive(Debug, Default)]
@@ -26,109 +14,129 @@ pub(super) struct HeldOut {
     pub(super) notes: Vec<String>,
 }
 
-impl HoldOutSpec {
-    /// Takes rows of other kinds out of the parts, and gathers the sets.
-    ///
-    /// A row of a set is used if no row of its `group` is left in a part: near-duplicates of
-    /// training rows would flatter a model, and those of calibration rows its intervals.
-    pub(super) fn apply(
-        &self,
-        kinds: &[String],
-        part: &mut [Option<Split>],
-        group: &[u64],
-    ) -> Result<HeldOut> {
-        let known: BTreeSet<&str> = kinds.iter().map(String::as_str).collect();
-        for kind in self.keep.iter().chain(self.sets.values().flatten()) {
-            if !known.contains(kind.as_str()) {
-                let near = suggest::nearest(kind, known.iter().copied())
-                    .map(|n| format!(", did you mean `{n}`?"))
-                    .unwrap_or_default();
-                let listed: Vec<&str> = known.iter().copied().take(20).collect();
-                return Err(StageError::Study {
-                    what: format!(
-                        "`split.hold_out`: column `{}` has no rows of kind `{kind}`{near}; it has: {}",
-                        self.column,
-                        listed.join(", ")
-                    ),
-                    help: "name kinds as the column does",
-                });
-            }
+/// Takes rows of other kinds out of the parts, and gathers the sets.
+///
+/// A row of a set is used if no row of its `group` is left in a part: near-duplicates of
+/// training rows would flatter a model, and those of calibration rows its intervals.
+pub(super) fn apply(
+    hold_out: &HoldOut,
+    kinds: &[String],
+    part: &mut [Option<Split>],
+    group: &[u64],
+) -> Result<HeldOut> {
+    check(hold_out, kinds)?;
+    let set_of = set_of(hold_out)?;
+    let keeps = |kind: &str| {
+        if hold_out.keep.is_empty() {
+            !set_of.contains_key(kind)
+        } else {
+            hold_out.keep.iter().any(|k| k == kind)
         }
-        let mut set_of: BTreeMap<&str, &str> = BTreeMap::new();
-        for (name, members) in &self.sets {
-            for kind in members {
-                if let Some(other) = set_of.insert(kind, name)
-                    && other != name
-                {
-                    return Err(StageError::Study {
-                        what: format!(
-                            "`split.hold_out`: kind `{kind}` is in `{other}` and in `{name}`"
-                        ),
-                        help: "a kind is in one set",
-                    });
-                }
-            }
+    };
+    let mut unused = 0;
+    for (row, kind) in kinds.iter().enumerate() {
+        if !keeps(kind) {
+            part[row] = None;
+            unused += usize::from(!set_of.contains_key(kind.as_str()));
         }
-        let keeps = |kind: &str| {
-            if self.keep.is_empty() {
-                !set_of.contains_key(kind)
-            } else {
-                self.keep.iter().any(|k| k == kind)
-            }
-        };
-        let mut unused = 0;
-        for (row, kind) in kinds.iter().enumerate() {
-            if !keeps(kind) {
-                part[row] = None;
-                unused += usize::from(!set_of.contains_key(kind.as_str()));
-            }
-        }
-        let used: BTreeSet<u64> = (0..part.len())
-            .filter(|row| part[*row].is_some())
-            .map(|row| group[row])
-            .collect();
-        let mut held = HeldOut::default();
-        for name in self.sets.keys() {
-            let all: Vec<usize> = (0..kinds.len())
-                .filter(|row| set_of.get(kinds[*row].as_str()) == Some(&name.as_str()))
-                .collect();
-            let rows: Vec<usize> = all
-                .iter()
-                .copied()
-                .filter(|row| !used.contains(&group[*row]))
-                .collect();
-            if rows.is_empty() {
-                return Err(StageError::Study {
-                    what: format!(
-                        "the held-out set `{name}` has no rows of groups of their own ({} share a group with the split)",
-                        all.len()
-                    ),
-                    help: "choose another `split.group`, or leave the set out",
-                });
-            }
-            held.notes.push(format!(
-                "held-out set {name}: {} rows; {} more share a group with rows of the split and are left out",
-                rows.len(),
-                all.len() - rows.len()
-            ));
-            held.sets.insert(name.clone(), rows);
-        }
-        if unused > 0 {
-            held.notes.push(format!(
-                "{unused} rows are of kinds that neither the split nor a held-out set uses"
-            ));
-        }
-        Ok(held)
     }
+    let mut held = gather(hold_out, kinds, part, group)?;
+    if unused > 0 {
+        held.notes.push(format!(
+            "{unused} rows are of kinds that neither the split nor a held-out set uses"
+        ));
+    }
+    Ok(held)
+}
+
+/// Refuses kinds that the column does not have.
+fn check(hold_out: &HoldOut, kinds: &[String]) -> Result<()> {
+    let known: BTreeSet<&str> = kinds.iter().map(String::as_str).collect();
+    let mut named = hold_out.keep.iter().chain(hold_out.sets.values().flatten());
+    let Some(kind) = named.find(|kind| !known.contains(kind.as_str())) else {
+        return Ok(());
+    };
+    let near = suggest::nearest(kind, known.iter().copied())
+        .map(|n| format!(", did you mean `{n}`?"))
+        .unwrap_or_default();
+    let listed: Vec<&str> = known.iter().copied().take(20).collect();
+    Err(StageError::Study {
+        what: format!(
+            "`split.hold_out`: column `{}` has no rows of kind `{kind}`{near}; it has: {}",
+            hold_out.column,
+            listed.join(", ")
+        ),
+        help: "name kinds as the column does",
+    })
+}
+
+/// The set of each kind that is in one.
+fn set_of(hold_out: &HoldOut) -> Result<BTreeMap<&str, &str>> {
+    let mut set_of: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, members) in &hold_out.sets {
+        for kind in members {
+            if let Some(other) = set_of.insert(kind, name)
+                && other != name
+            {
+                return Err(StageError::Study {
+                    what: format!(
+                        "`split.hold_out`: kind `{kind}` is in `{other}` and in `{name}`"
+                    ),
+                    help: "a kind is in one set",
+                });
+            }
+        }
+    }
+    Ok(set_of)
+}
+
+/// The rows of each set whose group has no row left in a part.
+fn gather(
+    hold_out: &HoldOut,
+    kinds: &[String],
+    part: &[Option<Split>],
+    group: &[u64],
+) -> Result<HeldOut> {
+    let used: BTreeSet<u64> = (0..part.len())
+        .filter(|row| part[*row].is_some())
+        .map(|row| group[row])
+        .collect();
+    let mut held = HeldOut::default();
+    for (name, of_set) in &hold_out.sets {
+        let all: Vec<usize> = (0..kinds.len())
+            .filter(|row| of_set.contains(&kinds[*row]))
+            .collect();
+        let rows: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|row| !used.contains(&group[*row]))
+            .collect();
+        if rows.is_empty() {
+            return Err(StageError::Study {
+                what: format!(
+                    "the held-out set `{name}` has no rows of groups of their own ({} share a group with the split)",
+                    all.len()
+                ),
+                help: "choose another `split.group`, or leave the set out",
+            });
+        }
+        held.notes.push(format!(
+            "held-out set {name}: {} rows; {} more share a group with rows of the split and are left out",
+            rows.len(),
+            all.len() - rows.len()
+        ));
+        held.sets.insert(name.clone(), rows);
+    }
+    Ok(held)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn spec(keep: &[&str], sets: &[(&str, &[&str])]) -> HoldOutSpec {
+    fn spec(keep: &[&str], sets: &[(&str, &[&str])]) -> HoldOut {
         let owned = |all: &[&str]| all.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        HoldOutSpec {
+        HoldOut {
             column: "category".to_owned(),
             keep: owned(keep),
             related: None,
@@ -164,7 +172,7 @@ mod tests {
             &["k562"],
             &[("wtc11", &["wtc11"]), ("promoter", &["promoter"])],
         );
-        let held = spec.apply(&kinds, &mut part, &group).unwrap();
+        let held = super::apply(&spec, &kinds, &mut part, &group).unwrap();
         assert_eq!(part[0], Some(Split::Train));
         assert_eq!(part[1], Some(Split::Test));
         assert!(part[2..].iter().all(Option::is_none));
@@ -185,17 +193,16 @@ mod tests {
     #[test]
     fn without_keep_every_other_kind_stays() {
         let (kinds, mut part, group) = table();
-        spec(&[], &[("promoter", &["promoter"])])
-            .apply(&kinds, &mut part, &group)
-            .unwrap();
+        let spec = spec(&[], &[("promoter", &["promoter"])]);
+        apply(&spec, &kinds, &mut part, &group).unwrap();
         assert_eq!(part.iter().filter(|p| p.is_some()).count(), 5);
     }
 
     #[test]
     fn unknown_kinds_and_empty_sets_are_refused() {
         let (kinds, part, group) = table();
-        let apply = |spec: HoldOutSpec| {
-            let error = spec.apply(&kinds, &mut part.clone(), &group).unwrap_err();
+        let apply = |spec: HoldOut| {
+            let error = super::apply(&spec, &kinds, &mut part.clone(), &group).unwrap_err();
             error.to_string()
         };
         let error = apply(spec(&[], &[("p", &["promotor"])]));
@@ -204,9 +211,8 @@ mod tests {
         assert!(error.contains("in `a` and in `b`"), "{error}");
         // Every wtc11 row is related to a k562 row.
         let related = vec![1, 2, 1, 2, 4, 5];
-        let error = spec(&["k562"], &[("wtc11", &["wtc11"])])
-            .apply(&kinds, &mut part.clone(), &related)
-            .unwrap_err();
+        let spec = spec(&["k562"], &[("wtc11", &["wtc11"])]);
+        let error = super::apply(&spec, &kinds, &mut part.clone(), &related).unwrap_err();
         assert!(error.to_string().contains("2 share a group"), "{error}");
     }
 }

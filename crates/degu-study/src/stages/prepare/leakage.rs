@@ -1,11 +1,11 @@
 //! Sequences of one part in another.
 
-use degu_config::Study;
+use degu_config::{SplitConfig, Study};
 use degu_core::Split;
 use degu_genome::NearDuplicates;
 use degu_workflow::store::Artifact;
 
-use super::spec::{SplitSpec, split_spec};
+use super::split::allows;
 use crate::{
     error::{Result, StageError},
     results::{LeakageNote, PreparedData},
@@ -21,10 +21,9 @@ const EXAMPLES: usize = 3;
 ///
 /// [`StageError::Leakage`]. Data that cannot be read are computed again.
 pub(crate) fn refuse_stored(study: &Study, artifact: &Artifact<'_>) -> Result<()> {
-    let spec = split_spec(&study.split)?;
     for note in PreparedData::leakage_of(artifact).unwrap_or_default() {
         let count = note.exact + note.reverse_complement;
-        if count > 0 && !spec.allows(note.first, note.second) {
+        if count > 0 && !allows(&study.split, note.first, note.second) {
             return Err(StageError::Leakage {
                 first: note.first.name(),
                 second: note.second.name(),
@@ -40,7 +39,7 @@ pub(crate) fn refuse_stored(study: &Study, artifact: &Artifact<'_>) -> Result<()
 /// Counts what two parts share, and refuses what is not allowed by name.
 ///
 /// The same sequence on either strand is refused; near-duplicates are counted and reported.
-pub(super) fn measured(prepared: &PreparedData, spec: &SplitSpec) -> Result<Vec<LeakageNote>> {
+pub(super) fn measured(prepared: &PreparedData, config: &SplitConfig) -> Result<Vec<LeakageNote>> {
     let parts = Split::ALL.map(|part| (part, prepared.rows(part)));
     let sequences =
         |rows: &[usize]| -> Vec<&[u8]> { rows.iter().map(|r| prepared.examples.row(*r)).collect() };
@@ -54,7 +53,7 @@ pub(super) fn measured(prepared: &PreparedData, spec: &SplitSpec) -> Result<Vec<
             }
             let found = NearDuplicates::default().leakage(&their_sequences, &sequences(rows));
             let refused = found.exact.len() + found.reverse_complement.len();
-            if refused > 0 && !spec.allows(first, second) {
+            if refused > 0 && !allows(config, first, second) {
                 let pairs = found.exact.iter().chain(&found.reverse_complement);
                 let name = |row: usize| &prepared.ids[row];
                 let examples: Vec<String> = pairs

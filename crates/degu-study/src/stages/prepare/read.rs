@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use degu_config::SplitConfig;
 use degu_core::{Dataset, OutputKind, Seed, Split, Truth};
 use degu_train::{ExampleSet, Labels};
 
-use super::{spec::SplitSpec, split::assign};
+use super::split::assign;
 use crate::{
     error::{Result, StageError},
     results::PreparedData,
@@ -65,13 +66,13 @@ impl Columns {
 /// A dataset that cannot be read, a split that does not fit it, a part without rows.
 pub(super) fn prepare(
     dataset: &dyn Dataset,
-    spec: &SplitSpec,
+    split: &SplitConfig,
     seed: &Seed,
 ) -> Result<PreparedData> {
     let info = dataset.info().clone();
     let rows = dataset.rows();
     let columns = Columns::read(dataset)?;
-    let assignment = assign(dataset, &columns.codes, spec, seed)?;
+    let assignment = assign(dataset, &columns.codes, split, seed)?;
     measured_everywhere(&info.tasks, &columns.y, &assignment.part)?;
     let codes = Arc::new(columns.codes);
     let examples = ExampleSet::new(codes, info.length, info.tasks.len(), info.output)?;

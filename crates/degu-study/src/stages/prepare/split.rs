@@ -3,13 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use degu_config::{Group, SplitConfig, SplitKind};
 use degu_core::{Dataset, Row, Seed, Split};
 use degu_genome::{NearDuplicates, nested_subset, split_chromosomes, split_groups};
 
-use super::{
-    hold_out::HeldOut,
-    spec::{GroupRule, SplitRule, SplitSpec},
-};
+use super::hold_out::{self, HeldOut};
 use crate::error::{Result, StageError};
 
 /// Parts and groups of all rows.
@@ -34,7 +32,7 @@ pub(super) struct Assignment {
 pub(super) fn assign(
     dataset: &dyn Dataset,
     codes: &[u8],
-    spec: &SplitSpec,
+    config: &SplitConfig,
     seed: &Seed,
 ) -> Result<Assignment> {
     let rows = dataset.rows();
@@ -47,40 +45,65 @@ pub(super) fn assign(
             .map(u64::from)
             .collect()
     };
-    let group: Vec<u64> = match (&spec.rule, &spec.group) {
-        (SplitRule::Cluster { .. }, _) | (_, GroupRule::Cluster) => clusters(),
-        (_, GroupRule::Dataset) => rows.iter().map(|r| r.group).collect(),
-        (_, GroupRule::None) => (0..rows.len() as u64).collect(),
-        (_, GroupRule::Column(name)) => numbered(&column(dataset, name)?),
+    let group: Vec<u64> = match (config.kind, &config.group) {
+        (SplitKind::Cluster, _) | (_, Group::NearDuplicates) => clusters(),
+        (_, Group::Sequence) => rows.iter().map(|r| r.group).collect(),
+        (_, Group::None) => (0..rows.len() as u64).collect(),
+        (_, Group::Column(name)) => numbered(&column(dataset, name)?),
     };
-    let mut part = match &spec.rule {
-        SplitRule::Files => declared(rows)?,
-        SplitRule::Column { column: name } => by_column(dataset, name)?,
-        SplitRule::Random { validation, test } | SplitRule::Cluster { validation, test } => {
-            let fractions = [1.0 - validation - test, *validation, *test];
+    let mut part = match config.kind {
+        SplitKind::Files => declared(rows)?,
+        SplitKind::Column => {
+            let what = "`split.kind = \"column\"` needs `split.column`";
+            let help = "name the column that says train, val or test";
+            by_column(dataset, needed(config.column.as_ref(), what, help)?)?
+        }
+        SplitKind::Random | SplitKind::Cluster => {
+            let (validation, test) = (config.fractions.validation, config.fractions.test);
+            let fractions = [1.0 - validation - test, validation, test];
             let parts = split_groups(&group, &fractions, seed.child("split").bytes())?;
             let names = [Split::Train, Split::Validation, Split::Test];
             parts.into_iter().map(|p| Some(names[p])).collect()
         }
-        SplitRule::Chromosome { validation, test } => by_chromosome(rows, validation, test)?,
+        SplitKind::Chromosome => {
+            let what = "`split.kind = \"chromosome\"` needs `split.chromosomes`";
+            let help = "name the chromosomes of validation and test";
+            let parts = needed(config.chromosomes.as_ref(), what, help)?;
+            by_chromosome(rows, &parts.validation, &parts.test)?
+        }
     };
-    let mut notes = straddling(rows, &part, &group, spec)?;
+    let mut notes = straddling(rows, &part, &group, config)?;
     let mut held = HeldOut::default();
-    if let Some(hold_out) = &spec.hold_out {
+    if let Some(hold_out) = &config.hold_out {
         let related = match &hold_out.related {
             Some(name) => numbered(&column(dataset, name)?),
             None => group.clone(),
         };
-        held = hold_out.apply(&column(dataset, &hold_out.column)?, &mut part, &related)?;
+        let kinds = column(dataset, &hold_out.column)?;
+        held = hold_out::apply(hold_out, &kinds, &mut part, &related)?;
     }
-    subset_train(&mut part, &group, spec.train_fraction, seed)?;
-    hold_out_calibration(&mut part, &group, spec.calibration, seed)?;
+    subset_train(&mut part, &group, config.train_fraction, seed)?;
+    hold_out_calibration(&mut part, &group, config.calibration, seed)?;
     notes.extend(held.notes);
     Ok(Assignment {
         part,
         group,
         sets: held.sets,
         notes,
+    })
+}
+
+/// Whether leakage between two parts is accepted by name, in either order.
+pub(super) fn allows(config: &SplitConfig, a: Split, b: Split) -> bool {
+    let pairs = config.allow_leakage.iter();
+    let mut named = pairs.filter_map(|pair| SplitConfig::leakage_pair(pair));
+    named.any(|pair| pair == [a, b] || pair == [b, a])
+}
+
+fn needed<'a, T>(value: Option<&'a T>, what: &str, help: &'static str) -> Result<&'a T> {
+    value.ok_or_else(|| StageError::Study {
+        what: what.to_owned(),
+        help,
     })
 }
 
@@ -173,7 +196,7 @@ fn straddling(
     rows: &[Row],
     part: &[Option<Split>],
     group: &[u64],
-    spec: &SplitSpec,
+    config: &SplitConfig,
 ) -> Result<Vec<String>> {
     // The first row of a group in each of its parts.
     let mut first: BTreeMap<u64, BTreeMap<Split, usize>> = BTreeMap::new();
@@ -185,7 +208,7 @@ fn straddling(
             continue;
         }
         for (there, earlier) in parts.iter() {
-            if !spec.allows(*there, here) {
+            if !allows(config, *there, here) {
                 return Err(StageError::Straddles {
                     first: rows[*earlier].id.clone(),
                     first_part: there.name(),
