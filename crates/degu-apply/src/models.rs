@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use degu_core::{ModelId, OutputKind, Component, suggest::nearest};
+use degu_core::{Component, ModelId, OutputKind, suggest::nearest};
 use degu_train::{
     ModelCard, SavedModel,
     model_file::{CARD_FILE, WEIGHTS_FILE},

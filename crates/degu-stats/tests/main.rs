@@ -1,7 +1,7 @@
 //! Laws, simulations and oracle values. One binary.
 
 mod coverage;
-mod laws;
+mod properties;
 #[path = "common/random.rs"]
 mod random;
 mod uq;

@@ -1,26 +1,20 @@
 //! What an experiment file may ask for and this version, or this machine, does not have. Nothing is
 //! left out silently.
 
-use crate::{run::RunError, stages::options};
-use degu_config::{ExecutorKind, Prior, Selection, Study, TrackSink};
+use crate::{
+    error::{Result, StageError},
+    options,
+};
+use degu_config::{ExecutorKind, Prior, Study, TrackSink};
 
 /// Refuses a study that asks for more than there is.
 ///
 /// # Errors
 ///
-/// [`RunError::Unavailable`] with the first thing that is missing and what to write instead; points
-/// that do not fit.
-pub(crate) fn check(study: &Study, selection: &Selection) -> Result<(), RunError> {
-    one(study)?;
-    for point in study.points(selection)? {
-        one(&point.study)?;
-    }
-    Ok(())
-}
-
-fn one(study: &Study) -> Result<(), RunError> {
+/// [`StageError::Unavailable`] with the first thing that is missing and what to write instead.
+pub(crate) fn check(study: &Study) -> Result<()> {
     let refuse = |what: &str, help: &'static str| {
-        Err(RunError::Unavailable {
+        Err(StageError::Unavailable {
             what: format!("{what} was asked for, and this version does not have it"),
             help,
         })
@@ -42,7 +36,7 @@ fn one(study: &Study) -> Result<(), RunError> {
             .open()
             .and_then(|device| training.precision.prepare(&device));
         if let Err(error) = found {
-            return Err(RunError::Unavailable {
+            return Err(StageError::Unavailable {
                 what: error.to_string(),
                 help: "`degu-lab doctor` says what this machine has",
             });

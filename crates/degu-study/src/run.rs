@@ -8,12 +8,17 @@ use std::{
 
 use serde_json::json;
 
-use crate::stages::{StageError, StageRunner, StudyPlan, plan, refuse_stored_leakage, summary};
+use crate::{
+    error::StageError,
+    offered,
+    plan::{StudyPlan, plan},
+    stages::prepare,
+    summary, tasks,
+};
 use degu_config::{ConfigErrors, Selection, Study};
 use degu_workflow::execute::{Options, RunSummary, execute};
 use degu_workflow::exit::ExitCode;
 use degu_workflow::journal::{JournalError, Ledger, Observer, StudyEvent, StudyLock};
-use degu_workflow::key::Key;
 use degu_workflow::plan::Plan;
 use degu_workflow::store::{Store, StoreError, files};
 
@@ -33,9 +38,6 @@ pub enum RunError {
     /// The ledger, or another process that runs the study.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The report.
-    #[error(transparent)]
-    Report(#[from] degu_report::Error),
     /// A file of the run.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -45,43 +47,16 @@ pub enum RunError {
         /// What was looked for.
         problem: String,
     },
-    /// A feature that a file asks for and this program does not have.
-    #[error("{what}; {help}")]
-    Unavailable {
-        /// What was asked for.
-        what: String,
-        /// What to do.
-        help: &'static str,
-    },
 }
 
 impl RunError {
-    /// The damaged result, if the error is about one.
-    fn corrupt_key(&self) -> Option<Key> {
-        match self {
-            Self::Store(error) | Self::Stage(StageError::Store(error)) => error.corrupt_key(),
-            _ => None,
-        }
-    }
-
     /// Exit code of the error.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => ExitCode::CONFIGURATION,
-            // Files of the run; sources that cannot be read are `degu_core::Error::Data`.
-            Self::Stage(
-                StageError::Store(_)
-                | StageError::Io(_)
-                | StageError::Train(degu_train::TrainError::Io(_)),
-            )
-            | Self::Store(_)
-            | Self::Io(_) => ExitCode::STORE,
-            Self::Stage(_) => ExitCode::DATA,
+            Self::Stage(error) => error.exit_code(),
             Self::Journal(JournalError::Locked { .. }) => ExitCode::LOCKED,
-            Self::Journal(_) => ExitCode::STORE,
-            Self::Report(degu_report::Error::Io(_)) => ExitCode::STORE,
-            Self::Report(_) => ExitCode::STAGE,
-            Self::Unavailable { .. } => ExitCode::EXECUTOR,
+            Self::Store(_) | Self::Io(_) | Self::Journal(_) => ExitCode::STORE,
             Self::NoTask { .. } => ExitCode::USAGE,
         }
     }
@@ -110,7 +85,7 @@ pub struct Request {
 
 /// What a run did.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// Tasks by how they ended.
     pub summary: RunSummary,
     /// Folder of the run.
@@ -153,25 +128,22 @@ pub fn planned(study: &Study, selection: &Selection, store: &Store) -> Result<St
 /// # Errors
 ///
 /// [`RunError`]; failures of tasks are in the summary.
-pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<Outcome, RunError> {
-    crate::offered::check(study, &request.selection)?;
+pub fn run(
+    study: &Study,
+    request: &Request,
+    observer: &dyn Observer,
+) -> Result<RunOutcome, RunError> {
+    offered::check(study)?;
+    for point in study.points(&request.selection)? {
+        offered::check(&point.study)?;
+    }
     let folder = folder(study);
     fs_err::create_dir_all(&folder)?;
     let lock = StudyLock::acquire(&folder)?;
     let store = store(study)?;
     let study_plan = planned(study, &request.selection, &store)?;
     refuse_stored_leakage(&study_plan, &store)?;
-    files::write_atomic(
-        &folder.join("study.lock.toml"),
-        study.locked_toml().as_bytes(),
-    )?;
-    files::write_atomic(
-        &folder.join(SELECTION),
-        &serde_json::to_vec_pretty(&request.selection).map_err(io::Error::from)?,
-    )?;
-    study_plan
-        .plan
-        .write(&study.identity.name, &folder.join("plan.json"))?;
+    write_request(study, request, &study_plan, &folder)?;
     let ledger = Ledger::open(&folder.join("events.jsonl"))?;
     let both = |event: &StudyEvent| {
         if let Err(error) = ledger.append(event) {
@@ -179,63 +151,110 @@ pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<
         }
         observer.observe(event);
     };
-    let jobs = request.jobs.unwrap_or(study.executor.jobs).max(1);
-    let machine = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = Options {
-        jobs,
-        threads: request
-            .threads
-            .or(study.executor.threads)
-            .unwrap_or(machine),
-        keep_going: !request.fail_fast,
-        retries: request.retries,
-        interrupt: Arc::clone(&request.interrupt),
-        study: study.identity.name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        details: json!({ "kernels": degu_train::backend::kernels() }),
-    };
+    let options = options(study, request);
     let wanted = restricted(&study_plan.plan, &request.only)?;
-    let runner = StageRunner::new(study_plan.work.clone());
     let tasks = wanted.as_ref().unwrap_or(&study_plan.plan);
-    let mut summary = execute(tasks, &store, &runner, &options, &both);
-    let mut repairs = 0;
+    let execute = || execute(tasks, &store, &study_plan, &options, &both);
+    let mut summary = execute();
     if request.rewrite {
         summary::forget(&folder)?;
     }
-    let report = loop {
-        if !request.only.is_empty() {
-            break None;
-        }
-        match summary::write(study, &study_plan, &store, &summary, &folder) {
-            // A result that is damaged, and that no task read: it is computed again.
-            Err(error) if repairs < REPAIRS && error.corrupt_key().is_some() => {
-                repairs += 1;
-                if let Some(key) = error.corrupt_key() {
-                    store.set_aside(&key)?;
-                }
-                tracing::warn!(%error, "computing it again");
-                let before = std::mem::take(&mut summary.finished);
-                summary = execute(tasks, &store, &runner, &options, &both);
-                summary.finished.extend(before);
-            }
-            // What failed is told first; a full disk often spoils the report as well.
-            Err(error) if !summary.failed.is_empty() => {
-                tracing::warn!(%error, "the report of what is there could not be written");
-                break None;
-            }
-            written => break Some(written?),
-        }
+    let report = if request.only.is_empty() {
+        let write =
+            |summary: &RunSummary| summary::write(study, &study_plan, &store, summary, &folder);
+        report(&mut summary, &store, write, execute)?
+    } else {
+        None
     };
     let closed = ledger.close();
     if summary.failed.is_empty() {
         closed?;
     }
     drop(lock);
-    Ok(Outcome {
+    Ok(RunOutcome {
         summary,
         folder,
         report,
     })
+}
+
+/// Refuses stored data that leak where the study does not allow it. Data that cannot be read are
+/// computed again.
+fn refuse_stored_leakage(planned: &StudyPlan, store: &Store) -> Result<(), RunError> {
+    let prepare = tasks::prepare();
+    for (id, own) in &planned.work {
+        if own.task.stage != prepare.stage {
+            continue;
+        }
+        let node = planned.plan.node(id);
+        if let Some(Ok(Some(artifact))) = node.map(|node| store.get(&node.key)) {
+            prepare::refuse_stored(&own.point.study, &artifact)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is run: the configuration, the choice of points, the plan.
+fn write_request(
+    study: &Study,
+    request: &Request,
+    planned: &StudyPlan,
+    folder: &Path,
+) -> Result<(), RunError> {
+    let config = study.locked_toml();
+    files::write_atomic(&folder.join("study.lock.toml"), config.as_bytes())?;
+    let selection = serde_json::to_vec_pretty(&request.selection).map_err(io::Error::from)?;
+    files::write_atomic(&folder.join(SELECTION), &selection)?;
+    let file = folder.join("plan.json");
+    planned.plan.write(&study.identity.name, &file)?;
+    Ok(())
+}
+
+fn options(study: &Study, request: &Request) -> Options {
+    let machine = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = request.threads.or(study.executor.threads);
+    Options {
+        jobs: request.jobs.unwrap_or(study.executor.jobs).max(1),
+        threads: threads.unwrap_or(machine),
+        keep_going: !request.fail_fast,
+        retries: request.retries,
+        interrupt: Arc::clone(&request.interrupt),
+        study: study.identity.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        details: json!({ "kernels": degu_train::backend::kernels() }),
+    }
+}
+
+/// Writes the report; executes the plan again where a result that no task has read is damaged.
+fn report(
+    summary: &mut RunSummary,
+    store: &Store,
+    write: impl Fn(&RunSummary) -> Result<PathBuf, StageError>,
+    execute: impl Fn() -> RunSummary,
+) -> Result<Option<PathBuf>, RunError> {
+    let mut repairs = 0;
+    loop {
+        let error = match write(summary) {
+            Ok(report) => return Ok(Some(report)),
+            Err(error) => error,
+        };
+        match error.corrupt_key().filter(|_| repairs < REPAIRS) {
+            Some(key) => {
+                repairs += 1;
+                store.set_aside(&key)?;
+                tracing::warn!(%error, "computing it again");
+                let before = std::mem::take(&mut summary.finished);
+                *summary = execute();
+                summary.finished.extend(before);
+            }
+            // What failed is told first; a full disk often spoils the report as well.
+            None if !summary.failed.is_empty() => {
+                tracing::warn!(%error, "the report of what is there could not be written");
+                return Ok(None);
+            }
+            None => return Err(error.into()),
+        }
+    }
 }
 
 /// The part of a plan that some patterns need; `None` for all of it.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use degu_core::{
-    Architecture, LabelInfo, Components, ModelId, OutputKind, Seed, UncertaintyHead, registry,
+    Architecture, Components, LabelInfo, ModelId, OutputKind, Seed, UncertaintyHead, registry,
 };
 use serde::{Deserialize, Serialize};
 

@@ -439,7 +439,7 @@ mod tests {
             params: serde_json::Value::Null,
             tasks: Vec::new(),
             length: 0,
-            spreads: LabelNeeds::default(),
+            spreads: Components::default(),
             layout: Layout::default(),
             written_by: String::new(),
         };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use degu_config::{ENVIRONMENT_PREFIX, Selection, Study};
-use degu_study::run::{self, Outcome, Request};
+use degu_study::run::{self, Request, RunOutcome};
 use degu_workflow::plan::{show_count, show_seconds};
 use degu_workflow::signal::Interrupt;
 use serde::Serialize;
@@ -130,7 +130,7 @@ fn execute(
     finish(study, outcome, output)
 }
 
-fn finish(study: &Study, outcome: Outcome, output: &mut Output) -> Result<()> {
+fn finish(study: &Study, outcome: RunOutcome, output: &mut Output) -> Result<()> {
     let summary = outcome.summary;
     let exit = summary.exit_code();
     let ran = Ran {

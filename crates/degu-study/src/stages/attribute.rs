@@ -2,307 +2,121 @@
 
 mod agreement;
 mod explain;
+mod maps;
+mod rows;
 
-use candle_core::Device;
-use degu_core::{Component, Form, Predictor, Target};
-use degu_nn::Ensemble;
-use degu_report::{CompletenessRow, ConsistencyRow, MapAgreement, ModelKind, Part as ReportPart};
-use degu_train::{
-    backend::{Autograd, Weights},
-    model_file,
+use std::sync::Arc;
+
+use degu_config::{AttributeKeys, AttributeModels, Point, Slotted, Study};
+use degu_core::{Attributor, Form, TaskId};
+use degu_report::ModelKind;
+use degu_train::{backend::Weights, model_file};
+use degu_workflow::{execute::TaskContext, key::KeyFields, store::Artifact};
+use serde_json::json;
+
+use crate::{
+    error::{Result, StageError},
+    plan::{
+        digests::FileDigests,
+        fields::{of, value},
+    },
+    results::{
+        AttributionSummary, Depth, PointResults, PreparedData,
+        attribution::{MAPS, OBSERVED, SUMMARY},
+    },
+    stage::{Stage, seed},
+    tasks::{self, task},
 };
-use serde::{Deserialize, Serialize};
-
-use super::{PreparedData, Result, StageError, network, plan::Assigned};
 use degu_apply::maps::COMPLETENESS;
-use degu_config::{AttributeKeys, AttributeModels, SequenceOrder};
-use degu_workflow::execute::{TaskContext, TaskError};
-use degu_workflow::journal::Level;
-use degu_workflow::store::Artifact;
-use explain::{Explainer, Maps, observed};
+use explain::observed;
 
 /// Raised when the code of this stage gives other numbers.
-pub(crate) const REVISION: u32 = 3;
+const REVISION: u32 = 3;
 
-/// Files of the artifact.
-pub(crate) const SUMMARY: &str = "attribution.json";
-pub(crate) const MAPS: &str = "maps.safetensors";
-/// Observed maps, where they were asked for.
-pub(crate) const OBSERVED: &str = "observed.safetensors";
-
-/// What `attribute` writes beside the maps.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct AttributionSummary {
-    /// Name of the method's plugin.
-    pub method: String,
-    /// What the numbers of the maps are.
-    pub form: Option<Form>,
-    /// Rows of the dataset that were explained, in the order of the maps.
-    pub rows: Vec<usize>,
-    /// Their names.
-    pub ids: Vec<String>,
-    /// The tensors of the file of maps.
-    pub maps: Vec<MapFile>,
-    /// Agreement of the maps.
-    pub consistency: Vec<ConsistencyRow>,
-    /// Agreement by sequence, with tests.
-    #[serde(default)]
-    pub agreement: Vec<MapAgreement>,
-    /// How well maps add up, for methods that promise it.
-    #[serde(default)]
-    pub completeness: Vec<CompletenessRow>,
-}
-
-/// One tensor of maps, `[N, L, 4]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MapFile {
-    /// Name of the tensor: `student-0/mean/K562`.
-    pub tensor: String,
-    /// What the model is.
-    pub kind: ModelKind,
-    /// Its name.
-    pub model: String,
-    /// Part of the prediction.
-    pub part: degu_core::Component,
-    /// Task.
-    pub task: String,
-}
-
-/// Runs the stage.
-pub(crate) fn attribute(
-    assigned: &Assigned,
-    name: &str,
-    context: &TaskContext<'_>,
-) -> Result<(), TaskError> {
-    let data = PreparedData::of(context)?;
-    let result = compute(assigned, name, &data, context);
-    let (summary, maps, observed) = result.map_err(|error| match error {
-        StageError::Train(degu_train::TrainError::Interrupted { .. }) => TaskError::Interrupted,
-        other => other.into_task(),
-    })?;
-    let bytes = |maps: &Weights| {
-        model_file::weights_to_bytes(maps).map_err(|e| StageError::from(e).into_task())
-    };
-    context.output().write_bytes(MAPS, &bytes(&maps)?)?;
-    if !observed.is_empty() {
-        context.output().write_bytes(OBSERVED, &bytes(&observed)?)?;
-    }
-    context.output().write_json(SUMMARY, &summary)?;
-    Ok(())
-}
-
-/// The rows to explain.
-fn chosen(data: &PreparedData, keys: &AttributeKeys) -> Result<Vec<usize>> {
-    let mut rows = data.rows(keys.sequences.split);
-    let width = data.measured.width;
-    let task = match &keys.sequences.by {
-        None => 0,
-        Some(name) => data
-            .info
-            .tasks
-            .iter()
-            .position(|t| t == name)
-            .ok_or_else(|| StageError::Study {
-                what: format!(
-                    "`sequences.by` is `{name}`; the tasks are {}",
-                    data.info.tasks.join(", ")
-                ),
-                help: "sequences are ordered by the measurement of a task",
-            })?,
-    };
-    // A profile counts with the mean of its known bins.
-    let measured = |row: &usize| {
-        let bins = data.measured.mean[row * width..(row + 1) * width]
-            .iter()
-            .skip(task)
-            .step_by(data.tasks());
-        let known: Vec<f64> = bins
-            .map(|v| f64::from(*v))
-            .filter(|v| v.is_finite())
-            .collect();
-        known.iter().sum::<f64>() / known.len() as f64
-    };
-    match keys.sequences.order {
-        SequenceOrder::Source => {}
-        SequenceOrder::Highest | SequenceOrder::Lowest => {
-            rows.retain(|r| measured(r).is_finite());
-            rows.sort_by(|a, b| measured(b).total_cmp(&measured(a)).then(a.cmp(b)));
-            if keys.sequences.order == SequenceOrder::Lowest {
-                rows.reverse();
-            }
-        }
-    }
-    rows.truncate(keys.sequences.top_n.unwrap_or(usize::MAX));
-    Ok(rows)
-}
-
-/// A network of the study, on candle's autograd.
-struct Explained {
-    kind: ModelKind,
+/// The task of a block `[attribute.NAME]`.
+#[derive(Debug)]
+struct Attribute {
     name: String,
-    network: Autograd,
-    epistemic: bool,
-    aleatoric: bool,
 }
 
-fn networks(context: &TaskContext<'_>) -> Result<Vec<Explained>> {
-    let artifacts: Vec<&Artifact<'_>> = context
-        .inputs_of("train")
-        .chain(context.inputs_of("distill"))
-        .collect();
-    let mut all = Vec::new();
-    for artifact in artifacts {
-        let saved = network::saved(artifact).map_err(|e| StageError::Study {
-            what: e.to_string(),
-            help: "see `degu-lab verify`",
-        })?;
-        let name = saved
-            .card
-            .name
-            .rsplit(' ')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let kind = if name.starts_with("member") {
-            ModelKind::Member
-        } else {
-            ModelKind::Student
-        };
-        let gives = saved.components();
-        all.push(Explained {
-            kind,
-            name,
-            network: saved.differentiable(&Device::Cpu)?,
-            epistemic: gives.epistemic,
-            aleatoric: gives.aleatoric,
-        });
-    }
-    Ok(all)
+/// The tasks of a study.
+pub(super) fn tasks(study: &Study) -> Vec<Arc<dyn Stage>> {
+    let names = study.attribute.keys().cloned();
+    names
+        .map(|name| Arc::new(Attribute { name }) as _)
+        .collect()
 }
 
-fn compute(
-    assigned: &Assigned,
-    name: &str,
-    data: &PreparedData,
-    context: &TaskContext<'_>,
-) -> Result<(AttributionSummary, Weights, Weights)> {
-    let study = &assigned.study;
-    let Some(block) = study.attribute.get(name) else {
-        return Err(StageError::Study {
-            what: format!("no block `[attribute.{name}]`"),
-            help: "this is a defect of the planner",
-        });
-    };
-    let rows = chosen(data, &block.keys)?;
-    if rows.is_empty() {
-        return Err(StageError::Study {
-            what: format!("`[attribute.{name}]` chooses no sequences"),
-            help: "see `sequences.split` and `sequences.top_n`",
-        });
+impl Attribute {
+    fn block<'a>(&self, study: &'a Study) -> Result<&'a Slotted<dyn Attributor, AttributeKeys>> {
+        let block = study.attribute.get(&self.name);
+        block.ok_or_else(|| StageError::bug(format!("no block `[attribute.{}]`", self.name)))
     }
-    // A function of the study's seed and the bases: every model and method sees the same references
-    // for a sequence.
-    let root = network::replicate(study, assigned.replicate).child("references");
-    let seeds = rows
-        .iter()
-        .map(|r| root.child(blake3::hash(data.examples.row(*r)).to_hex().as_str()))
-        .collect();
-    let explainer = Explainer {
-        attributor: block.plugin.build()?,
-        data,
-        rows: &rows,
-        seeds,
-        context,
-    };
-    let mut summary = AttributionSummary {
-        method: block.plugin.name.to_owned(),
-        ids: rows.iter().map(|r| data.ids[*r].clone()).collect(),
-        rows: rows.clone(),
-        ..AttributionSummary::default()
-    };
-    let mut maps = Weights::new();
-    let models = networks(context)?;
-    let members: Vec<&Explained> = models
-        .iter()
-        .filter(|m| m.kind == ModelKind::Member)
-        .collect();
-    let mut number = 0;
-    let mut keep = |kind: ModelKind, model: &str, target: Target, found: Maps| {
-        let task = &data.info.tasks[target.task];
-        let tensor = format!("{model}/{}/{task}", target.part.name());
-        if let Some((sequences, rho, largest)) = explainer.completeness(&found) {
-            if rho > COMPLETENESS.0 {
-                context.message(
-                    Level::Warning,
-                    format!("maps of {tensor} miss what they explain by {rho:.1e} of its size"),
-                );
-            }
-            summary.completeness.push(CompletenessRow {
-                method: block.plugin.name.to_owned(),
-                model: model.to_owned(),
-                task: task.clone(),
-                part: report_part(target.part),
-                sequences,
-                rho,
-                largest,
+}
+
+impl Stage for Attribute {
+    fn task(&self) -> TaskId {
+        task("attribute", Some(self.name.clone()))
+    }
+
+    fn title(&self, _: &Study) -> Result<String> {
+        Ok(format!("draws attribution maps ({})", self.name))
+    }
+
+    fn inputs(&self, study: &Study) -> Result<Vec<TaskId>> {
+        let wanted = &self.block(study)?.keys.models;
+        let mut inputs = vec![tasks::prepare()];
+        if wanted.contains(&AttributeModels::Members) || wanted.contains(&AttributeModels::Teacher)
+        {
+            inputs.extend(tasks::members(study));
+        }
+        if wanted.contains(&AttributeModels::Students) {
+            inputs.extend(tasks::students(study, false));
+        }
+        Ok(inputs)
+    }
+
+    fn fields(&self, point: &Point, _: &mut FileDigests<'_>) -> Result<KeyFields> {
+        let block = self.block(&point.study)?;
+        Ok(KeyFields {
+            plugins: json!({ "plugin": of(&block.plugin) }),
+            settings: value(&block.keys)?,
+            seed: seed(point, "references"),
+            ..KeyFields::new("attribute", REVISION)
+        })
+    }
+
+    fn run(&self, point: &Point, context: &TaskContext<'_>) -> Result<()> {
+        let data = PreparedData::of(context)?;
+        let block = self.block(&point.study)?;
+        let rows = rows::chosen(&data, &block.keys)?;
+        if rows.is_empty() {
+            return Err(StageError::Study {
+                what: format!("`[attribute.{}]` chooses no sequences", self.name),
+                help: "see `sequences.split` and `sequences.top_n`",
             });
         }
-        summary.form = Some(found.2);
-        maps.insert(
-            tensor.clone(),
-            (vec![rows.len(), data.info.length, 4], found.0),
-        );
-        summary.maps.push(MapFile {
-            tensor,
-            kind,
-            model: model.to_owned(),
-            part: target.part,
-            task: task.clone(),
-        });
-    };
-    for wanted in &block.keys.targets {
-        for (task, task_name) in data.info.tasks.iter().enumerate() {
-            if wanted.task.as_ref().is_some_and(|t| t != task_name) {
-                continue;
-            }
-            let target = Target {
-                task,
-                part: wanted.part,
-            };
-            for model in &models {
-                let gives = match target.part {
-                    Component::Mean => true,
-                    Component::Epistemic => model.epistemic,
-                    Component::Aleatoric => model.aleatoric,
-                };
-                if gives {
-                    let found = explainer.explain(&model.network, target, number)?;
-                    number += 1;
-                    keep(model.kind, &model.name, target, found);
-                }
-            }
-            // The mean map of an ensemble is the mean of its members' maps; its spread is explained
-            // through all of them at once.
-            let teacher = block.keys.models.contains(&AttributeModels::Teacher)
-                && members.len() > 1
-                && (target.part == Component::Epistemic
-                    || (target.part == Component::Aleatoric
-                        && members.iter().all(|m| m.aleatoric)));
-            if teacher {
-                let members = members
-                    .iter()
-                    .map(|m| &m.network as &dyn Predictor)
-                    .collect();
-                let found = explainer.explain(&Ensemble::new(members, 0)?, target, number)?;
-                number += 1;
-                keep(ModelKind::Ensemble, "ensemble", target, found);
-            }
+        let models = maps::models(self, &point.study, context)?;
+        let drawing = maps::Drawing::new(point, block, &data, &rows, context)?;
+        let (mut summary, maps) = drawing.all(&models)?;
+        judge(&summary)?;
+        compare(&mut summary, &maps)?;
+        let observed = observed_maps(&summary, &block.keys, &maps, &data)?;
+        let output = context.output();
+        output.write_bytes(MAPS, &model_file::weights_to_bytes(&maps)?)?;
+        if !observed.is_empty() {
+            output.write_bytes(OBSERVED, &model_file::weights_to_bytes(&observed)?)?;
         }
+        Ok(output.write_json(SUMMARY, &summary)?)
     }
-    judge(&summary)?;
-    compare(&mut summary, &maps)?;
-    let observed = observed_maps(&summary, &block.keys, &maps, data)?;
-    Ok((summary, maps, observed))
+
+    fn read(&self, artifact: &Artifact<'_>, results: &mut PointResults<'_>) -> Result<()> {
+        if results.depth == Depth::Everything {
+            let maps = model_file::weights_from_bytes(&artifact.bytes(MAPS)?)?;
+            results.attribution.push((artifact.json(SUMMARY)?, maps));
+        }
+        Ok(())
+    }
 }
 
 /// Maps that do not add up are a failure of the stage, not a figure of the report.
@@ -329,27 +143,16 @@ fn judge(summary: &AttributionSummary) -> Result<()> {
 
 /// Agreement of the maps of each target.
 fn compare(summary: &mut AttributionSummary, maps: &Weights) -> Result<()> {
-    let mut seen: Vec<(Component, String)> = Vec::new();
-    for map in &summary.maps {
-        if !seen
-            .iter()
-            .any(|(part, task)| (*part, task) == (map.part, &map.task))
-        {
-            seen.push((map.part, map.task.clone()));
-        }
-    }
     let (mut rows, mut tests) = (Vec::new(), Vec::new());
-    for (part, task) in &seen {
+    for (part, task) in summary.targets() {
         let of = |kind: ModelKind| -> Vec<&[f32]> {
-            summary
-                .maps
-                .iter()
-                .filter(|m| m.kind == kind && m.part == *part && m.task == *task)
+            let own = summary.maps.iter();
+            own.filter(|m| m.kind == kind && m.part == part && m.task == task)
                 .filter_map(|m| maps.get(&m.tensor).map(|(_, v)| v.as_slice()))
                 .collect()
         };
         let target = agreement::Target {
-            part: *part,
+            part,
             task,
             members: of(ModelKind::Member),
             students: of(ModelKind::Student),
@@ -396,13 +199,4 @@ fn observed_maps(
         }
     }
     Ok(all)
-}
-
-/// The report's name of a part.
-pub(crate) fn report_part(part: degu_core::Component) -> ReportPart {
-    match part {
-        degu_core::Component::Mean => ReportPart::Mean,
-        degu_core::Component::Epistemic => ReportPart::Epistemic,
-        degu_core::Component::Aleatoric => ReportPart::Aleatoric,
-    }
 }

@@ -1,214 +1,168 @@
 //! Predictions of changed sequences: how far students follow the ensemble, and whether they notice.
 
-use std::collections::BTreeMap;
+mod curves;
+mod watch;
 
-use degu_core::{Seed, SequenceBatch, Split};
-use degu_report::{CurvePoint, ModelKind, ShiftCurve, Uncertainty};
-use degu_train::{HostForecast, combine};
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-use super::{
-    PreparedData, Result, StageError, network, options, plan::Assigned, shift_watch::ShiftWatch,
+use candle_core::Device;
+use degu_config::{Point, ShiftKeys, Slotted, Study};
+use degu_core::{ModelId, Seed, SequenceBatch, Shift as ShiftPlugin, Split, TaskId};
+use degu_train::Backend;
+use degu_workflow::{execute::TaskContext, key::KeyFields, store::Artifact};
+use serde_json::json;
+
+use super::calibrate;
+use crate::{
+    error::{Result, StageError},
+    options,
+    plan::{
+        digests::FileDigests,
+        fields::{of, value},
+    },
+    results::{PointResults, PreparedData, ShiftResult, network::saved, shift::FILE},
+    stage::{self, Stage, root, seed},
+    tasks::{self, task, task_of},
 };
-use degu_workflow::execute::{TaskContext, TaskError};
-
-/// File of the artifact.
-pub(crate) const FILE: &str = "shift.json";
+use curves::{Curves, Forecasts};
+use watch::ShiftWatch;
 
 /// Raised when the code of this stage gives other numbers.
-pub(crate) const REVISION: u32 = 2;
+const REVISION: u32 = 2;
 
-/// What `shift` writes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct ShiftResult {
-    /// Curves by severity.
-    pub(crate) curves: Vec<ShiftCurve>,
-    /// How well spreads tell changed sequences from unchanged ones, and how far intervals hold the
-    /// ensemble's mean.
-    #[serde(default)]
-    pub(crate) uncertainty: Uncertainty,
+/// The task of a block `[shift.NAME]`.
+#[derive(Debug)]
+struct Shift {
+    name: String,
 }
 
-/// Runs the stage.
-pub(crate) fn shift(
-    assigned: &Assigned,
-    name: &str,
-    context: &TaskContext<'_>,
-) -> Result<(), TaskError> {
-    let data = PreparedData::of(context)?;
-    let result = compute(assigned, name, &data, context).map_err(StageError::into_task)?;
-    context.output().write_json(FILE, &result)?;
-    Ok(())
+/// The tasks of a study.
+pub(super) fn tasks(study: &Study) -> Vec<Arc<dyn Stage>> {
+    let names = study.shift.keys().cloned();
+    names.map(|name| Arc::new(Shift { name }) as _).collect()
 }
 
-fn compute(
-    assigned: &Assigned,
-    name: &str,
-    data: &PreparedData,
-    context: &TaskContext<'_>,
-) -> Result<ShiftResult> {
-    let study = &assigned.study;
-    let Some(block) = study.shift.get(name) else {
-        return Err(StageError::Study {
-            what: format!("no block `[shift.{name}]`"),
-            help: "this is a defect of the planner",
-        });
-    };
-    let shift = block.plugin.build()?;
-    let rows = data.rows(Split::Test);
-    let mut clean = Vec::new();
-    data.examples.gather(&rows, &mut clean);
-    let root = network::replicate(study, assigned.replicate).child(format!("shift/{name}"));
-    let mut models: Vec<(ModelKind, String, Box<dyn degu_train::Backend>)> = Vec::new();
-    for artifact in context
-        .inputs_of("train")
-        .chain(context.inputs_of("distill"))
-    {
-        let saved = network::saved(artifact).map_err(|e| StageError::Study {
-            what: e.to_string(),
-            help: "see `degu-lab verify`",
-        })?;
-        let model = saved
-            .card
-            .name
-            .rsplit(' ')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let kind = if model.starts_with("member") {
-            ModelKind::Member
-        } else {
-            ModelKind::Student
+impl Shift {
+    fn block<'a>(&self, study: &'a Study) -> Result<&'a Slotted<dyn ShiftPlugin, ShiftKeys>> {
+        let block = study.shift.get(&self.name);
+        block.ok_or_else(|| StageError::bug(format!("no block `[shift.{}]`", self.name)))
+    }
+
+    /// The networks among the inputs.
+    fn networks(
+        &self,
+        study: &Study,
+        context: &TaskContext<'_>,
+    ) -> Result<Vec<(ModelId, Box<dyn Backend>)>> {
+        let models = stage::models(self, study, context)?.into_iter();
+        models
+            .filter(|(id, _)| *id != ModelId::Ensemble)
+            .map(|(id, artifact)| {
+                let network = saved(artifact)?.open(&Device::Cpu, context.threads())?;
+                Ok((id, network))
+            })
+            .collect()
+    }
+}
+
+impl Stage for Shift {
+    fn task(&self) -> TaskId {
+        task("shift", Some(self.name.clone()))
+    }
+
+    fn title(&self, _: &Study) -> Result<String> {
+        Ok(format!("predicts changed sequences ({})", self.name))
+    }
+
+    fn inputs(&self, study: &Study) -> Result<Vec<TaskId>> {
+        let mut inputs = vec![tasks::prepare(), task_of(ModelId::Ensemble)];
+        inputs.extend(tasks::members(study));
+        inputs.extend(tasks::students(study, false));
+        let blocks = study.calibration.keys();
+        inputs.extend(blocks.map(|name| calibrate::task_of_block(name)));
+        Ok(inputs)
+    }
+
+    fn fields(&self, point: &Point, _: &mut FileDigests<'_>) -> Result<KeyFields> {
+        let study = &point.study;
+        let block = self.block(study)?;
+        let settings = json!({ "severities": block.keys.severities, "ddof": study.distill.ddof });
+        Ok(KeyFields {
+            plugins: json!({ "plugin": of(&block.plugin) }),
+            settings: value(&settings)?,
+            seed: seed(point, &format!("shift/{}", self.name)),
+            ..KeyFields::new("shift", REVISION)
+        })
+    }
+
+    fn run(&self, point: &Point, context: &TaskContext<'_>) -> Result<()> {
+        let study = &point.study;
+        let data = PreparedData::of(context)?;
+        let block = self.block(study)?;
+        let changes = Changes {
+            shift: block.plugin.build()?,
+            root: root(point).child(format!("shift/{}", self.name)),
+            rows: data.rows(Split::Test),
+            data: &data,
         };
-        models.push((
-            kind,
-            model,
-            saved.open(&candle_core::Device::Cpu, context.threads())?,
-        ));
-    }
-    let mut severities = vec![0.0];
-    severities.extend(block.keys.severities.iter().copied().filter(|s| *s > 0.0));
-    severities.sort_by(f64::total_cmp);
-    severities.dedup();
-    let mut points: BTreeMap<(String, ModelKind, String, String), Vec<CurvePoint>> =
-        BTreeMap::new();
-    let mut watch = ShiftWatch::new(study, name, data, context)?;
-    for severity in severities {
-        let mut batch = SequenceBatch::new(clean.clone(), data.info.length)?;
-        let seeds: Vec<Seed> = rows.iter().map(|r| root.child(&data.ids[*r])).collect();
-        if severity > 0.0 {
-            shift.apply(&mut batch, severity, &seeds)?;
-        }
-        let mut forecasts = Vec::new();
-        for (kind, model, backend) in &mut models {
-            forecasts.push((
-                *kind,
-                model.clone(),
-                backend.predict(&batch.codes, rows.len())?,
-            ));
-        }
-        let members: Vec<HostForecast> = forecasts
-            .iter()
-            .filter(|f| f.0 == ModelKind::Member)
-            .map(|f| f.2.clone())
-            .collect();
-        let many = members.len() > 1;
+        let mut networks = self.networks(study, context)?;
+        let mut watch = ShiftWatch::new(study, &self.name, &data, context)?;
         let ddof = options::ddof(study.distill.ddof);
-        let teacher = combine(members.iter().cloned().map(Ok), ddof)?;
-        let mut seen: Vec<(ModelKind, &str, &HostForecast)> = forecasts
-            .iter()
-            .filter(|f| f.0 == ModelKind::Student)
-            .map(|f| (f.0, f.1.as_str(), &f.2))
-            .collect();
-        seen.push((ModelKind::Ensemble, "ensemble", &teacher));
-        for found in watch.look(severity, &batch.codes, &rows, &seen, &teacher)? {
-            points.entry(found.0).or_default().push(CurvePoint {
-                x: severity,
-                value: found.1,
-                low: None,
-                high: None,
-            });
+        let mut curves = Curves::default();
+        for severity in severities(&block.keys) {
+            let codes = changes.codes(severity)?;
+            let rows = changes.rows.len();
+            let mut networks = networks.iter_mut();
+            let of = networks
+                .by_ref()
+                .map(|(id, network)| Ok((*id, network.predict(&codes, rows)?)));
+            let forecasts = Forecasts::new(of.collect::<Result<_>>()?, ddof)?;
+            let found = watch.look(severity, &codes, &changes.rows, &forecasts)?;
+            curves.extend(severity, found);
+            curves.extend(severity, forecasts.closeness(&data)?);
         }
-        for (task, task_name) in data.info.tasks.iter().enumerate() {
-            let mut add = |kind: ModelKind, model: &str, metric: &str, value: f64| {
-                let key = (task_name.clone(), kind, model.to_owned(), metric.to_owned());
-                points.entry(key).or_default().push(CurvePoint {
-                    x: severity,
-                    value,
-                    low: None,
-                    high: None,
-                });
-            };
-            let column = |f: &HostForecast, values: &[f32]| -> Vec<f64> {
-                values
-                    .chunks(f.width)
-                    .flat_map(|row| row.iter().skip(task).step_by(data.tasks()))
-                    .map(|v| f64::from(*v))
-                    .collect()
-            };
-            let target = column(&teacher, &teacher.mean);
-            if let Some(spread) = &teacher.epistemic {
-                add(
-                    ModelKind::Ensemble,
-                    "ensemble",
-                    "mean epistemic sd",
-                    average(&column(&teacher, spread)),
-                );
-            }
-            let mut member = 0;
-            for (kind, model, forecast) in &forecasts {
-                let own = column(forecast, &forecast.mean);
-                let reference = if *kind == ModelKind::Member && many {
-                    // A member is part of the ensemble: it is compared with the others.
-                    let rest = members
-                        .iter()
-                        .enumerate()
-                        .filter(|(i, _)| *i != member)
-                        .map(|(_, m)| Ok(m.clone()));
-                    let others = combine(rest, ddof)?;
-                    column(&others, &others.mean)
-                } else {
-                    target.clone()
-                };
-                member += usize::from(*kind == ModelKind::Member);
-                let error = own
-                    .iter()
-                    .zip(&reference)
-                    .map(|(a, b)| (a - b).powi(2))
-                    .sum::<f64>()
-                    / own.len() as f64;
-                add(*kind, model, "MSE to the ensemble", error);
-                if *kind == ModelKind::Student
-                    && let Some(spread) = &forecast.epistemic
-                {
-                    add(
-                        *kind,
-                        model,
-                        "mean epistemic sd",
-                        average(&column(forecast, spread)),
-                    );
-                }
-            }
-        }
+        let result = ShiftResult {
+            curves: curves.finish(&self.name, &format!("severity of `{}`", block.plugin.name)),
+            uncertainty: watch.found,
+        };
+        Ok(context.output().write_json(FILE, &result)?)
     }
-    let label = format!("severity of `{}`", block.plugin.name);
-    let curves = points
-        .into_iter()
-        .map(|((task, kind, model, metric), points)| ShiftCurve {
-            shift: name.to_owned(),
-            severity_label: label.clone(),
-            task,
-            kind,
-            model,
-            metric,
-            points,
-        });
-    Ok(ShiftResult {
-        curves: curves.collect(),
-        uncertainty: watch.found,
-    })
+
+    fn read(&self, artifact: &Artifact<'_>, results: &mut PointResults<'_>) -> Result<()> {
+        results.shift.push(artifact.json(FILE)?);
+        Ok(())
+    }
 }
 
-fn average(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+/// The severities of a block in ascending order, after none at all.
+fn severities(keys: &ShiftKeys) -> Vec<f64> {
+    let mut all = vec![0.0];
+    all.extend(keys.severities.iter().copied().filter(|s| *s > 0.0));
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    all
+}
+
+/// Changes the test sequences.
+struct Changes<'a> {
+    shift: Box<dyn ShiftPlugin>,
+    root: Seed,
+    rows: Vec<usize>,
+    data: &'a PreparedData,
+}
+
+impl Changes<'_> {
+    /// The test sequences at a severity; unchanged at 0.
+    fn codes(&self, severity: f64) -> Result<Vec<u8>> {
+        let mut clean = Vec::new();
+        self.data.examples.gather(&self.rows, &mut clean);
+        if severity <= 0.0 {
+            return Ok(clean);
+        }
+        let mut batch = SequenceBatch::new(clean, self.data.info.length)?;
+        let seed = |row: &usize| self.root.child(&self.data.ids[*row]);
+        let seeds: Vec<Seed> = self.rows.iter().map(seed).collect();
+        self.shift.apply(&mut batch, severity, &seeds)?;
+        Ok(batch.codes)
+    }
 }

@@ -15,8 +15,10 @@ use degu_stats::{
     two_sample::{signed_rank, welch},
 };
 
-use super::{AttributionSummary, report_part};
-use crate::stages::Result;
+use crate::{
+    error::Result,
+    results::{AttributionSummary, attribution::report_part},
+};
 
 /// Names of the measures, in the order of the report.
 const TO_TEACHER: &str = "RMSE to the teacher's map";
@@ -50,7 +52,6 @@ pub(super) fn agreement(
     sequences: usize,
 ) -> Result<(Vec<ConsistencyRow>, Vec<MapAgreement>)> {
     let (mut rows, mut tests) = (Vec::new(), Vec::new());
-    let (n_members, n_students) = (target.members.len(), target.students.len());
     for measure in measures(target, sequences) {
         for (kind, values) in [
             (ModelKind::Member, &measure.members),
@@ -59,73 +60,76 @@ pub(super) fn agreement(
             if values.is_empty() {
                 continue;
             }
-            let mean = by_sequence(values);
-            let ci = interval(&mean)?;
+            let values = by_sequence(values);
+            let ci = interval(&values)?;
             rows.push(ConsistencyRow {
                 method: summary.method.clone(),
                 task: target.task.to_owned(),
                 part: report_part(target.part),
                 kind,
                 metric: measure.name.to_owned(),
-                value: mean.iter().sum::<f64>() / mean.len() as f64,
+                value: mean(&values),
                 ci_low: ci.map(|c| c.0),
                 ci_high: ci.map(|c| c.1),
                 n: sequences,
             });
         }
-        if measure.members.is_empty() || measure.students.is_empty() {
-            continue;
+        if !(measure.members.is_empty() || measure.students.is_empty()) {
+            tests.push(test(summary, target, &measure)?);
         }
-        let (members, students) = (
-            by_sequence(&measure.members),
-            by_sequence(&measure.students),
-        );
-        let differences: Vec<f64> = students.iter().zip(&members).map(|(s, m)| s - m).collect();
-        let ci = interval(&differences)?;
-        let better = differences
-            .iter()
-            .filter(|d| **d != 0.0 && (**d < 0.0) == measure.lower_is_better)
-            .count();
-        // Networks are what was trained again: a claim about training rests on their means.
-        let means = |all: &[Vec<f64>]| -> Vec<f64> {
-            all.iter()
-                .map(|values| values.iter().sum::<f64>() / values.len() as f64)
-                .collect()
-        };
-        let models_p = if measure.members.len() > 1 && measure.students.len() > 1 {
-            Some(welch(&means(&measure.students), &means(&measure.members))?.p)
-        } else {
-            None
-        };
-        let enough = differences.len() > 1;
-        tests.push(MapAgreement {
-            method: summary.method.clone(),
-            task: target.task.to_owned(),
-            part: report_part(target.part),
-            metric: measure.name.to_owned(),
-            lower_is_better: measure.lower_is_better,
-            sequences: summary.ids.clone(),
-            difference: differences.iter().sum::<f64>() / differences.len() as f64,
-            ci_low: ci.map(|c| c.0),
-            ci_high: ci.map(|c| c.1),
-            better: better as f64 / differences.len() as f64,
-            wilcoxon_p: if enough {
-                Some(signed_rank(&differences)?.p)
-            } else {
-                None
-            },
-            sign_flip_p: if enough {
-                Some(sign_flip_test(&differences, 0)?.p)
-            } else {
-                None
-            },
-            models_p,
-            models: (n_members, n_students),
-            members,
-            students,
-        });
     }
     Ok((rows, tests))
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Students against members, paired by sequence.
+fn test(
+    summary: &AttributionSummary,
+    target: &Target<'_>,
+    measure: &Measure,
+) -> Result<MapAgreement> {
+    let members = by_sequence(&measure.members);
+    let students = by_sequence(&measure.students);
+    let differences: Vec<f64> = students.iter().zip(&members).map(|(s, m)| s - m).collect();
+    let ci = interval(&differences)?;
+    let better = differences
+        .iter()
+        .filter(|d| **d != 0.0 && (**d < 0.0) == measure.lower_is_better)
+        .count();
+    // Networks are what was trained again: a claim about training rests on their means.
+    let means = |all: &[Vec<f64>]| -> Vec<f64> { all.iter().map(|values| mean(values)).collect() };
+    let models_p = if measure.members.len() > 1 && measure.students.len() > 1 {
+        Some(welch(&means(&measure.students), &means(&measure.members))?.p)
+    } else {
+        None
+    };
+    let (wilcoxon_p, sign_flip_p) = if differences.len() > 1 {
+        let signs = sign_flip_test(&differences, 0)?;
+        (Some(signed_rank(&differences)?.p), Some(signs.p))
+    } else {
+        (None, None)
+    };
+    Ok(MapAgreement {
+        method: summary.method.clone(),
+        task: target.task.to_owned(),
+        part: report_part(target.part),
+        metric: measure.name.to_owned(),
+        lower_is_better: measure.lower_is_better,
+        sequences: summary.ids.clone(),
+        difference: mean(&differences),
+        ci_low: ci.map(|c| c.0),
+        ci_high: ci.map(|c| c.1),
+        better: better as f64 / differences.len() as f64,
+        wilcoxon_p,
+        sign_flip_p,
+        models_p,
+        models: (target.members.len(), target.students.len()),
+        members,
+        students,
+    })
 }
 
 /// Mean over models of each sequence.

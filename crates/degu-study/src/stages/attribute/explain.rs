@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use degu_core::{Attributor, Form, Predictor, Target};
 use degu_train::{backend::Weights, model_file};
 
-use crate::stages::{PreparedData, Result, StageError};
+use crate::{error::Result, results::PreparedData};
 use degu_workflow::execute::TaskContext;
 
 /// Sequences that pass through a network at once.
@@ -40,11 +40,7 @@ impl Explainer<'_> {
         let mut delta: Option<Vec<f32>> = None;
         let mut form = Form::Hypothetical;
         for (batch, seeds) in self.rows.chunks(BATCH).zip(self.seeds.chunks(BATCH)) {
-            if self.context.interrupted() {
-                return Err(StageError::Train(degu_train::TrainError::Interrupted {
-                    epoch: 0,
-                }));
-            }
+            self.context.check()?;
             let mut codes = Vec::new();
             self.data.examples.gather(batch, &mut codes);
             let codes = Tensor::from_vec(codes, (batch.len(), length), &Device::Cpu)?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use degu_report::ConditionalRow;
 use degu_stats::{Alpha, Binning};
 
-use super::observe::{Observed, Seen, observed};
-use crate::stages::Result;
+use super::seen::{Observed, Seen, observed};
+use crate::error::Result;
 
 /// Bins of activity and of GC content.
 const BINS: usize = 5;
@@ -104,7 +104,7 @@ impl Seen<'_> {
                         .filter(|w| w.is_finite())
                         .collect();
                     rows.push(ConditionalRow {
-                        calibrator: format!("{}, {}", self.label, self.model.name),
+                        calibrator: format!("{}, {}", self.label, self.model.id),
                         split: self.split.to_owned(),
                         task: name.clone(),
                         alpha: alpha.value(),

@@ -2,7 +2,7 @@
 
 use degu_core::{CalibrationSet, Calibrator, Forecast, Seed};
 
-use crate::stages::{PreparedData, Result, models::ModelForecast, network};
+use crate::{error::Result, forecasts::ModelForecast, network, results::PreparedData};
 use degu_apply::covariates;
 use degu_config::Study;
 

@@ -2,33 +2,16 @@
 
 use degu_core::{Calibrator, Seed};
 use degu_stats::{Alpha, conformal::beta_binomial_band};
-use serde::{Deserialize, Serialize};
 
-use super::{BAND, inputs::Inputs, observe::observed, tuned};
-use crate::stages::Result;
+use super::{
+    inputs::Inputs,
+    rows::tuned,
+    seen::{BAND, observed},
+};
+use crate::{error::Result, results::Resplit};
 
 /// Random cuts of calibration and test rows that check the coverage.
 const RESPLITS: usize = 200;
-
-/// Coverage over random cuts of the calibration and test rows, by group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Resplit {
-    /// Model.
-    pub model: String,
-    /// Task.
-    pub task: String,
-    /// Miscoverage.
-    pub alpha: f64,
-    /// Cuts.
-    pub cuts: usize,
-    /// Mean coverage over the cuts (and bins of a profile).
-    pub mean_coverage: f64,
-    /// Share of the cuts (and bins of a profile) whose coverage lies in the beta-binomial 90 %
-    /// band; 0.9 is expected.
-    pub within_band: f64,
-    /// Expected mean coverage, k / (n + 1).
-    pub expected: f64,
-}
 
 /// Random cuts of the pooled calibration and test rows.
 pub(super) struct Cut<'a> {
@@ -103,7 +86,7 @@ impl Cut<'_> {
                 let sum = &sums[a * tasks + task];
                 let n = sum.observations.max(1) as f64;
                 rows.push(Resplit {
-                    model: self.inputs.model.name.clone(),
+                    model: self.inputs.model.id,
                     task: name.clone(),
                     alpha: alpha.value(),
                     cuts: RESPLITS,

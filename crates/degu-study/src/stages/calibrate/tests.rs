@@ -1,9 +1,11 @@
-//! Which rows may calibrate, and names.
+//! Which rows may calibrate.
 
-use super::*;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use degu_core::{DatasetInfo, OutputKind};
+use super::rows::held_out;
+use crate::results::PreparedData;
+
+use degu_core::{DatasetInfo, OutputKind, Split};
 use degu_train::{ExampleSet, Labels};
 
 fn prepared(part: [Split; 4], group: [u64; 4]) -> PreparedData {

@@ -3,8 +3,8 @@
 use degu_report::UncertaintyRow;
 use degu_stats::{Alpha, order::quantile, special::normal_cdf};
 
-use super::observe::{Observed, Seen, observed};
-use crate::stages::Result;
+use super::seen::{Observed, Seen, observed};
+use crate::error::Result;
 
 /// Share of sequences at which the conditional coverage is read.
 const LOW: f64 = 0.05;
