@@ -5,13 +5,14 @@ mod comparison;
 mod split;
 
 use degu_core::{LabelNeeds, Part, suggest::nearest};
+use degu_train::stopping::Direction;
 
 use super::{
     check::Scope,
     error::{Code, ConfigError},
     node::{Table, Value},
     path::KeyPath,
-    sections::{Distill, Ensemble, LabelMembers, Labels, SplitKind, TrackSink, Vary},
+    sections::{Distill, Ensemble, LabelMembers, Labels, SplitKind, TrackSink, Training, Vary},
     source::Place,
     study::Partial,
 };
@@ -31,9 +32,6 @@ pub const STAGES: [&str; 12] = [
     "interpret",
     "report",
 ];
-
-/// What early stopping may watch, with its better direction.
-const WATCHED: [(&str, &str); 2] = [("validation/loss", "min"), ("validation/pearson", "max")];
 
 /// Everything that two keys say against each other.
 pub(crate) fn check(
@@ -58,9 +56,14 @@ pub(crate) fn check(
     if let Some(ensemble) = &partial.ensemble {
         rules.member_head(ensemble);
     }
-    rules.training(&["training"]);
-    rules.training(&["distill", "training"]);
+    if let Some(training) = &partial.training {
+        rules.early_stopping(&["training", "early_stopping"], training);
+    }
     if let Some(distill) = &partial.distill {
+        rules.early_stopping(
+            &["distill", "training", "early_stopping"],
+            &distill.training,
+        );
         rules.targets(distill);
         rules.student_head(distill);
     }
@@ -180,8 +183,8 @@ impl Rules<'_> {
     }
 
     /// A string of the tree, whatever else is wrong with its section.
-    fn string(&self, path: &[&str]) -> Option<String> {
-        match &self.tree.at(&KeyPath::of(path))?.value {
+    fn string(&self, path: &KeyPath) -> Option<String> {
+        match &self.tree.at(path)?.value {
             Value::Str(text) => Some(text.clone()),
             _ => None,
         }
@@ -189,7 +192,7 @@ impl Rules<'_> {
 
     fn identity(&mut self) {
         let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        let Some(name) = self.string(&["study", "name"]) else {
+        let Some(name) = self.string(&KeyPath::of(&["study", "name"])) else {
             return;
         };
         if name.is_empty() || !name.bytes().all(good) {
@@ -329,50 +332,28 @@ impl Rules<'_> {
         }
     }
 
-    /// What stops training is known, and watched in the direction in which it gets better.
-    fn training(&mut self, at: &[&str]) {
-        let below = |keys: &[&'static str]| [at, keys].concat();
-        let table = below(&["early_stopping"]);
-        if self.tree.at(&KeyPath::of(&table)).is_none() {
+    /// Early stopping watches its metric in the direction in which it gets better.
+    fn early_stopping(&mut self, table: &[&'static str], training: &Training) {
+        let Some(stopping) = &training.early_stopping else {
+            return;
+        };
+        let better = stopping.metric.better();
+        if stopping.mode == better {
             return;
         }
-        let metric_path = below(&["early_stopping", "metric"]);
-        let metric = self.string(&metric_path);
-        let metric = metric.unwrap_or_else(|| WATCHED[0].0.to_owned());
-        let Some((_, better)) = WATCHED.iter().find(|(name, _)| *name == metric) else {
-            let names = WATCHED.map(|(name, _)| name);
-            let near = nearest(&metric, names);
-            let label = near.map_or_else(
-                || "not watched".to_owned(),
-                |near| format!("did you mean {near:?}?"),
-            );
-            let message = format!(
-                "training is stopped by {}, found {metric:?}",
-                names.map(|name| format!("{name:?}")).join(" or ")
-            );
-            let help = "as in metric = \"validation/loss\"";
-            self.refuse(&metric_path, message, &label, help);
-            return;
+        let mode = KeyPath::of(table).key("mode");
+        let path = match self.tree.at(&mode) {
+            Some(_) => mode,
+            None => KeyPath::of(table).key("metric"),
         };
-        let mode_path = below(&["early_stopping", "mode"]);
-        let mode = self.string(&mode_path);
-        if mode.as_deref().unwrap_or("min") == *better
-            || !matches!(mode.as_deref(), None | Some("min" | "max"))
-        {
-            return;
-        }
-        let path = if mode.is_some() {
-            mode_path
-        } else {
-            metric_path
+        let (direction, help) = match better {
+            Direction::Max => ("larger", "write mode = \"max\""),
+            Direction::Min => ("smaller", "write mode = \"min\""),
         };
-        let (direction, help) = if *better == "max" {
-            ("larger", "write mode = \"max\"")
-        } else {
-            ("smaller", "write mode = \"min\"")
-        };
+        let metric = self.string(&KeyPath::of(table).key("metric"));
+        let metric = metric.unwrap_or_else(|| "validation/loss".to_owned());
         let message = format!("{metric:?} gets better as it gets {direction}");
-        self.refuse(&path, message, "stopped at its worst", help);
+        self.refuse_at(&path, message, "stopped at its worst", help);
     }
 
     fn resources<'s>(&mut self, stages: impl Iterator<Item = &'s String>) {

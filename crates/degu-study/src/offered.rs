@@ -1,7 +1,7 @@
 //! What an experiment file may ask for and this version, or this machine, does not have. Nothing is
 //! left out silently.
 
-use crate::{run::RunError, stages::options};
+use crate::run::RunError;
 use degu_config::{ExecutorKind, Prior, Selection, Study, TrackSink};
 
 /// Refuses a study that asks for more than there is.
@@ -38,7 +38,8 @@ fn one(study: &Study) -> Result<(), RunError> {
         );
     }
     for training in [&study.training, &study.distill.training] {
-        let found = options::device(training.device)
+        let found = training
+            .device
             .open()
             .and_then(|device| training.precision.prepare(&device));
         if let Err(error) = found {

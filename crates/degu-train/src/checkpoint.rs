@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Backend, EpochRecord, FitOptions, Result, TrainError,
     backend::{BackendState, Weights},
-    fit::StoppingOptions,
     forecast::{deserialize, serialize},
-    stopping::EarlyStopping,
+    stopping::BestEpoch,
 };
 
 /// Version of the file; a reader refuses others.
@@ -40,7 +39,7 @@ pub struct Progress {
     /// Learning rate.
     pub schedule: degu_nn::schedule::ScheduleState,
     /// Early stopping.
-    pub stopping: EarlyStopping,
+    pub stopping: BestEpoch,
     /// The curve so far.
     pub records: Vec<EpochRecord>,
     /// Weights of the best epoch.
@@ -51,12 +50,6 @@ pub struct Progress {
 impl Progress {
     /// The start of a run.
     pub fn new(options: &FitOptions) -> Self {
-        let StoppingOptions {
-            direction,
-            patience,
-            min_delta,
-            ..
-        } = options.early_stopping;
         Self {
             epoch: 0,
             step_in_epoch: 0,
@@ -64,7 +57,7 @@ impl Progress {
             loss_sum: 0.0,
             rows_seen: 0,
             schedule: options.schedule.start(options.optimizer.lr()),
-            stopping: EarlyStopping::new(direction, patience, min_delta),
+            stopping: BestEpoch::new(options.early_stopping.as_ref()),
             records: Vec::new(),
             best: None,
         }

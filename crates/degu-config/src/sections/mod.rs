@@ -10,7 +10,6 @@ mod ensemble;
 mod evaluation;
 mod executor;
 mod identity;
-mod optimizer;
 mod report;
 mod split;
 mod training;
@@ -21,15 +20,14 @@ pub use blocks::{
     AttributeKeys, AttributeModels, AttributeSequences, AttributeTarget, CalibrationKeys,
     SequenceOrder, ShiftKeys,
 };
-pub use distill::{Ddof, Distill, DynamicLabels, DynamicMode, LabelMembers, Labels};
+pub use distill::{Distill, DynamicLabels, DynamicMode, LabelMembers, Labels};
 pub use ensemble::{ArchitectureKeys, Ensemble, Prior, Vary};
 pub use evaluation::{
     Bootstrap, BootstrapUnit, Evaluation, IntervalMetric, MetricKey, MetricSpec, ModelKind,
 };
 pub use executor::{Executor, ExecutorKind, ResourceRequest, Slurm};
 pub use identity::Identity;
-pub use optimizer::{OptimizerConfig, Schedule};
 pub use report::{Mlflow, Report, ReportFormat, Track, TrackSink};
 pub use split::{Chromosomes, Fractions, Group, HoldOut, SplitConfig, SplitKind};
-pub use training::{Checkpoint, DeviceChoice, Direction, EarlyStopping, FineTuneConfig, Training};
+pub use training::{Checkpoint, FineTuneConfig, Training};
 pub use units::{Memory, TimeSpan};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     PreparedData, Result, StageError,
     models::{self, ModelForecast, TaskRows},
-    network, options,
+    network,
     plan::Assigned,
     resampled::{Resampled, gap_closed},
     spread, spread_correlations,
@@ -121,7 +121,7 @@ fn compute(
                 }
             }
         }
-        let ddof = options::ddof(study.distill.ddof);
+        let ddof = study.distill.ddof;
         let own = spread_correlations::of_split(data, models, &rows, split, ddof)?;
         evaluation.metrics.extend(own);
         means(&mut evaluation, &named, &resampled, split, &data.info.tasks);

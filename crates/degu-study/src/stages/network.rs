@@ -13,9 +13,7 @@ use degu_train::{
     model_file::{self, PluginCard},
 };
 
-use super::{
-    PreparedData, Result, StageError, options, plan::Assigned, sources::by_likelihood, teacher,
-};
+use super::{PreparedData, Result, StageError, plan::Assigned, sources::by_likelihood, teacher};
 use degu_config::{DynamicMode, Labels as LabelMode, Study, Vary};
 use degu_workflow::execute::{TaskContext, TaskError};
 use degu_workflow::store::Artifact;
@@ -186,7 +184,7 @@ pub(crate) fn student(
     }
     let mut teacher = Teacher {
         members,
-        ddof: options::ddof(distill.ddof),
+        ddof: distill.ddof,
     };
     let dynamic = Dynamic {
         teacher: &mut teacher,

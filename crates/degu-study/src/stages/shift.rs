@@ -7,9 +7,7 @@ use degu_report::{CurvePoint, ModelKind, ShiftCurve, Uncertainty};
 use degu_train::{HostForecast, combine};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    PreparedData, Result, StageError, network, options, plan::Assigned, shift_watch::ShiftWatch,
-};
+use super::{PreparedData, Result, StageError, network, plan::Assigned, shift_watch::ShiftWatch};
 use degu_workflow::execute::{TaskContext, TaskError};
 
 /// File of the artifact.
@@ -113,7 +111,7 @@ fn compute(
             .map(|f| f.2.clone())
             .collect();
         let many = members.len() > 1;
-        let ddof = options::ddof(study.distill.ddof);
+        let ddof = study.distill.ddof;
         let teacher = combine(members.iter().cloned().map(Ok), ddof)?;
         let mut seen: Vec<(ModelKind, &str, &HostForecast)> = forecasts
             .iter()

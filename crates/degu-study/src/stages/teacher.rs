@@ -3,7 +3,7 @@
 use degu_core::Split;
 use degu_train::{HostForecast, combine, held_out};
 
-use super::{PreparedData, Result, StageError, network, options, plan::Assigned};
+use super::{PreparedData, Result, StageError, network, plan::Assigned};
 use degu_config::LabelMembers;
 use degu_workflow::execute::{TaskContext, TaskError};
 
@@ -18,7 +18,7 @@ pub(crate) fn predict(assigned: &Assigned, context: &TaskContext<'_>) -> Result<
     for artifact in context.inputs_of("train") {
         members.push(network::predictions(artifact)?);
     }
-    let ddof = options::ddof(assigned.study.distill.ddof);
+    let ddof = assigned.study.distill.ddof;
     let forecast = combine(members.iter().cloned().map(Ok), ddof).map_err(stage)?;
     let bytes = forecast.to_bytes().map_err(stage)?;
     context.output().write_bytes(FORECAST, &bytes)?;
@@ -50,7 +50,7 @@ fn labels(
         }
         trained.push(seen);
     }
-    let ddof = options::ddof(assigned.study.distill.ddof);
+    let ddof = assigned.study.distill.ddof;
     let labels = held_out(members, &trained, forecast, &train, ddof).map_err(stage)?;
     let unknown = |values: &[f32]| {
         let missing = |row: &&usize| values[**row * labels.width].is_nan();

@@ -156,9 +156,9 @@ impl Autograd {
         parameters: &[(String, Var)],
     ) -> Result<Stepper> {
         Ok(if self.device.is_cpu() {
-            Stepper::Host(Optimizer::resume(config.clone(), state))
+            Stepper::Host(Optimizer::resume(*config, state))
         } else {
-            let optimizer = DeviceOptimizer::new(config.clone(), &state, parameters, &self.device);
+            let optimizer = DeviceOptimizer::new(*config, &state, parameters, &self.device);
             Stepper::Device(optimizer.map_err(nn_error)?)
         })
     }

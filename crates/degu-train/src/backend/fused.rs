@@ -265,7 +265,17 @@ impl Backend for Fused {
 }
 
 pub(super) fn adam_step(update: &Update) -> Result<AdamStep> {
+    let unsupported = |operation: &str| {
+        Err(TrainError::Core(Error::Unsupported {
+            operation: operation.to_owned(),
+            rule: "kernel in the fused engine",
+            help: "use `adam` without decay or `adamw`, or `training.backend = \"autograd\"`",
+        }))
+    };
     let step = match &update.optimizer {
+        OptimizerConfig::Adam(adam) if adam.weight_decay > 0.0 => {
+            return unsupported("the optimizer `adam` with `weight_decay`");
+        }
         OptimizerConfig::Adam(adam) => AdamStep {
             lr: update.rates.lr,
             beta1: update.rates.momentum.unwrap_or(adam.beta1),
@@ -280,13 +290,7 @@ pub(super) fn adam_step(update: &Update) -> Result<AdamStep> {
             eps: adam.eps,
             weight_decay: adam.weight_decay,
         },
-        OptimizerConfig::Sgd(_) => {
-            return Err(TrainError::Core(Error::Unsupported {
-                operation: "the optimizer `sgd`".to_owned(),
-                rule: "kernel in the fused engine",
-                help: "use `adam` or `adamw`, or `training.backend = \"autograd\"`",
-            }));
-        }
+        OptimizerConfig::Sgd(_) => return unsupported("the optimizer `sgd`"),
     };
     Ok(step)
 }

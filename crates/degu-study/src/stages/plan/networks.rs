@@ -18,7 +18,7 @@ use degu_workflow::key::KeyFields;
 impl Planner<'_> {
     fn numeric(study: &Study) -> Value {
         let device = match study.training.device {
-            degu_config::DeviceChoice::Cuda(_) => "cuda",
+            degu_train::Device::Cuda(_) => "cuda",
             _ => "cpu",
         };
         json!({ "dtype": "f32", "device": device })
