@@ -4,34 +4,25 @@ mod calibrated;
 mod comparison;
 mod split;
 
-use degu_core::{LabelNeeds, Part, suggest::nearest};
+use degu_core::{LabelNeeds, Part};
 use degu_train::stopping::Direction;
 
 use super::{
-    check::Scope,
     error::{Code, ConfigError},
     node::{Table, Value},
     path::KeyPath,
-    sections::{Distill, Ensemble, LabelMembers, Labels, SplitKind, TrackSink, Training, Vary},
+    sections::{Distill, Ensemble, LabelMembers, Labels, Partial, TrackSink, Training, Vary},
     source::Place,
-    study::Partial,
 };
 
-/// Stages that `[resources]` may name.
-pub const STAGES: [&str; 12] = [
-    "default",
-    "prepare",
-    "train",
-    "predict",
-    "distill",
-    "evaluate",
-    "calibrate",
-    "attribute",
-    "compare_attributions",
-    "shift",
-    "interpret",
-    "report",
-];
+/// Which rules apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A file with its ablation and sweeps.
+    Whole,
+    /// One variant of a file.
+    Variant,
+}
 
 /// Everything that two keys say against each other.
 pub(crate) fn check(
@@ -49,109 +40,21 @@ pub(crate) fn check(
     if let Some(split) = &partial.split {
         rules.split(split);
     }
-    if let (Some(ensemble), Some(distill)) = (&partial.ensemble, &partial.distill) {
-        rules.spread(ensemble, distill);
-        rules.held_out(ensemble, distill);
-    }
-    if let Some(ensemble) = &partial.ensemble {
-        rules.member_head(ensemble);
-    }
-    if let Some(training) = &partial.training {
-        rules.early_stopping(&["training", "early_stopping"], training);
-    }
-    if let Some(distill) = &partial.distill {
-        rules.early_stopping(
-            &["distill", "training", "early_stopping"],
-            &distill.training,
-        );
-        rules.targets(distill);
-        rules.student_head(distill);
-    }
-    if let (Some(evaluation), Some(calibration)) = (&partial.evaluation, &partial.calibration) {
-        let alphas: Vec<f64> = calibration
-            .values()
-            .flat_map(|block| block.keys.alpha.iter().copied())
-            .collect();
-        rules.intervals(evaluation, &alphas);
-        if let (Some(Some(ablation)), Scope::Whole) = (&partial.ablation, scope) {
-            rules.primary_metric(ablation, evaluation, &alphas);
-        }
-    }
-    if let (Some(split), Some(calibration)) = (&partial.split, &partial.calibration)
-        && split.calibration <= 0.0
-        && matches!(
-            split.kind,
-            SplitKind::Random | SplitKind::Cluster | SplitKind::Chromosome
-        )
-        && let Some(name) = calibration.keys().next()
-    {
-        let message = format!(
-            "[calibration.{name}] needs rows of its own, but nothing is held out for calibration"
-        );
-        rules.refuse(
-            &["split", "calibration"],
-            message,
-            "no rows",
-            "write calibration = 0.5, or remove the calibration",
-        );
-    }
-    if let (Some(report), Some(calibration)) = (&partial.report, &partial.calibration)
-        && let Some(name) = &report.intervals
-        && !calibration.contains_key(name)
-    {
-        let names: Vec<&str> = calibration.keys().map(String::as_str).collect();
-        let near = degu_core::suggest::nearest(name, names.iter().copied());
-        let label = near.map_or_else(
-            || "not known".to_owned(),
-            |n| format!("did you mean `{n}`?"),
-        );
-        rules.refuse(
-            &["report", "intervals"],
-            format!(
-                "no block [calibration.{name}]; the study has: {}",
-                names.join(", ")
-            ),
-            &label,
-            "name one of the calibrations, or add the block",
-        );
-    }
-    if let (Some(ensemble), Some(calibration)) = (&partial.ensemble, &partial.calibration) {
-        rules.calibrated_spread(ensemble, calibration);
-        if let Some(distill) = &partial.distill {
-            rules.calibrated_parts(ensemble, distill, calibration);
-        }
-        for (name, block) in calibration {
-            let built = block.plugin.build();
-            rules.left_out(ensemble, name, built.is_ok_and(|c| c.needs().members));
-        }
-    }
-    if let Some(resources) = &partial.resources {
-        rules.resources(resources.keys());
-    }
+    rules.networks(partial);
+    rules.calibrations(partial);
     if let Some(track) = &partial.track
         && track.sinks.contains(&TrackSink::Mlflow)
         && track.mlflow.is_none()
     {
-        let help = "add mlflow = { uri = \"http://..\", experiment = \"..\" } to [track]";
         rules.refuse(
             &["track", "sinks"],
             "the sink `mlflow` needs the address of a server".to_owned(),
             "no address",
-            help,
+            "add mlflow = { uri = \"http://..\", experiment = \"..\" } to [track]",
         );
     }
     if scope == Scope::Whole {
-        if let (Some(Some(ablation)), Some(sweep)) = (&partial.ablation, &partial.sweep) {
-            let names: Vec<&str> = sweep.keys().map(String::as_str).collect();
-            rules.ablation(ablation, &names);
-        }
-        if let (Some(report), Some(sweep)) = (&partial.report, &partial.sweep) {
-            let axes = sweep
-                .values()
-                .flat_map(|sweep| sweep.axes.keys().map(String::as_str));
-            let known: Vec<&str> = ["arm"].into_iter().chain(axes).collect();
-            rules.compare_by(&report.compare_by, &known);
-        }
+        rules.comparisons(partial);
     }
     rules.errors
 }
@@ -203,6 +106,26 @@ impl Rules<'_> {
                 "not a name",
                 "it names a folder, as in name = \"lentimpra_k562\"",
             );
+        }
+    }
+
+    /// Rules of `[ensemble]`, `[training]` and `[distill]`.
+    fn networks(&mut self, partial: &Partial) {
+        if let Some(ensemble) = &partial.ensemble {
+            if let Some(distill) = &partial.distill {
+                self.spread(ensemble, distill);
+                self.held_out(ensemble, distill);
+            }
+            self.member_head(ensemble);
+        }
+        if let Some(training) = &partial.training {
+            self.early_stopping(&["training", "early_stopping"], training);
+        }
+        if let Some(distill) = &partial.distill {
+            let table = ["distill", "training", "early_stopping"];
+            self.early_stopping(&table, &distill.training);
+            self.targets(distill);
+            self.student_head(distill);
         }
     }
 
@@ -354,22 +277,5 @@ impl Rules<'_> {
         let metric = metric.unwrap_or_else(|| "validation/loss".to_owned());
         let message = format!("{metric:?} gets better as it gets {direction}");
         self.refuse_at(&path, message, "stopped at its worst", help);
-    }
-
-    fn resources<'s>(&mut self, stages: impl Iterator<Item = &'s String>) {
-        for stage in stages.filter(|stage| !STAGES.contains(&stage.as_str())) {
-            let near = nearest(stage, STAGES);
-            let label = near.map_or_else(
-                || "no such stage".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            let help = format!("stages: {}", STAGES.join(", "));
-            self.refuse(
-                &["resources", stage],
-                format!("there is no stage `{stage}`"),
-                &label,
-                &help,
-            );
-        }
     }
 }

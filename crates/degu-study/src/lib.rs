@@ -3,6 +3,6 @@
 //! [`run`](mod@run) plans a study, executes it, and writes what it leaves behind; [`stages`] does the
 //! work of each task.
 
-mod offered;
 pub mod run;
 pub mod stages;
+mod unsupported;

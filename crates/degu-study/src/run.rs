@@ -154,7 +154,7 @@ pub fn planned(study: &Study, selection: &Selection, store: &Store) -> Result<St
 ///
 /// [`RunError`]; failures of tasks are in the summary.
 pub fn run(study: &Study, request: &Request, observer: &dyn Observer) -> Result<Outcome, RunError> {
-    crate::offered::check(study, &request.selection)?;
+    crate::unsupported::check(study, &request.selection)?;
     let folder = folder(study);
     fs_err::create_dir_all(&folder)?;
     let lock = StudyLock::acquire(&folder)?;

@@ -77,17 +77,11 @@ pub struct Checkpoint {
     /// Steps between saved states.
     #[schemars(range(min = 1))]
     pub every_steps: usize,
-    /// Saved states that are kept.
-    #[schemars(range(min = 1))]
-    pub keep: usize,
 }
 
 impl Default for Checkpoint {
     fn default() -> Self {
-        Self {
-            every_steps: 500,
-            keep: 1,
-        }
+        Self { every_steps: 500 }
     }
 }
 
