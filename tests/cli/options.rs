@@ -66,7 +66,7 @@ distill.augmentation.plugin |  | distill.augmentation={ plugin = "evoaug" }
 distill.ddof |  | distill.ddof=1
 distill.dynamic.mode | distill.augmentation={ plugin = "evoaug" }; distill.labels="dynamic" | distill.dynamic.mode="replace"
 distill.enabled |  | distill.enabled=false
-distill.head.plugin |  | distill.head={ plugin = "gaussian" };distill.targets=["mean", "aleatoric"]
+distill.head.plugin |  | distill.head={ plugin = "gaussian" }; distill.targets=["mean", "aleatoric"]
 distill.label_members | ensemble.vary=["init", "bootstrap"] | distill.label_members="held_out"
 distill.labels | distill.augmentation={ plugin = "evoaug" } | distill.labels="dynamic"
 distill.mean_only_control |  | distill.mean_only_control=1
@@ -231,7 +231,7 @@ fn every_option_changes_the_plan() {
             .map(place)
             .collect();
         let before = tasks(folder.path(), &sets);
-        sets.push(place(change));
+        sets.extend(change.split("; ").map(place));
         if tasks(folder.path(), &sets) == before {
             unexplained.push(format!("{name}: nothing changes"));
         }

@@ -167,7 +167,7 @@ fn another_plugin_drops_the_parameters_of_the_old_one_in_arguments() {
     .expect("good");
     assert_eq!(
         origin(&study, "attribute.maps.forms"),
-        "experiment.toml:23:9",
+        "experiment.toml:22:9",
         "the framework's keys stay"
     );
 
@@ -202,7 +202,7 @@ fn another_plugin_drops_the_parameters_of_the_old_one_in_arms() {
         .config()
         .origin("architecture.layers")
         .expect("set");
-    assert_eq!(origin.to_string(), "arm b (experiment.toml:24:33)");
+    assert_eq!(origin.to_string(), "arm b (experiment.toml:23:33)");
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn the_drop_reaches_nested_heads_named_blocks_and_kinds() {
     assert!(study.distill.augmentation.is_none());
     assert_eq!(
         study.training.optimizer,
-        degu_config::OptimizerConfig::default()
+        degu_nn::optim::OptimizerConfig::default()
     );
     assert_eq!(
         (study.split.train_fraction, study.split.column.as_deref()),
@@ -368,7 +368,7 @@ fn students_inherit_training() {
     let listing: Vec<String> = study.listing().iter().map(ToString::to_string).collect();
     assert!(
         listing
-            .contains(&"distill.training.optimizer.beta1 = 0.8   experiment.toml:23:49".to_owned()),
+            .contains(&"distill.training.optimizer.beta1 = 0.8   experiment.toml:22:49".to_owned()),
         "{listing:#?}"
     );
 }
