@@ -103,16 +103,16 @@ fn inherit_training(tree: &mut Table) {
     };
     match distill.get_mut("training") {
         Some(Node {
-            value: Value::Table(own),
+            value: Value::Table(students),
             ..
         }) => {
             let mut merged = training;
             merge::merge(
                 &mut merged,
-                own.clone(),
+                students.clone(),
                 &mut vec!["distill".to_owned(), "training".to_owned()],
             );
-            *own = merged;
+            *students = merged;
         }
         Some(_) => {}
         None => {

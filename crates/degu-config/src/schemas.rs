@@ -176,14 +176,15 @@ impl SchemaSet {
     pub(crate) fn for_editors(&self) -> Value {
         let mut definitions = Map::new();
         let mut root = self.root.clone();
-        if let Some(Value::Object(own)) = root.as_object_mut().and_then(|root| root.remove("$defs"))
+        if let Some(Value::Object(sections)) =
+            root.as_object_mut().and_then(|root| root.remove("$defs"))
         {
-            definitions.extend(own);
+            definitions.extend(sections);
         }
         for (slot, (_, plugins)) in &self.slots {
             for (name, schema) in plugins {
-                let own = schema.get("$defs").and_then(Value::as_object);
-                for (definition, schema) in own.into_iter().flatten() {
+                let inner = schema.get("$defs").and_then(Value::as_object);
+                for (definition, schema) in inner.into_iter().flatten() {
                     let mut schema = schema.clone();
                     rename_references(&mut schema, slot, name);
                     definitions.insert(format!("{slot}.{name}.{definition}"), schema);
@@ -257,8 +258,8 @@ impl SchemaSet {
             let mut schema = self.plugin(slot, name).cloned().unwrap_or_default();
             rename_references(&mut schema, slot, name);
             let mut properties = framework.clone();
-            if let Some(Value::Object(own)) = schema.get("properties").cloned() {
-                properties.extend(own);
+            if let Some(Value::Object(parameters)) = schema.get("properties").cloned() {
+                properties.extend(parameters);
             }
             properties.insert(
                 "plugin".to_owned(),

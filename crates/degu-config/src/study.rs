@@ -99,8 +99,8 @@ impl Study {
     /// Leaves out what `[distill.training]` has from `[training]`: a sweep or an arm that changes
     /// `[training]` reaches students of a locked study as it did those of the file.
     fn keep_inheritance(&self, json: &mut serde_json::Value) {
-        let own = self.config.tree.get("distill").and_then(Node::as_table);
-        let own = own.and_then(|distill| distill.get("training")?.as_table());
+        let written = self.config.tree.get("distill").and_then(Node::as_table);
+        let written = written.and_then(|distill| distill.get("training")?.as_table());
         let Some(distill) = json
             .get_mut("distill")
             .and_then(serde_json::Value::as_object_mut)
@@ -108,12 +108,12 @@ impl Study {
             return;
         };
         match (
-            own,
+            written,
             distill
                 .get_mut("training")
                 .and_then(serde_json::Value::as_object_mut),
         ) {
-            (Some(own), Some(training)) => training.retain(|key, _| own.get(key).is_some()),
+            (Some(written), Some(training)) => training.retain(|key, _| written.get(key).is_some()),
             _ => {
                 distill.remove("training");
             }

@@ -299,10 +299,10 @@ pub(crate) fn check(config: &Config, base: Option<&Sections>) -> Vec<ConfigError
         let (changed, more) = config.variant(variant.ops);
         let (sections, invalid) = check::check(&changed, Scope::Variant);
         let found = more.into_iter().chain(invalid);
-        let own = |error: &ConfigError| {
+        let of_variant = |error: &ConfigError| {
             base.is_some() || error.place().is_some_and(|place| place.via.is_some())
         };
-        errors.extend(found.filter(own));
+        errors.extend(found.filter(of_variant));
         let Some(sections) = sections.filter(|_| variant.arm.is_some() && variant.sweep.is_none())
         else {
             continue;

@@ -8,7 +8,7 @@ use crate::{
     Backend, EpochRecord, FitOptions, Result, TrainError,
     backend::{BackendState, Weights},
     forecast::{deserialize, serialize},
-    stopping::BestEpoch,
+    stopping::StoppingState,
 };
 
 /// Version of the file; a reader refuses others.
@@ -39,7 +39,7 @@ pub struct Progress {
     /// Learning rate.
     pub schedule: degu_nn::schedule::ScheduleState,
     /// Early stopping.
-    pub stopping: BestEpoch,
+    pub stopping: StoppingState,
     /// The curve so far.
     pub records: Vec<EpochRecord>,
     /// Weights of the best epoch.
@@ -57,7 +57,7 @@ impl Progress {
             loss_sum: 0.0,
             rows_seen: 0,
             schedule: options.schedule.start(options.optimizer.lr()),
-            stopping: BestEpoch::new(options.early_stopping.as_ref()),
+            stopping: StoppingState::new(options.early_stopping.as_ref()),
             records: Vec::new(),
             best: None,
         }

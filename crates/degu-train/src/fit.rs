@@ -23,7 +23,7 @@ use crate::{
     backend::{Batch, Update},
     checkpoint::{Checkpoint, Progress},
     examples::shuffled,
-    stopping::{BestEpoch, Watched},
+    stopping::{StoppingState, Watched},
 };
 
 pub use dynamic::DynamicLabels;
@@ -97,7 +97,7 @@ pub enum FitOutcome {
 /// Receives progress and checkpoints.
 pub trait FitObserver {
     /// After each epoch.
-    fn epoch(&mut self, record: &EpochRecord, of: usize, stopping: &BestEpoch);
+    fn epoch(&mut self, record: &EpochRecord, of: usize, stopping: &StoppingState);
     /// Within an epoch, every few steps: step, steps of the epoch, loss so far.
     fn step(&mut self, _epoch: usize, _step: usize, _of: usize, _loss: f64) {}
     /// A state that continues this run; stores it durably.

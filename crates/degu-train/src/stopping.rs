@@ -68,7 +68,7 @@ pub enum Direction {
 /// An improvement is strict, by more than `min_delta` (Keras: 0). A value that is not finite never
 /// improves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BestEpoch {
+pub struct StoppingState {
     direction: Direction,
     patience: usize,
     min_delta: f64,
@@ -77,7 +77,7 @@ pub struct BestEpoch {
     waited: usize,
 }
 
-impl BestEpoch {
+impl StoppingState {
     /// Before the first epoch; without options it never stops, and smaller is better.
     pub fn new(options: Option<&EarlyStopping>) -> Self {
         Self {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn equal_values_do_not_improve_and_nan_counts_as_waiting() {
-        let mut stop = BestEpoch::new(Some(&EarlyStopping {
+        let mut stop = StoppingState::new(Some(&EarlyStopping {
             patience: 2,
             ..EarlyStopping::default()
         }));

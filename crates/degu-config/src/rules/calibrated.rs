@@ -70,8 +70,8 @@ impl Rules<'_> {
     /// A calibrator that scales by an epistemic spread needs a model that predicts one.
     fn calibrated_spread(&mut self, ensemble: &Ensemble, calibration: &Calibrations) {
         let head = ensemble.head.plugin.build();
-        let own = head.is_ok_and(|head| head.gives(LabelNeeds::default()).epistemic);
-        if ensemble.members > 1 || own {
+        let predicted = head.is_ok_and(|head| head.gives(LabelNeeds::default()).epistemic);
+        if ensemble.members > 1 || predicted {
             return;
         }
         for (name, block) in calibration {

@@ -45,7 +45,7 @@ fn rates(lr: f64) -> Rates {
 
 fn run(config: &OptimizerConfig, dtype: DType) -> Vec<(String, Var)> {
     let parameters = parameters(dtype);
-    let mut optimizer = Optimizer::new(config);
+    let mut optimizer = Optimizer::new(*config);
     for step in 0..STEPS {
         optimizer
             .step(&parameters, &gradient(step), rates(config.lr()))
