@@ -128,7 +128,7 @@ fn train(backend: &mut dyn Backend, fit: &Fit, steps: u64) -> crate::Result<Vec<
         momentum: None,
     };
     let update = Update {
-        optimizer: optimizer,
+        optimizer,
         rates,
         clip: None,
     };
