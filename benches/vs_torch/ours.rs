@@ -258,7 +258,11 @@ fn update() -> Update {
         lr: 1e-3,
         momentum: None,
     };
-    Update::new(&OptimizerConfig::Adam(Adam::default()), rates, 0.0)
+    Update {
+        optimizer: OptimizerConfig::Adam(Adam::default()),
+        rates,
+        clip: None,
+    }
 }
 
 /// Steps whose losses are read at once, as the trainer does.

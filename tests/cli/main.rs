@@ -17,6 +17,7 @@ mod heads;
 mod help;
 mod keras;
 mod lost;
+mod options;
 mod plugins;
 mod predict;
 mod profile;

@@ -318,7 +318,6 @@ fn an_executor_that_is_not_there_exits_with_8() {
 fn options_that_nothing_would_follow_are_refused() {
     let (folder, _file) = experiment(SMALL);
     for (set, named) in [
-        ("architecture.prior=\"gc\"", "architecture.prior"),
         ("track.sinks=[\"jsonl\", \"tensorboard\"]", "track.sinks"),
         ("executor.gpus=[0]", "executor.gpus"),
         ("training.precision=\"tf32\"", "tf32"),

@@ -47,11 +47,7 @@ pub(crate) fn expand(
     let kind = table.text("kind").unwrap_or("grid");
     let mut errors = Vec::new();
     let mut axes = Vec::new();
-    for entry in table
-        .table("axes")
-        .map(|axes| axes.entries.as_slice())
-        .unwrap_or_default()
-    {
+    for entry in table.below("axes") {
         match axis(&at, entry, kind) {
             Ok(axis) => axes.push(axis),
             Err(error) => errors.push(*error),
@@ -61,13 +57,11 @@ pub(crate) fn expand(
         return Err(errors);
     }
     if axes.is_empty() {
-        let place = table.get("axes").map(|node| &node.place);
         let error = ConfigError::new(Code::Expansion, at, "a sweep needs at least one axis");
-        let error = error.help("as in axes = { \"ensemble.members\" = [2, 5, 10] }");
-        return Err(vec![match place {
-            Some(place) => error.at(place),
-            None => error,
-        }]);
+        let error = error.at(table.get("axes").map(|node| &node.place));
+        return Err(vec![
+            error.help("as in axes = { \"ensemble.members\" = [2, 5, 10] }"),
+        ]);
     }
     let points = match kind {
         "zip" => zip(&axes).map_err(|error| vec![*error])?,
@@ -241,10 +235,8 @@ fn random(
         let path = KeyPath::of(&["sweep", name, "n"]);
         let message = "kind = \"random\" needs `n`, the number of points";
         let error = ConfigError::new(Code::Expansion, path, message).help("add n = 20");
-        return Err(Box::new(match table.get("kind") {
-            Some(kind) => error.at(&kind.place),
-            None => error,
-        }));
+        let kind = table.get("kind").map(|kind| &kind.place);
+        return Err(Box::new(error.at(kind)));
     };
     let seed = seed.child("sweep").child(name);
     let draw = |point: usize, axis: &Axis| {

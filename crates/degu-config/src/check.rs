@@ -9,34 +9,28 @@ use super::{
     merged::Config,
     node::{Entry, Node, Table, Value},
     path::{KeyPath, Step},
-    rules, slot,
+    rules,
+    sections::{Partial, SectionInput, SectionReader, Sections},
+    slot,
     source::Place,
-    study::{Given, Partial, SectionReader, Sections},
-    walk::{SlotUse, Walker},
+    validate::{SlotUse, Validator},
 };
+
+pub(crate) use rules::Scope;
 
 /// The newest format that is understood.
 const SCHEMA: i64 = 1;
 
-/// Which rules apply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// A file with its ablation and sweeps.
-    Whole,
-    /// One variant of a file.
-    Variant,
-}
-
 /// Checks the tree against the schemas, then reads plugins and sections, then applies the rules
 /// between keys. What is wrong in one table does not hide what is wrong in another.
-pub(crate) fn validate(config: &Config, scope: Scope) -> (Option<Sections>, Vec<ConfigError>) {
+pub(crate) fn check(config: &Config, scope: Scope) -> (Option<Sections>, Vec<ConfigError>) {
     let mut tree = config.tree.clone();
     if let Some(error) = newer(&tree) {
         return (None, vec![error]);
     }
     inherit_training(&mut tree);
-    let walker = Walker::study(&config.book, &tree, &config.file);
-    let (mut errors, slots) = (walker.errors, walker.slots);
+    let validator = Validator::validate(&config.schemas, &tree, &config.file);
+    let (mut errors, slots) = (validator.errors, validator.slots);
     for used in &slots {
         if !errors
             .iter()
@@ -110,16 +104,16 @@ fn inherit_training(tree: &mut Table) {
     };
     match distill.get_mut("training") {
         Some(Node {
-            value: Value::Table(own),
+            value: Value::Table(students),
             ..
         }) => {
             let mut merged = training;
             merge::merge(
                 &mut merged,
-                own.clone(),
+                students.clone(),
                 &mut vec!["distill".to_owned(), "training".to_owned()],
             );
-            *own = merged;
+            *students = merged;
         }
         Some(_) => {}
         None => {
@@ -232,12 +226,12 @@ impl Reader<'_> {
 }
 
 impl SectionReader for Reader<'_> {
-    fn section(&self, key: &str) -> Given {
+    fn section(&self, key: &str) -> SectionInput {
         let Some(node) = self.tree.get(key) else {
-            return Given::Missing;
+            return SectionInput::Absent;
         };
         if !self.is_wrong(&KeyPath::of(&[key])) {
-            return Given::Good(node.to_figment());
+            return SectionInput::Valid(node.to_figment());
         }
         let mut rest = node.clone();
         for error in &self.errors {
@@ -247,7 +241,7 @@ impl SectionReader for Reader<'_> {
                 prune(&mut rest, below);
             }
         }
-        Given::Wrong(rest.to_figment())
+        SectionInput::Invalid(rest.to_figment())
     }
 
     fn refuse(&mut self, key: &str, wrong: bool, error: figment::Error) {

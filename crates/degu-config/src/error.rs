@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use degu_core::suggest::nearest;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use serde_json::json;
 
@@ -89,8 +90,8 @@ impl ConfigError {
         }
     }
 
-    pub(crate) fn at(mut self, place: &Place) -> Self {
-        self.place = Some(place.clone());
+    pub(crate) fn at<'a>(mut self, place: impl Into<Option<&'a Place>>) -> Self {
+        self.place = place.into().cloned();
         self
     }
 
@@ -232,6 +233,20 @@ impl Diagnostic for ConfigError {
         let place = self.place.as_ref()?;
         let label = LabeledSpan::new_with_span(Some(self.label.clone()), place.span.clone());
         Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// Label of a name that is not known: the nearest of the known names, or else `otherwise`.
+/// `quote` is written around the name.
+pub(crate) fn suggestion<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    quote: char,
+    otherwise: &str,
+) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("did you mean {quote}{near}{quote}?"),
+        None => otherwise.to_owned(),
     }
 }
 

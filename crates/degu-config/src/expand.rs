@@ -3,60 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use degu_core::Seed;
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    check::{self, Scope},
+    check::{Scope, check},
     error::{Code, ConfigError, ConfigErrors},
     merged::{Config, leaves},
     node::Node,
     path::{self, KeyPath},
     source::SourceKind,
-    study::{Sections, Study},
-    variants::{Variant, variants},
+    study::Study,
+    variants::{Selection, Sweeps, Variant, variants},
 };
-
-/// Which sweeps are run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sweeps {
-    /// None.
-    #[default]
-    None,
-    /// All of the file.
-    All,
-    /// Some, by name.
-    Named(Vec<String>),
-}
-
-/// Which points of a study are run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Selection {
-    /// Sweeps.
-    pub sweeps: Sweeps,
-    /// The ablation: its baseline and arms, crossed with the sweeps that it names in `over`.
-    pub ablation: bool,
-}
-
-impl Selection {
-    /// The ablation and all sweeps.
-    pub fn all() -> Self {
-        Self {
-            sweeps: Sweeps::All,
-            ablation: true,
-        }
-    }
-
-    pub(crate) fn has(&self, sweep: &str) -> bool {
-        match &self.sweeps {
-            Sweeps::None => false,
-            Sweeps::All => true,
-            Sweeps::Named(names) => names.iter().any(|name| name == sweep),
-        }
-    }
-}
 
 /// One variant of a study, once.
 #[derive(Debug, Clone)]
@@ -133,7 +91,7 @@ impl Study {
         let mut points = Vec::new();
         for variant in variants {
             let (config, more) = self.config().variant(variant.ops);
-            let (sections, invalid) = check::validate(&config, Scope::Variant);
+            let (sections, invalid) = check(&config, Scope::Variant);
             errors.extend(more);
             errors.extend(invalid);
             let Some(sections) = sections else { continue };
@@ -161,67 +119,6 @@ impl Study {
             Err(ConfigErrors::new(errors, layers))
         }
     }
-}
-
-/// Validates every variant of a file. `base` is the study without variants, if it is valid;
-/// otherwise only what the variants themselves say is judged.
-pub(crate) fn check(config: &Config, base: Option<&Sections>) -> Vec<ConfigError> {
-    let seed = base.map_or(0, |base| base.identity.seed);
-    let (variants, mut errors) = variants(config, &Selection::all(), Seed::root(seed));
-    let mut baseline = None;
-    for variant in variants {
-        let (changed, more) = config.variant(variant.ops);
-        let (sections, invalid) = check::validate(&changed, Scope::Variant);
-        let found = more.into_iter().chain(invalid);
-        let own = |error: &ConfigError| {
-            base.is_some() || error.place().is_some_and(|place| place.via.is_some())
-        };
-        errors.extend(found.filter(own));
-        let Some(sections) = sections.filter(|_| variant.arm.is_some() && variant.sweep.is_none())
-        else {
-            continue;
-        };
-        let numbers = numbers(&sections);
-        if variant.baseline {
-            baseline = Some(numbers);
-        } else if baseline.as_ref() == Some(&numbers) {
-            let path = KeyPath::of(&[
-                "ablation",
-                "arm",
-                variant.arm.as_deref().unwrap_or_default(),
-            ]);
-            let message = "the arm equals the baseline: nothing that it sets changes a result";
-            let error = ConfigError::new(Code::Expansion, path, message).label("changes nothing");
-            let error =
-                error.help("remove the arm, or set something else than what the baseline has");
-            errors.push(match &variant.place {
-                Some(place) => error.at(place),
-                None => error,
-            });
-        }
-    }
-    errors
-}
-
-/// What results depend on.
-fn numbers(sections: &Sections) -> Json {
-    let mut json = serde_json::to_value(sections).unwrap_or_default();
-    if let Some(sections) = json.as_object_mut() {
-        for hint in ["report", "track", "executor", "resources"] {
-            sections.remove(hint);
-        }
-        if let Some(study) = sections.get_mut("study").and_then(Json::as_object_mut) {
-            study.retain(|key, _| key == "seed");
-        }
-        // What a study without students says of them changes nothing.
-        let off = sections
-            .get("distill")
-            .is_some_and(|distill| distill.get("enabled") == Some(&Json::Bool(false)));
-        if off {
-            sections.insert("distill".to_owned(), Json::Bool(false));
-        }
-    }
-    json
 }
 
 /// Variables and arguments that set what a running variant sets.

@@ -56,7 +56,7 @@ pub(crate) fn assignment(source: &Arc<Source>) -> Result<Op, Box<ConfigError>> {
             ConfigError::new(Code::Override, KeyPath::default(), format!("`{text}` is not of the form `key=value`"))
                 .at(&Place::new(source, 0..text.len()))
                 .label("no `=` here")
-                .help("write `--set ensemble.members=5`, `--set '~attribute.deepshap'` or `--set 'study.tags+=[\"x\"]'`"),
+                .help("write `--set ensemble.members=5`, `--set '~attribute.deepshap'` or `--set 'report.show+=[\"x\"]'`"),
         ));
     };
     let value = node::parse_value(source, equals + 1);
@@ -162,16 +162,22 @@ fn segments(
     key: &str,
     start: usize,
 ) -> Result<Vec<Segment>, Box<ConfigError>> {
-    let place =
-        |span: std::ops::Range<usize>| Place::new(source, start + span.start..start + span.end);
+    placed(key, |span| {
+        Place::new(source, start + span.start..start + span.end)
+    })
+}
+
+/// The segments of a path, and their places.
+fn placed(
+    key: &str,
+    place: impl Fn(std::ops::Range<usize>) -> Place,
+) -> Result<Vec<Segment>, Box<ConfigError>> {
+    let segment = |s: path::Segment| Segment {
+        name: s.name,
+        place: place(s.span),
+    };
     match path::parse(key) {
-        Ok(parts) => Ok(parts
-            .into_iter()
-            .map(|s| Segment {
-                name: s.name,
-                place: place(s.span),
-            })
-            .collect()),
+        Ok(parts) => Ok(parts.into_iter().map(segment).collect()),
         Err(bad) => Err(Box::new(bad_path(key, bad.message, &place(bad.span)))),
     }
 }
@@ -185,7 +191,7 @@ pub(crate) fn segments_in_key(
 ) -> Result<Vec<Segment>, Box<ConfigError>> {
     let whole = &entry.key_place;
     let written = &whole.source.text()[whole.span.clone()];
-    let place = |span: std::ops::Range<usize>| match written.find(entry.key.as_str()) {
+    placed(key, |span| match written.find(entry.key.as_str()) {
         Some(offset) => {
             let start = whole.span.start + offset + skipped;
             Place {
@@ -194,17 +200,7 @@ pub(crate) fn segments_in_key(
             }
         }
         None => whole.clone(),
-    };
-    match path::parse(key) {
-        Ok(parts) => Ok(parts
-            .into_iter()
-            .map(|s| Segment {
-                name: s.name,
-                place: place(s.span),
-            })
-            .collect()),
-        Err(bad) => Err(Box::new(bad_path(key, bad.message, &place(bad.span)))),
-    }
+    })
 }
 
 fn bad_path(key: &str, label: &str, place: &Place) -> ConfigError {

@@ -33,13 +33,13 @@
 //! |---|---|
 //! | `source`, `path`, `node` | texts and places, key paths, values with places |
 //! | `layer`, `extends`, `variables`, `merge`, `merged` | from files and arguments to the merged [`Config`] |
-//! | `book`, `walk`, `expect`, `check`, `rules` | schemas, and the validation against them |
+//! | `schemas`, `validate`, `expect` | schemas, and the validation of values against them |
+//! | `check`, `rules` | the validation of a whole configuration |
 //! | `sections`, `slot`, `study` | the typed [`Study`] |
 //! | `axes`, `variants`, `expand` | sweeps and ablations: [`Point`] |
 //! | `write`, `error` | TOML text, diagnostics |
 
 mod axes;
-mod book;
 mod check;
 mod error;
 mod expand;
@@ -50,25 +50,27 @@ mod merge;
 mod merged;
 mod node;
 mod path;
+mod retired;
 mod rules;
+mod schemas;
 pub mod sections;
 mod slot;
 mod source;
 mod study;
+mod validate;
 mod variables;
 mod variants;
-mod walk;
 mod write;
 
 pub use error::{Code, ConfigError, ConfigErrors};
-pub use expand::{Point, Selection, Sweeps};
+pub use expand::Point;
 pub use layer::ENVIRONMENT_PREFIX;
 pub use merged::{Config, Listed, LoadOptions};
-pub use rules::STAGES;
 pub use sections::*;
 pub use slot::{NONE, NoKeys, Optional, Slotted};
 pub use source::Origin;
-pub use study::{Sections, Study};
+pub use study::Study;
+pub use variants::{Selection, Sweeps};
 
 /// The JSON Schema of experiment files with all plugins of this binary, for editors.
 ///
@@ -76,5 +78,5 @@ pub use study::{Sections, Study};
 ///
 /// A registry with duplicate or badly named plugins.
 pub fn json_schema() -> degu_core::Result<serde_json::Value> {
-    Ok(book::Book::new()?.for_editors())
+    Ok(schemas::SchemaSet::new()?.for_editors())
 }

@@ -1,9 +1,9 @@
 //! Applying layers to the tree.
 
-use degu_core::{Slot, suggest::nearest};
+use degu_core::Slot;
 
 use super::{
-    error::{Code, ConfigError},
+    error::{Code, ConfigError, suggestion},
     layer::{Op, Segment},
     node::{Entry, Node, Table, Value},
     path::KeyPath,
@@ -198,17 +198,15 @@ fn remove(root: &mut Table, segments: &[Segment], path: &KeyPath) -> Result<(), 
                 .iter()
                 .map(|entry| entry.key.clone())
                 .collect();
-            let near = nearest(&segment.name, known.iter().map(String::as_str));
+            let names = known.iter().map(String::as_str);
+            let label = suggestion(&segment.name, names, '`', "not set");
             let error = ConfigError::new(
                 Code::Override,
                 path.clone(),
                 "there is nothing to remove: it is not set",
             )
             .at(&segment.place)
-            .label(near.map_or_else(
-                || "not set".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            ));
+            .label(label);
             return Err(Box::new(
                 error.help(format!("set here: {}", known.join(", "))),
             ));

@@ -8,13 +8,14 @@ use std::{
 };
 
 use super::{
-    book::Book,
     error::{Code, ConfigError, ConfigErrors},
     extends::Reader,
     layer::{self, Op},
     merge,
     node::{self, Node, Table, Value},
     path::{self, KeyPath},
+    retired,
+    schemas::SchemaSet,
     source::{Origin, Place, Source, SourceKind},
     variables, write,
 };
@@ -57,7 +58,7 @@ pub struct Config {
     pub(crate) tree: Table,
     /// The file that the user named, for sections that are missing.
     pub(crate) file: Place,
-    pub(crate) book: Arc<Book>,
+    pub(crate) schemas: Arc<SchemaSet>,
     layers: Vec<String>,
     environment: Arc<BTreeMap<String, String>>,
     folder: PathBuf,
@@ -119,7 +120,7 @@ impl Config {
                 error.to_string(),
             ))
         };
-        let book = Arc::new(Book::new().map_err(bug)?);
+        let schemas = Arc::new(SchemaSet::new().map_err(bug)?);
         let folder = if options.folder.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -160,7 +161,8 @@ impl Config {
                 Err(error) => errors.push(*error),
             }
         }
-        apply(&mut raw, ops, &book, &mut errors);
+        apply(&mut raw, ops, &schemas, &mut errors);
+        retired::remove(&mut raw);
         let file = Place::new(
             &source,
             0..source.text().find('\n').unwrap_or(source.text().len()),
@@ -170,7 +172,7 @@ impl Config {
             tree: raw.clone(),
             raw,
             file,
-            book,
+            schemas,
             layers,
             environment,
             folder,
@@ -191,7 +193,7 @@ impl Config {
         let mut errors = Vec::new();
         config.raw.remove("ablation");
         config.raw.remove("sweep");
-        apply(&mut config.raw, ops, &self.book, &mut errors);
+        apply(&mut config.raw, ops, &self.schemas, &mut errors);
         config.tree = config.raw.clone();
         variables::resolve(
             &mut config.tree,
@@ -243,9 +245,9 @@ impl Config {
     }
 }
 
-fn apply(raw: &mut Table, ops: Vec<Op>, book: &Book, errors: &mut Vec<ConfigError>) {
+fn apply(raw: &mut Table, ops: Vec<Op>, schemas: &SchemaSet, errors: &mut Vec<ConfigError>) {
     for op in ops {
-        if let Err(error) = merge::apply(raw, op, &|path| book.default_at(path)) {
+        if let Err(error) = merge::apply(raw, op, &|path| schemas.default_at(path)) {
             errors.push(*error);
         }
     }

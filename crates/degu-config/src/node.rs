@@ -60,6 +60,11 @@ impl Table {
             .map(|entry| &mut entry.node)
     }
 
+    /// The entries of the table at a key; none where there is no table.
+    pub(crate) fn below(&self, key: &str) -> &[Entry] {
+        self.table(key).map_or(&[], |table| &table.entries)
+    }
+
     pub(crate) fn table(&self, key: &str) -> Option<&Table> {
         self.get(key)?.as_table()
     }
@@ -125,6 +130,13 @@ impl Table {
 impl Node {
     pub(crate) fn as_table(&self) -> Option<&Table> {
         match &self.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_table_mut(&mut self) -> Option<&mut Table> {
+        match &mut self.value {
             Value::Table(table) => Some(table),
             _ => None,
         }

@@ -4,36 +4,25 @@ mod calibrated;
 mod comparison;
 mod split;
 
-use degu_core::{Component, Components, suggest::nearest};
+use degu_core::{Component, Components};
+use degu_train::stopping::Direction;
 
 use super::{
-    check::Scope,
     error::{Code, ConfigError},
     node::{Table, Value},
     path::KeyPath,
-    sections::{Distill, Ensemble, LabelMembers, Labels, SplitKind, TrackSink, Vary},
+    sections::{Distill, Ensemble, LabelMembers, Labels, Partial, TrackSink, Training, Vary},
     source::Place,
-    study::Partial,
 };
 
-/// Stages that `[resources]` may name.
-pub const STAGES: [&str; 12] = [
-    "default",
-    "prepare",
-    "train",
-    "predict",
-    "distill",
-    "evaluate",
-    "calibrate",
-    "attribute",
-    "compare_attributions",
-    "shift",
-    "interpret",
-    "report",
-];
-
-/// What early stopping may watch, with its better direction.
-const WATCHED: [(&str, &str); 2] = [("validation/loss", "min"), ("validation/pearson", "max")];
+/// Which rules apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A file with its ablation and sweeps.
+    Whole,
+    /// One variant of a file.
+    Variant,
+}
 
 /// Everything that two keys say against each other.
 pub(crate) fn check(
@@ -51,104 +40,21 @@ pub(crate) fn check(
     if let Some(split) = &partial.split {
         rules.split(split);
     }
-    if let (Some(ensemble), Some(distill)) = (&partial.ensemble, &partial.distill) {
-        rules.spread(ensemble, distill);
-        rules.held_out(ensemble, distill);
-    }
-    if let Some(ensemble) = &partial.ensemble {
-        rules.member_head(ensemble);
-    }
-    rules.training(&["training"]);
-    rules.training(&["distill", "training"]);
-    if let Some(distill) = &partial.distill {
-        rules.targets(distill);
-        rules.student_head(distill);
-    }
-    if let (Some(evaluation), Some(calibration)) = (&partial.evaluation, &partial.calibration) {
-        let alphas: Vec<f64> = calibration
-            .values()
-            .flat_map(|block| block.keys.alpha.iter().copied())
-            .collect();
-        rules.intervals(evaluation, &alphas);
-        if let (Some(Some(ablation)), Scope::Whole) = (&partial.ablation, scope) {
-            rules.primary_metric(ablation, evaluation, &alphas);
-        }
-    }
-    if let (Some(split), Some(calibration)) = (&partial.split, &partial.calibration)
-        && split.calibration <= 0.0
-        && matches!(
-            split.kind,
-            SplitKind::Random | SplitKind::Cluster | SplitKind::Chromosome
-        )
-        && let Some(name) = calibration.keys().next()
-    {
-        let message = format!(
-            "[calibration.{name}] needs rows of its own, but nothing is held out for calibration"
-        );
-        rules.refuse(
-            &["split", "calibration"],
-            message,
-            "no rows",
-            "write calibration = 0.5, or remove the calibration",
-        );
-    }
-    if let (Some(report), Some(calibration)) = (&partial.report, &partial.calibration)
-        && let Some(name) = &report.intervals
-        && !calibration.contains_key(name)
-    {
-        let names: Vec<&str> = calibration.keys().map(String::as_str).collect();
-        let near = degu_core::suggest::nearest(name, names.iter().copied());
-        let label = near.map_or_else(
-            || "not known".to_owned(),
-            |n| format!("did you mean `{n}`?"),
-        );
-        rules.refuse(
-            &["report", "intervals"],
-            format!(
-                "no block [calibration.{name}]; the study has: {}",
-                names.join(", ")
-            ),
-            &label,
-            "name one of the calibrations, or add the block",
-        );
-    }
-    if let (Some(ensemble), Some(calibration)) = (&partial.ensemble, &partial.calibration) {
-        rules.calibrated_spread(ensemble, calibration);
-        if let Some(distill) = &partial.distill {
-            rules.calibrated_parts(ensemble, distill, calibration);
-        }
-        for (name, block) in calibration {
-            let built = block.plugin.build();
-            rules.left_out(ensemble, name, built.is_ok_and(|c| c.needs().members));
-        }
-    }
-    if let Some(resources) = &partial.resources {
-        rules.resources(resources.keys());
-    }
+    rules.networks(partial);
+    rules.calibrations(partial);
     if let Some(track) = &partial.track
         && track.sinks.contains(&TrackSink::Mlflow)
         && track.mlflow.is_none()
     {
-        let help = "add mlflow = { uri = \"http://..\", experiment = \"..\" } to [track]";
         rules.refuse(
             &["track", "sinks"],
             "the sink `mlflow` needs the address of a server".to_owned(),
             "no address",
-            help,
+            "add mlflow = { uri = \"http://..\", experiment = \"..\" } to [track]",
         );
     }
     if scope == Scope::Whole {
-        if let (Some(Some(ablation)), Some(sweep)) = (&partial.ablation, &partial.sweep) {
-            let names: Vec<&str> = sweep.keys().map(String::as_str).collect();
-            rules.ablation(ablation, &names);
-        }
-        if let (Some(report), Some(sweep)) = (&partial.report, &partial.sweep) {
-            let axes = sweep
-                .values()
-                .flat_map(|sweep| sweep.axes.keys().map(String::as_str));
-            let known: Vec<&str> = ["arm"].into_iter().chain(axes).collect();
-            rules.compare_by(&report.compare_by, &known);
-        }
+        rules.comparisons(partial);
     }
     rules.errors
 }
@@ -180,8 +86,8 @@ impl Rules<'_> {
     }
 
     /// A string of the tree, whatever else is wrong with its section.
-    fn string(&self, path: &[&str]) -> Option<String> {
-        match &self.tree.at(&KeyPath::of(path))?.value {
+    fn string(&self, path: &KeyPath) -> Option<String> {
+        match &self.tree.at(path)?.value {
             Value::Str(text) => Some(text.clone()),
             _ => None,
         }
@@ -189,7 +95,7 @@ impl Rules<'_> {
 
     fn identity(&mut self) {
         let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        let Some(name) = self.string(&["study", "name"]) else {
+        let Some(name) = self.string(&KeyPath::of(&["study", "name"])) else {
             return;
         };
         if name.is_empty() || !name.bytes().all(good) {
@@ -200,6 +106,26 @@ impl Rules<'_> {
                 "not a name",
                 "it names a folder, as in name = \"lentimpra_k562\"",
             );
+        }
+    }
+
+    /// Rules of `[ensemble]`, `[training]` and `[distill]`.
+    fn networks(&mut self, partial: &Partial) {
+        if let Some(ensemble) = &partial.ensemble {
+            if let Some(distill) = &partial.distill {
+                self.spread(ensemble, distill);
+                self.held_out(ensemble, distill);
+            }
+            self.member_head(ensemble);
+        }
+        if let Some(training) = &partial.training {
+            self.early_stopping(&["training", "early_stopping"], training);
+        }
+        if let Some(distill) = &partial.distill {
+            let table = ["distill", "training", "early_stopping"];
+            self.early_stopping(&table, &distill.training);
+            self.targets(distill);
+            self.student_head(distill);
         }
     }
 
@@ -332,66 +258,27 @@ impl Rules<'_> {
         }
     }
 
-    /// What stops training is known, and watched in the direction in which it gets better.
-    fn training(&mut self, at: &[&str]) {
-        let below = |keys: &[&'static str]| [at, keys].concat();
-        let table = below(&["early_stopping"]);
-        if self.tree.at(&KeyPath::of(&table)).is_none() {
+    /// Early stopping watches its metric in the direction in which it gets better.
+    fn early_stopping(&mut self, table: &[&'static str], training: &Training) {
+        let Some(stopping) = &training.early_stopping else {
+            return;
+        };
+        let better = stopping.metric.better();
+        if stopping.mode == better {
             return;
         }
-        let metric_path = below(&["early_stopping", "metric"]);
-        let metric = self.string(&metric_path);
-        let metric = metric.unwrap_or_else(|| WATCHED[0].0.to_owned());
-        let Some((_, better)) = WATCHED.iter().find(|(name, _)| *name == metric) else {
-            let names = WATCHED.map(|(name, _)| name);
-            let near = nearest(&metric, names);
-            let label = near.map_or_else(
-                || "not watched".to_owned(),
-                |near| format!("did you mean {near:?}?"),
-            );
-            let message = format!(
-                "training is stopped by {}, found {metric:?}",
-                names.map(|name| format!("{name:?}")).join(" or ")
-            );
-            let help = "as in metric = \"validation/loss\"";
-            self.refuse(&metric_path, message, &label, help);
-            return;
+        let mode = KeyPath::of(table).key("mode");
+        let path = match self.tree.at(&mode) {
+            Some(_) => mode,
+            None => KeyPath::of(table).key("metric"),
         };
-        let mode_path = below(&["early_stopping", "mode"]);
-        let mode = self.string(&mode_path);
-        if mode.as_deref().unwrap_or("min") == *better
-            || !matches!(mode.as_deref(), None | Some("min" | "max"))
-        {
-            return;
-        }
-        let path = if mode.is_some() {
-            mode_path
-        } else {
-            metric_path
+        let (direction, help) = match better {
+            Direction::Max => ("larger", "write mode = \"max\""),
+            Direction::Min => ("smaller", "write mode = \"min\""),
         };
-        let (direction, help) = if *better == "max" {
-            ("larger", "write mode = \"max\"")
-        } else {
-            ("smaller", "write mode = \"min\"")
-        };
+        let metric = self.string(&KeyPath::of(table).key("metric"));
+        let metric = metric.unwrap_or_else(|| "validation/loss".to_owned());
         let message = format!("{metric:?} gets better as it gets {direction}");
-        self.refuse(&path, message, "stopped at its worst", help);
-    }
-
-    fn resources<'s>(&mut self, stages: impl Iterator<Item = &'s String>) {
-        for stage in stages.filter(|stage| !STAGES.contains(&stage.as_str())) {
-            let near = nearest(stage, STAGES);
-            let label = near.map_or_else(
-                || "no such stage".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            let help = format!("stages: {}", STAGES.join(", "));
-            self.refuse(
-                &["resources", stage],
-                format!("there is no stage `{stage}`"),
-                &label,
-                &help,
-            );
-        }
+        self.refuse_at(&path, message, "stopped at its worst", help);
     }
 }

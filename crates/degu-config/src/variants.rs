@@ -1,19 +1,63 @@
-//! The variants of a file, before they are validated.
+//! The variants of a file: which there are, and their validation.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use degu_core::Seed;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
     axes::{self, Setting},
+    check::{self, Scope},
     error::{Code, ConfigError},
-    expand::Selection,
     layer::{self, Op},
     merged::Config,
     node::{Entry, Node, Table, Value},
+    path::KeyPath,
+    sections::Sections,
     source::{Place, Via},
 };
+
+/// Which sweeps are run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sweeps {
+    /// None.
+    #[default]
+    None,
+    /// All of the file.
+    All,
+    /// Some, by name.
+    Named(Vec<String>),
+}
+
+/// Which points of a study are run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// Sweeps.
+    pub sweeps: Sweeps,
+    /// The ablation: its baseline and arms, crossed with the sweeps that it names in `over`.
+    pub ablation: bool,
+}
+
+impl Selection {
+    /// The ablation and all sweeps.
+    pub fn all() -> Self {
+        Self {
+            sweeps: Sweeps::All,
+            ablation: true,
+        }
+    }
+
+    pub(crate) fn has(&self, sweep: &str) -> bool {
+        match &self.sweeps {
+            Sweeps::None => false,
+            Sweeps::All => true,
+            Sweeps::Named(names) => names.iter().any(|name| name == sweep),
+        }
+    }
+}
 
 /// A variant before it is validated.
 pub(crate) struct Variant {
@@ -102,11 +146,7 @@ fn arms(
         };
     let shared = read(ablation.table("set"), Via::Arm(String::new()));
     let mut arms = vec![(baseline.to_owned(), true, None, Vec::new())];
-    for entry in ablation
-        .table("arm")
-        .map(|arms| arms.entries.as_slice())
-        .unwrap_or_default()
-    {
+    for entry in ablation.below("arm") {
         let set = entry.node.as_table().and_then(|arm| arm.table("set"));
         let ops = read(set, Via::Arm(entry.key.clone()));
         arms.push((entry.key.clone(), false, Some(entry.key_place.clone()), ops));
@@ -247,4 +287,61 @@ fn clashes(arm: &str, ops: &[Op], sweep: &str, settings: &[Setting]) -> Vec<Conf
         }
     }
     errors
+}
+
+/// Validates every variant of a file. `base` is the study without variants, if it is valid;
+/// otherwise only what the variants themselves say is judged.
+pub(crate) fn check(config: &Config, base: Option<&Sections>) -> Vec<ConfigError> {
+    let seed = base.map_or(0, |base| base.identity.seed);
+    let (variants, mut errors) = variants(config, &Selection::all(), Seed::root(seed));
+    let mut baseline = None;
+    for variant in variants {
+        let (changed, more) = config.variant(variant.ops);
+        let (sections, invalid) = check::check(&changed, Scope::Variant);
+        let found = more.into_iter().chain(invalid);
+        let of_variant = |error: &ConfigError| {
+            base.is_some() || error.place().is_some_and(|place| place.via.is_some())
+        };
+        errors.extend(found.filter(of_variant));
+        let Some(sections) = sections.filter(|_| variant.arm.is_some() && variant.sweep.is_none())
+        else {
+            continue;
+        };
+        let numbers = numbers(&sections);
+        if variant.baseline {
+            baseline = Some(numbers);
+        } else if baseline.as_ref() == Some(&numbers) {
+            let path = KeyPath::of(&[
+                "ablation",
+                "arm",
+                variant.arm.as_deref().unwrap_or_default(),
+            ]);
+            let message = "the arm equals the baseline: nothing that it sets changes a result";
+            let error = ConfigError::new(Code::Expansion, path, message).label("changes nothing");
+            let help = "remove the arm, or set something else than what the baseline has";
+            errors.push(error.help(help).at(variant.place.as_ref()));
+        }
+    }
+    errors
+}
+
+/// What results depend on.
+fn numbers(sections: &Sections) -> Json {
+    let mut json = serde_json::to_value(sections).unwrap_or_default();
+    if let Some(sections) = json.as_object_mut() {
+        for hint in ["report", "track", "executor"] {
+            sections.remove(hint);
+        }
+        if let Some(study) = sections.get_mut("study").and_then(Json::as_object_mut) {
+            study.retain(|key, _| key == "seed");
+        }
+        // What a study without students says of them changes nothing.
+        let off = sections
+            .get("distill")
+            .is_some_and(|distill| distill.get("enabled") == Some(&Json::Bool(false)));
+        if off {
+            sections.insert("distill".to_owned(), Json::Bool(false));
+        }
+    }
+    json
 }

@@ -3,42 +3,15 @@
 use super::{
     node::{Entry, Node, Table, Value},
     path::quoted,
+    sections::Sections,
     variables::escape,
 };
-
-/// Sections in the order of a study.
-pub(crate) const SECTIONS: [&str; 18] = [
-    "schema",
-    "study",
-    "dataset",
-    "split",
-    "architecture",
-    "ensemble",
-    "augmentation",
-    "training",
-    "distill",
-    "attribute",
-    "calibration",
-    "shift",
-    "evaluation",
-    "ablation",
-    "sweep",
-    "report",
-    "track",
-    "executor",
-];
 
 /// Writes a tree so that reading it gives the same tree: dollars are escaped, tables with a name of
 /// their own get a header.
 pub(crate) fn to_toml(tree: &Table) -> String {
     let mut entries: Vec<&Entry> = tree.entries.iter().collect();
-    let rank = |key: &str| {
-        SECTIONS
-            .iter()
-            .position(|section| *section == key)
-            .unwrap_or(SECTIONS.len())
-    };
-    entries.sort_by_key(|entry| rank(&entry.key));
+    entries.sort_by_key(|entry| Sections::rank(&entry.key));
     let mut text = String::new();
     for entry in entries
         .iter()

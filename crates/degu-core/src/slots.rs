@@ -84,7 +84,7 @@ slots! {
     /// Labelled sequences.
     Dataset = "dataset", reserved ["plugin"];
     /// A family of networks.
-    Architecture = "architecture", reserved ["plugin", "prior"];
+    Architecture = "architecture", reserved ["plugin"];
     /// Meaning of the raw outputs, and the loss.
     UncertaintyHead = "uncertainty-head", reserved ["plugin"];
     /// Random changes of training sequences.

@@ -11,7 +11,7 @@ use candle_core::{DType, Tensor, Var};
 
 use crate::{Error, Result, schedule::Rates};
 
-pub use config::{Adam, AdamW, Decay, OptimizerConfig, Sgd};
+pub use config::{Adam, AdamW, OptimizerConfig, Sgd};
 pub use device::DeviceOptimizer;
 pub use state::OptimizerState;
 
@@ -110,28 +110,15 @@ impl Optimizer {
                 .flatten_all()?
                 .to_dtype(DType::F64)?
                 .to_vec1::<f64>()?;
-            let decay = if update.decay.includes(var.rank()) {
-                update.weight_decay
-            } else {
-                0.0
-            };
             if update.adaptive {
                 let second = self
                     .state
                     .second
                     .entry(name.clone())
                     .or_insert_with(|| vec![0.0; n]);
-                update.adam(
-                    self.state.step,
-                    rates.lr,
-                    decay,
-                    &mut values,
-                    g,
-                    first,
-                    second,
-                );
+                update.adam(self.state.step, rates.lr, &mut values, g, first, second);
             } else {
-                update.sgd(self.state.step, rates.lr, decay, &mut values, g, first);
+                update.sgd(self.state.step, rates.lr, &mut values, g, first);
             }
             let tensor = Tensor::from_vec(values, var.shape(), &candle_core::Device::Cpu)?;
             var.set(&tensor.to_dtype(var.dtype())?.to_device(var.device())?)?;

@@ -2,40 +2,39 @@
 
 use std::f64::consts::PI;
 
-use degu_core::{Invalid, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate changes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// How the learning rate changes during training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
-    /// The optimizer's `lr`, always.
+    /// The optimizer's `lr` in every step.
     #[default]
     Constant,
-    /// Lower after epochs without improvement of the validation loss.
+    /// Multiplied by `factor` after `patience` epochs without a lower validation loss.
     ReduceOnPlateau(ReduceOnPlateau),
-    /// Up to a maximum and down again within the whole training (Smith and Topin 2017, as in
-    /// PyTorch).
-    OneCycle(OneCycle),
-    /// Linear warm-up, then half a cosine.
+    /// Rises for `warmup` of all steps, then falls to `min_lr` along half a cosine.
     Cosine(Cosine),
+    /// One cycle (Smith and Topin 2019, as in PyTorch): up to `max_lr`, then down. Momentum (beta1)
+    /// moves against the rate, from 0.95 to 0.85 and back.
+    OneCycle(OneCycle),
 }
 
-/// The rule of Keras: an improvement is a loss below `best - 1e-4`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Constants of [`Schedule::ReduceOnPlateau`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReduceOnPlateau {
     /// Factor of the rate after `patience` epochs.
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub factor: f64,
     /// Epochs without improvement.
     #[schemars(range(min = 1))]
     pub patience: u64,
-    /// Smallest rate.
+    /// Smallest learning rate.
     #[schemars(range(min = 0.0))]
     pub min_lr: f64,
-    /// Smallest change that counts as an improvement, in units of the loss.
+    /// Smallest decrease of the loss that counts as an improvement.
     #[schemars(range(min = 0.0))]
     pub min_delta: f64,
 }
@@ -43,71 +42,58 @@ pub struct ReduceOnPlateau {
 impl Default for ReduceOnPlateau {
     fn default() -> Self {
         Self {
-            factor: 0.1,
+            factor: 0.2,
             patience: 5,
-            min_lr: 1e-7,
-            min_delta: 1e-4,
+            min_lr: 0.0,
+            min_delta: 0.0,
         }
     }
 }
 
-/// Cosine from `max / div` to `max` in the first part, then to `max / div / final_div`; `max` is
-/// the optimizer's `lr`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct OneCycle {
-    /// Part of the steps that climb.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub rise: f64,
-    /// `max / first rate`.
-    #[schemars(range(min = 1.0))]
-    pub div: f64,
-    /// `first rate / last rate`.
-    #[schemars(range(min = 1.0))]
-    pub final_div: f64,
-    /// Whether the momentum (beta1) moves against the rate, from `high_momentum` to `low_momentum`
-    /// and back.
-    pub cycle_momentum: bool,
-    /// Momentum at the lowest rate.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub high_momentum: f64,
-    /// Momentum at the highest rate.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub low_momentum: f64,
-}
-
-impl Default for OneCycle {
-    fn default() -> Self {
-        Self {
-            rise: 0.3,
-            div: 25.0,
-            final_div: 1e4,
-            cycle_momentum: true,
-            high_momentum: 0.95,
-            low_momentum: 0.85,
-        }
-    }
-}
-
-/// Linear from 0 over the warm-up, then `min + (lr - min) (1 + cos(pi p)) / 2`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Constants of [`Schedule::Cosine`]: linear from 0 over the warm-up, then
+/// `min + (lr - min) (1 + cos(pi p)) / 2`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cosine {
-    /// Part of the steps that warm up.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub warm_up: f64,
-    /// Rate at the end.
+    /// Fraction of all steps that warm up.
+    #[schemars(extend("minimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub warmup: f64,
+    /// Learning rate at the end.
     #[schemars(range(min = 0.0))]
     pub min_lr: f64,
 }
 
-impl Default for Cosine {
-    fn default() -> Self {
-        Self {
-            warm_up: 0.05,
-            min_lr: 0.0,
-        }
-    }
+/// Constants of [`Schedule::OneCycle`]: half a cosine up to `max_lr`, then half a cosine down.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OneCycle {
+    /// Largest learning rate; the optimizer's `lr` is not used.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub max_lr: f64,
+    /// Fraction of all steps that rise.
+    #[serde(default = "rise")]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub rise: f64,
+    /// `max_lr` over the first learning rate.
+    #[serde(default = "start_divisor")]
+    #[schemars(range(min = 1.0))]
+    pub start_divisor: f64,
+    /// First learning rate over the last one.
+    #[serde(default = "end_divisor")]
+    #[schemars(range(min = 1.0))]
+    pub end_divisor: f64,
+}
+
+fn rise() -> f64 {
+    0.3
+}
+
+fn start_divisor() -> f64 {
+    25.0
+}
+
+fn end_divisor() -> f64 {
+    1e4
 }
 
 /// What an optimizer step uses.
@@ -132,41 +118,26 @@ pub struct ScheduleState {
 }
 
 impl Schedule {
-    /// Checks the ranges of the parameters.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`], naming the parameter.
-    pub fn check(&self) -> Result<(), Invalid> {
-        match self {
-            Self::Constant => Ok(()),
-            Self::ReduceOnPlateau(p) => {
-                check::range("factor", p.factor, 0.0..1.0)?;
-                check::range("patience", p.patience, 1..)?;
-                check::range("min_lr", p.min_lr, 0.0..)?;
-                check::range("min_delta", p.min_delta, 0.0..)
-            }
-            Self::OneCycle(c) => {
-                check::range("rise", c.rise, 0.0..=1.0)?;
-                check::range("div", c.div, 1.0..)?;
-                check::range("final_div", c.final_div, 1.0..)?;
-                check::range("high_momentum", c.high_momentum, 0.0..1.0)?;
-                check::range("low_momentum", c.low_momentum, 0.0..1.0)
-            }
-            Self::Cosine(c) => {
-                check::range("warm_up", c.warm_up, 0.0..=1.0)?;
-                check::range("min_lr", c.min_lr, 0.0..)
-            }
-        }
-    }
-
     /// The state before the first step, for an optimizer's `lr`.
     pub fn start(&self, lr: f64) -> ScheduleState {
+        let lr = match self {
+            Self::OneCycle(c) => c.max_lr,
+            _ => lr,
+        };
         ScheduleState {
             lr,
             best: None,
             waited: 0,
         }
+    }
+
+    /// The same schedule about another learning rate: the largest of one cycle.
+    #[must_use]
+    pub fn with_lr(mut self, rate: f64) -> Self {
+        if let Self::OneCycle(c) = &mut self {
+            c.max_lr = rate;
+        }
+        self
     }
 
     /// The rates of step `step` (from 0) of `total`. Steps beyond the end keep the last rates.
@@ -215,8 +186,8 @@ impl OneCycle {
         let last = total.saturating_sub(1) as f64;
         let step = (step as f64).min(last);
         let top = self.rise * total as f64 - 1.0;
-        let first = max / self.div;
-        let (low, high) = (self.low_momentum, self.high_momentum);
+        let first = max / self.start_divisor;
+        let (low, high) = (0.85, 0.95);
         let part = |from: f64, to: f64| {
             if to > from {
                 (step - from) / (to - from)
@@ -229,11 +200,14 @@ impl OneCycle {
             (anneal(first, max, p), anneal(high, low, p))
         } else {
             let p = part(top, last);
-            (anneal(max, first / self.final_div, p), anneal(low, high, p))
+            (
+                anneal(max, first / self.end_divisor, p),
+                anneal(low, high, p),
+            )
         };
         Rates {
             lr,
-            momentum: self.cycle_momentum.then_some(momentum),
+            momentum: Some(momentum),
         }
     }
 }
@@ -241,7 +215,7 @@ impl OneCycle {
 impl Cosine {
     fn rate(&self, lr: f64, step: u64, total: u64) -> f64 {
         let (step, total) = (step as f64, total as f64);
-        let warm = (self.warm_up * total).floor();
+        let warm = (self.warmup * total).floor();
         if step < warm {
             return lr * (step + 1.0) / warm;
         }

@@ -1,6 +1,9 @@
 //! Moments over the members of an ensemble: mean, epistemic and aleatoric standard deviation, their
 //! ceiling.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::check;
@@ -8,19 +11,59 @@ use crate::error::{Result, StatsError};
 use crate::metrics::pearson;
 use crate::special::ln_gamma;
 
-/// Which divisor turns the sum of squares over members into a spread.
+/// Divisor of a variance over `M` members: 0, 1 or "c4".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub enum Ddof {
-    /// Divide by M, as published; shrinks the spread by .564 at M = 2 and .923 at M = 10.
+    /// `M`, as published; shrinks the spread by .564 at M = 2 and .923 at M = 10.
     #[default]
-    #[serde(rename = "0")]
     Zero,
-    /// Divide by M − 1.
-    #[serde(rename = "1")]
+    /// `M - 1`.
     One,
-    /// Divide by M − 1 and by c4(M): unbiased for normal members.
-    #[serde(rename = "c4")]
+    /// `M - 1`, and the standard deviation divided by c4(M), which makes it unbiased for normal
+    /// values.
     C4,
+}
+
+/// A divisor as files have it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Number(u8),
+    Word(String),
+}
+
+impl From<Ddof> for Written {
+    fn from(ddof: Ddof) -> Self {
+        match ddof {
+            Ddof::Zero => Self::Number(0),
+            Ddof::One => Self::Number(1),
+            Ddof::C4 => Self::Word("c4".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<Written> for Ddof {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> std::result::Result<Self, Self::Error> {
+        match written {
+            Written::Number(0) => Ok(Self::Zero),
+            Written::Number(1) => Ok(Self::One),
+            Written::Word(word) if word == "c4" => Ok(Self::C4),
+            _ => Err("expected 0, 1 or \"c4\""),
+        }
+    }
+}
+
+impl JsonSchema for Ddof {
+    fn schema_name() -> Cow<'static, str> {
+        "Ddof".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": [0, 1, "c4"] })
+    }
 }
 
 impl Ddof {

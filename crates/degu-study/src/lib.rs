@@ -8,7 +8,6 @@ mod compare;
 mod error;
 mod forecasts;
 mod network;
-mod offered;
 mod options;
 mod plan;
 mod results;
@@ -18,6 +17,7 @@ mod stages;
 mod summary;
 mod tasks;
 mod uncertainty;
+mod unsupported;
 
 pub use error::{Result, StageError};
 pub use plan::{StudyPlan, digests::FileDigests, plan};

@@ -20,7 +20,7 @@ pub(crate) const REVISION: u32 = 2;
 /// What of the arithmetic enters the key of a network.
 pub(crate) fn numeric(study: &Study) -> Value {
     let device = match study.training.device {
-        degu_config::DeviceChoice::Cuda(_) => "cuda",
+        degu_train::Device::Cuda(_) => "cuda",
         _ => "cpu",
     };
     json!({ "dtype": "f32", "device": device })

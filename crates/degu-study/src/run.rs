@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     error::StageError,
-    offered,
+    unsupported,
     plan::{StudyPlan, plan},
     stages::prepare,
     summary, tasks,
@@ -133,9 +133,9 @@ pub fn run(
     request: &Request,
     observer: &dyn Observer,
 ) -> Result<RunOutcome, RunError> {
-    offered::check(study)?;
+    unsupported::check(study)?;
     for point in study.points(&request.selection)? {
-        offered::check(&point.study)?;
+        unsupported::check(&point.study)?;
     }
     let folder = folder(study);
     fs_err::create_dir_all(&folder)?;

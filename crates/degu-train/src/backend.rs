@@ -97,7 +97,7 @@ impl<'a> Batch<'a> {
 }
 
 /// One optimizer step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Update {
     /// Optimizer; its own learning rate is replaced by that of `rates`.
     pub optimizer: OptimizerConfig,
@@ -105,17 +105,6 @@ pub struct Update {
     pub rates: Rates,
     /// Largest norm of the gradient; `None` does not clip.
     pub clip: Option<f64>,
-}
-
-impl Update {
-    /// The step for a rate of the schedule.
-    pub fn new(optimizer: &OptimizerConfig, rates: Rates, clip: f64) -> Self {
-        Self {
-            optimizer: optimizer.clone(),
-            rates,
-            clip: (clip > 0.0).then_some(clip),
-        }
-    }
 }
 
 /// The loss of a step.

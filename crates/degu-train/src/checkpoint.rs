@@ -5,14 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backend, Result, TrainError,
+    Backend, FitOptions, Result, TrainError,
     backend::{BackendState, Weights},
-    fit::{
-        options::{FitOptions, StoppingOptions},
-        report::EpochRecord,
-    },
+    fit::report::EpochRecord,
     forecast::{deserialize, serialize},
-    stopping::EarlyStopping,
+    stopping::StoppingState,
 };
 
 /// Version of the file; a reader refuses others.
@@ -43,7 +40,7 @@ pub struct Progress {
     /// Learning rate.
     pub schedule: degu_nn::schedule::ScheduleState,
     /// Early stopping.
-    pub stopping: EarlyStopping,
+    pub stopping: StoppingState,
     /// The curve so far.
     pub records: Vec<EpochRecord>,
     /// Weights of the best epoch, which every later checkpoint shares.
@@ -54,12 +51,6 @@ pub struct Progress {
 impl Progress {
     /// The start of a run.
     pub fn new(options: &FitOptions) -> Self {
-        let StoppingOptions {
-            direction,
-            patience,
-            min_delta,
-            ..
-        } = options.early_stopping;
         Self {
             epoch: 0,
             step_in_epoch: 0,
@@ -67,7 +58,7 @@ impl Progress {
             loss_sum: 0.0,
             rows_seen: 0,
             schedule: options.schedule.start(options.optimizer.lr()),
-            stopping: EarlyStopping::new(direction, patience, min_delta),
+            stopping: StoppingState::new(options.early_stopping.as_ref()),
             records: Vec::new(),
             best: None,
         }

@@ -26,11 +26,11 @@ use crate::{
     backend::{Batch, Update},
     checkpoint::{Checkpoint, Progress},
     examples::shuffled,
-    stopping::EarlyStopping,
+    stopping::{StoppingState, Watched},
 };
 
 pub use dynamic::DynamicLabels;
-pub use options::{FitOptions, StoppingOptions, Watched};
+pub use options::FitOptions;
 pub use report::{EpochRecord, FitReport};
 
 /// Steps whose losses may wait on another device than the CPU.
@@ -67,7 +67,7 @@ pub enum FitOutcome {
 /// Receives progress and checkpoints.
 pub trait FitObserver {
     /// After each epoch.
-    fn epoch(&mut self, record: &EpochRecord, of: usize, stopping: &EarlyStopping);
+    fn epoch(&mut self, record: &EpochRecord, of: usize, stopping: &StoppingState);
     /// Within an epoch, every few steps: step, steps of the epoch, loss so far.
     fn step(&mut self, _epoch: usize, _step: usize, _of: usize, _loss: f64) {}
     /// A state that continues this run; stores it durably.
@@ -229,7 +229,7 @@ impl Fitter<'_> {
                 value: validation_loss,
             });
         }
-        let watched = match self.options.early_stopping.metric {
+        let watched = match self.options.early_stopping.unwrap_or_default().metric {
             Watched::Loss => validation_loss,
             Watched::Pearson => validation_pearson.unwrap_or(f64::NAN),
         };
@@ -269,11 +269,11 @@ impl Fitter<'_> {
         progress: &mut Progress,
     ) -> Result<StepLoss> {
         let (tasks, output) = (self.data.examples.tasks, self.data.examples.output);
-        let update = Update::new(
-            &self.options.optimizer,
-            self.rates(progress),
-            self.options.gradient_clip,
-        );
+        let update = Update {
+            optimizer: self.options.optimizer,
+            rates: self.rates(progress),
+            clip: self.options.gradient_clip,
+        };
         let dropout = self.stream("dropout");
         let mut batch = SequenceBatch::new(codes.to_vec(), self.data.examples.length)?;
         if let Some(augmentation) = self.data.augmentation {

@@ -3,6 +3,55 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// When to stop before the last epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarlyStopping {
+    /// What is watched.
+    pub metric: Watched,
+    /// Which direction is better: "min" for "validation/loss", "max" for "validation/pearson".
+    pub mode: Direction,
+    /// Epochs without improvement before training stops.
+    #[schemars(range(min = 1))]
+    pub patience: usize,
+    /// Smallest change that is an improvement, in units of the metric.
+    #[schemars(range(min = 0.0))]
+    pub min_delta: f64,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        Self {
+            metric: Watched::Loss,
+            mode: Direction::Min,
+            patience: 10,
+            min_delta: 0.0,
+        }
+    }
+}
+
+/// What early stopping watches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Watched {
+    /// Loss on the validation rows.
+    #[default]
+    #[serde(rename = "validation/loss")]
+    Loss,
+    /// Pearson correlation of predicted mean and label on the validation rows, averaged over tasks.
+    #[serde(rename = "validation/pearson")]
+    Pearson,
+}
+
+impl Watched {
+    /// The direction in which the metric gets better.
+    pub fn better(self) -> Direction {
+        match self {
+            Self::Loss => Direction::Min,
+            Self::Pearson => Direction::Max,
+        }
+    }
+}
+
 /// Direction of an improvement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -14,12 +63,12 @@ pub enum Direction {
     Max,
 }
 
-/// Remembers the best epoch and says when to stop.
+/// Remembers the best epoch and says when to stop; saved in checkpoints.
 ///
 /// An improvement is strict, by more than `min_delta` (Keras: 0). A value that is not finite never
 /// improves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EarlyStopping {
+pub struct StoppingState {
     direction: Direction,
     patience: usize,
     min_delta: f64,
@@ -28,13 +77,13 @@ pub struct EarlyStopping {
     waited: usize,
 }
 
-impl EarlyStopping {
-    /// Stops after `patience` epochs without an improvement; 0 never stops.
-    pub fn new(direction: Direction, patience: usize, min_delta: f64) -> Self {
+impl StoppingState {
+    /// Before the first epoch; without options it never stops, and smaller is better.
+    pub fn new(options: Option<&EarlyStopping>) -> Self {
         Self {
-            direction,
-            patience,
-            min_delta,
+            direction: options.map_or(Direction::Min, |o| o.mode),
+            patience: options.map_or(0, |o| o.patience),
+            min_delta: options.map_or(0.0, |o| o.min_delta),
             best: None,
             best_epoch: 0,
             waited: 0,
@@ -80,7 +129,10 @@ mod tests {
 
     #[test]
     fn equal_values_do_not_improve_and_nan_counts_as_waiting() {
-        let mut stop = EarlyStopping::new(Direction::Min, 2, 0.0);
+        let mut stop = StoppingState::new(Some(&EarlyStopping {
+            patience: 2,
+            ..EarlyStopping::default()
+        }));
         assert!(stop.observe(1, 1.0));
         assert!(!stop.observe(2, 1.0));
         assert!(!stop.should_stop());

@@ -13,8 +13,6 @@ mod units;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::key::{Key, KeyFields};
 
 pub use build::PlanError;
@@ -22,14 +20,6 @@ pub use estimate::{Estimate, History};
 pub use file::{PlanFile, PlanFileTask};
 pub use survey::{Counts, Survey, TaskState};
 pub use units::{show_bytes, show_count, show_seconds};
-
-/// What a task asks of the machine. Never part of a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resources {
-    /// Threads; 0 leaves it to the executor, which divides the machine among its jobs.
-    #[serde(default)]
-    pub threads: usize,
-}
 
 /// One piece of work, as a study names it.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +32,6 @@ pub struct Task {
     pub fields: KeyFields,
     /// Names of the tasks whose results it reads, in the order in which it reads them.
     pub inputs: Vec<String>,
-    /// What it asks of the machine.
-    pub resources: Resources,
 }
 
 impl Task {
@@ -54,7 +42,6 @@ impl Task {
             title: String::new(),
             fields,
             inputs: Vec::new(),
-            resources: Resources::default(),
         }
     }
 
@@ -67,12 +54,6 @@ impl Task {
     /// The same task with a title.
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
-        self
-    }
-
-    /// The same task asking for this many threads.
-    pub fn with_threads(mut self, threads: usize) -> Self {
-        self.resources.threads = threads;
         self
     }
 

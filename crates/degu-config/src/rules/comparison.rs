@@ -1,14 +1,36 @@
 //! Rules of what is compared.
 
-use degu_core::suggest::nearest;
-
-use super::Rules;
+use super::{Rules, calibrated::alphas};
 use crate::{
+    error::suggestion,
     path::KeyPath,
-    sections::{Ablation, Evaluation, IntervalMetric, MetricSpec},
+    sections::{Ablation, Evaluation, IntervalMetric, MetricSpec, Partial},
 };
 
 impl Rules<'_> {
+    /// Rules of `[ablation]`, and of the axes that the report groups by.
+    pub(super) fn comparisons(&mut self, partial: &Partial) {
+        let ablation = partial.ablation.as_ref().and_then(Option::as_ref);
+        if let (Some(ablation), Some(evaluation), Some(calibration)) =
+            (ablation, &partial.evaluation, &partial.calibration)
+        {
+            self.primary_metric(ablation, evaluation, &alphas(calibration));
+        }
+        let Some(sweep) = &partial.sweep else {
+            return;
+        };
+        if let Some(ablation) = ablation {
+            let names: Vec<&str> = sweep.keys().map(String::as_str).collect();
+            self.ablation(ablation, &names);
+        }
+        if let Some(report) = &partial.report {
+            let axes = sweep.values().flat_map(|sweep| sweep.axes.keys());
+            let axes = axes.map(String::as_str);
+            let known: Vec<&str> = ["arm"].into_iter().chain(axes).collect();
+            self.compare_by(&report.compare_by, &known);
+        }
+    }
+
     pub(super) fn intervals(&mut self, evaluation: &Evaluation, alphas: &[f64]) {
         if !alphas.is_empty() {
             return;
@@ -30,12 +52,7 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn primary_metric(
-        &mut self,
-        ablation: &Ablation,
-        evaluation: &Evaluation,
-        alphas: &[f64],
-    ) {
+    fn primary_metric(&mut self, ablation: &Ablation, evaluation: &Evaluation, alphas: &[f64]) {
         let Some(key) = &ablation.primary_metric else {
             return;
         };
@@ -54,11 +71,7 @@ impl Rules<'_> {
         }
         if !known.contains(&key.metric.as_str()) {
             let message = format!("`{}` is not evaluated", key.metric);
-            let near = nearest(&key.metric, known.iter().copied());
-            let label = near.map_or_else(
-                || "no such metric".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
+            let label = suggestion(&key.metric, known.iter().copied(), '`', "no such metric");
             return refuse(
                 message,
                 &label,
@@ -95,7 +108,7 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn ablation(&mut self, ablation: &Ablation, sweeps: &[&str]) {
+    fn ablation(&mut self, ablation: &Ablation, sweeps: &[&str]) {
         if ablation.arm.contains_key(&ablation.baseline) {
             let message = format!(
                 "the baseline and an arm are both named `{}`",
@@ -110,11 +123,7 @@ impl Rules<'_> {
         }
         for (i, name) in ablation.over.iter().enumerate() {
             if !sweeps.contains(&name.as_str()) {
-                let near = nearest(name, sweeps.iter().copied());
-                let label = near.map_or_else(
-                    || "no such sweep".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
+                let label = suggestion(name, sweeps.iter().copied(), '`', "no such sweep");
                 let path = KeyPath::of(&["ablation", "over"]).index(i);
                 let help = format!(
                     "sweeps: {}",
@@ -129,14 +138,10 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn compare_by(&mut self, compare_by: &[String], known: &[&str]) {
+    fn compare_by(&mut self, compare_by: &[String], known: &[&str]) {
         for (i, name) in compare_by.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                let near = nearest(name, known.iter().copied());
-                let label = near.map_or_else(
-                    || "no such axis".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
+                let label = suggestion(name, known.iter().copied(), '`', "no such axis");
                 let path = KeyPath::of(&["report", "compare_by"]).index(i);
                 let help = format!("known: {}", known.join(", "));
                 self.refuse_at(&path, format!("nothing differs by `{name}`"), &label, &help);

@@ -1,9 +1,8 @@
 //! `[distill]`.
 
-use std::borrow::Cow;
-
 use degu_core::{Architecture, Augmentation, Component, Spread, UncertaintyHead};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use degu_stats::moments::Ddof;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Training;
@@ -107,51 +106,4 @@ pub enum DynamicMode {
     Append,
     /// A batch has the augmented sequences alone.
     Replace,
-}
-
-/// Divisor of a variance over `M` members.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Ddof {
-    /// `M`.
-    #[default]
-    Zero,
-    /// `M - 1`.
-    One,
-    /// `M - 1`, and the standard deviation divided by c4(M), which makes it unbiased for normal
-    /// values.
-    C4,
-}
-
-impl Serialize for Ddof {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Zero => serializer.serialize_u8(0),
-            Self::One => serializer.serialize_u8(1),
-            Self::C4 => serializer.serialize_str("c4"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Ddof {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = <figment::value::Value as Deserialize>::deserialize(deserializer)?;
-        // figment keeps whether a number was signed; TOML's are.
-        let signed = value.to_i128().and_then(|v| u128::try_from(v).ok());
-        match (value.to_u128().or(signed), value.as_str()) {
-            (Some(0), _) => Ok(Self::Zero),
-            (Some(1), _) => Ok(Self::One),
-            (_, Some("c4")) => Ok(Self::C4),
-            _ => Err(serde::de::Error::custom("expected 0, 1 or \"c4\"")),
-        }
-    }
-}
-
-impl JsonSchema for Ddof {
-    fn schema_name() -> Cow<'static, str> {
-        "Ddof".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": [0, 1, "c4"] })
-    }
 }

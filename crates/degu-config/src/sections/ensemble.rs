@@ -1,4 +1,4 @@
-//! `[ensemble]`, and the framework's keys of `[architecture]`.
+//! `[ensemble]`.
 
 use degu_core::UncertaintyHead;
 use schemars::JsonSchema;
@@ -45,27 +45,4 @@ pub enum Vary {
     /// The training rows themselves: member k leaves out fold k of as many folds as there are
     /// members, by group.
     Folds,
-}
-
-/// The framework's keys of `[architecture]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ArchitectureKeys {
-    /// Features of the sequence that join those of the network before the head.
-    pub prior: Prior,
-}
-
-/// Features of a sequence that are known without training.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Prior {
-    /// None.
-    #[default]
-    None,
-    /// GC content.
-    Gc,
-    /// Best scores of known motifs.
-    Motifs,
-    /// Random features, as a control.
-    Random,
 }

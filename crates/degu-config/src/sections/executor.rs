@@ -1,9 +1,9 @@
-//! `[executor]` and `[resources]`: hints that never enter a key.
+//! `[executor]`: where tasks run; never part of a key.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-
-use super::{Memory, TimeSpan};
 
 /// `[executor]`: where tasks run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -95,23 +95,78 @@ impl Default for Slurm {
     }
 }
 
-/// What a task of one stage asks of a cluster. The local executor goes by `executor.jobs` and
-/// `executor.threads`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ResourceRequest {
-    /// Cores.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub cpus: Option<usize>,
-    /// GPUs; a fraction packs several tasks onto one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0))]
-    pub gpus: Option<f64>,
-    /// Memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mem: Option<Memory>,
-    /// Wall time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time: Option<TimeSpan>,
+/// A span of time, written as in "120s", "10min", "4h" or "2d".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TimeSpan {
+    text: String,
+    seconds: u64,
+}
+
+impl TimeSpan {
+    /// Seconds.
+    pub fn seconds(&self) -> u64 {
+        self.seconds
+    }
+
+    /// A span of whole seconds.
+    pub fn from_seconds(seconds: u64) -> Self {
+        Self {
+            text: format!("{seconds}s"),
+            seconds,
+        }
+    }
+}
+
+impl TryFrom<String> for TimeSpan {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let seconds = [("min", 60), ("s", 1), ("h", 3600), ("d", 86400)]
+            .iter()
+            .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
+            .filter(|(digits, _)| digits.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|(digits, factor)| digits.parse::<u64>().ok()?.checked_mul(factor))
+            .ok_or_else(|| {
+                format!(
+                    "expected a time as in \"120s\", \"10min\", \"4h\" or \"2d\", found {text:?}"
+                )
+            })?;
+        Ok(Self { text, seconds })
+    }
+}
+
+impl From<TimeSpan> for String {
+    fn from(time: TimeSpan) -> Self {
+        time.text
+    }
+}
+
+impl JsonSchema for TimeSpan {
+    fn schema_name() -> Cow<'static, str> {
+        "TimeSpan".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+(s|min|h|d)$" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TimeSpan;
+
+    #[test]
+    fn times_have_units() {
+        let seconds = |text: &str| {
+            TimeSpan::try_from(text.to_owned())
+                .ok()
+                .map(|t| t.seconds())
+        };
+        let read = ["90s", "10min", "4h", "2d", "1.5h", ""].map(seconds);
+        assert_eq!(
+            read,
+            [Some(90), Some(600), Some(14400), Some(172_800), None, None]
+        );
+    }
 }

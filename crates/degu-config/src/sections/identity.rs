@@ -18,9 +18,6 @@ pub struct Identity {
     /// Root of all random streams.
     #[serde(default)]
     pub seed: u64,
-    /// Words to find the study by.
-    #[serde(default)]
-    pub tags: Vec<String>,
     /// Folder of the artifact store, relative to the working folder.
     #[serde(default = "store")]
     pub store: PathBuf,

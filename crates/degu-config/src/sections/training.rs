@@ -1,12 +1,9 @@
 //! `[training]`.
 
-use std::{borrow::Cow, fmt};
-
-use degu_train::{BackendKind, backend::Precision};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use degu_nn::{optim::OptimizerConfig, schedule::Schedule};
+use degu_train::{BackendKind, Device, backend::Precision, stopping::EarlyStopping};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::{OptimizerConfig, Schedule};
 
 /// `[training]`: how members are trained, and students unless `[distill.training]` says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,7 +42,7 @@ pub struct Training {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fine_tune: Option<FineTuneConfig>,
     /// Where to compute.
-    pub device: DeviceChoice,
+    pub device: Device,
     /// What computes: "fused" (kernels of our own, CPU, Adam), "autograd" (any network, device and
     /// optimizer), or "auto": fused wherever it can. The choice and its reason are in the log and
     /// in the report.
@@ -66,48 +63,11 @@ impl Default for Training {
             recalibrate: None,
             checkpoint: Checkpoint::default(),
             fine_tune: None,
-            device: DeviceChoice::default(),
+            device: Device::default(),
             backend: BackendKind::default(),
             precision: Precision::default(),
         }
     }
-}
-
-/// When to stop before the last epoch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct EarlyStopping {
-    /// What is watched: "validation/loss" (mode "min") or "validation/pearson" (mode "max").
-    pub metric: String,
-    /// Which direction is better.
-    pub mode: Direction,
-    /// Epochs without improvement before training stops.
-    #[schemars(range(min = 1))]
-    pub patience: usize,
-    /// Smallest change that is an improvement, in units of the metric.
-    #[schemars(range(min = 0.0))]
-    pub min_delta: f64,
-}
-
-impl Default for EarlyStopping {
-    fn default() -> Self {
-        Self {
-            metric: "validation/loss".to_owned(),
-            mode: Direction::Min,
-            patience: 10,
-            min_delta: 0.0,
-        }
-    }
-}
-
-/// Which direction is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Smaller is better.
-    Min,
-    /// Larger is better.
-    Max,
 }
 
 /// When to save the state of training. It is also saved at the end of each epoch.
@@ -117,17 +77,11 @@ pub struct Checkpoint {
     /// Steps between saved states.
     #[schemars(range(min = 1))]
     pub every_steps: usize,
-    /// Saved states that are kept.
-    #[schemars(range(min = 1))]
-    pub keep: usize,
 }
 
 impl Default for Checkpoint {
     fn default() -> Self {
-        Self {
-            every_steps: 500,
-            keep: 1,
-        }
+        Self { every_steps: 500 }
     }
 }
 
@@ -152,63 +106,5 @@ impl Default for FineTuneConfig {
             lr: 1e-4,
             patience: 5,
         }
-    }
-}
-
-/// Where to compute.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum DeviceChoice {
-    /// The first CUDA device that is given to the process, or else the CPU.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// A CUDA device by its number; an error where it is missing.
-    Cuda(usize),
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
-        }
-    }
-}
-
-impl From<DeviceChoice> for String {
-    fn from(device: DeviceChoice) -> Self {
-        device.to_string()
-    }
-}
-
-impl TryFrom<String> for DeviceChoice {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let index = text
-            .strip_prefix("cuda:")
-            .and_then(|index| index.parse().ok());
-        match (text.as_str(), index) {
-            ("auto", _) => Ok(Self::Auto),
-            ("cpu", _) => Ok(Self::Cpu),
-            ("cuda", _) => Ok(Self::Cuda(0)),
-            (_, Some(index)) => Ok(Self::Cuda(index)),
-            _ => Err(format!(
-                "expected \"auto\", \"cpu\" or \"cuda:0\", found {text:?}"
-            )),
-        }
-    }
-}
-
-impl JsonSchema for DeviceChoice {
-    fn schema_name() -> Cow<'static, str> {
-        "DeviceChoice".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(auto|cpu|cuda(:[0-9]+)?)$" })
     }
 }

@@ -17,7 +17,6 @@ file = { path = "data/k562.tsv" }
 
 [architecture]
 plugin = "residualbind"
-prior = "gc"
 dropout = 0.2
 
 [ensemble]

@@ -119,7 +119,7 @@ fn a_plugin_checks_its_parameters() {
 #[test]
 fn wrong_types() {
     insta::assert_snapshot!(added(
-        "[training]\nepochs = 1.5\noptimizer = \"adam\"\nschedule = { kind = \"cosin\" }\ndevice = \"gpu\"\n[split]\ncalibration = true\n\
+        "[training]\nepochs = 1.5\noptimizer = \"adam\"\nschedule = { kind = \"cosin\" }\ndevice = \"gpu\"\nearly_stopping = { metric = \"train/loss\" }\n[split]\ncalibration = true\n\
          [distill]\nddof = 2\naugmentation = \"evoaug\"\ntargets = [\"mean\", \"mean\"]\n[evaluation]\nbootstrap = [1]\n"
     ));
 }
@@ -129,7 +129,7 @@ fn arguments_and_variables_are_quoted() {
     let folder = Folder::new(&[("experiment.toml", GOOD)])
         .set(&[
             "ensemble.members=ten",
-            "study.tags",
+            "study.title",
             "~attribute.old",
             "study.seed+=[1]",
             "a..b=1",
@@ -202,7 +202,7 @@ kind = "column"
 fractions = { validation = 0.5, test = 0.6 }
 allow_leakage = ["train/train"]
 [training]
-early_stopping = { metric = "train/loss" }
+early_stopping = { metric = "validation/pearson" }
 [evaluation]
 metrics = ["pearson", "interval_width"]
 [ablation]
@@ -215,8 +215,6 @@ set = { "distill.students" = 2 }
 axes = { "split.train_fraction" = [0.1, 1.0] }
 [report]
 compare_by = ["split.train_fractoin"]
-[resources]
-trian = { cpus = 2 }
 [track]
 sinks = ["mlflow"]
 "#
@@ -257,17 +255,30 @@ fn primary_metrics() {
 #[test]
 fn errors_of_serde_are_found_where_the_schema_is_silent() {
     let errors = study(
-        &format!("{GOOD}\n[resources]\ntrain = {{ mem = \"lots\" }}\n"),
+        &format!("{GOOD}\n[executor]\nslurm = {{ poll = \"soon\" }}\n"),
         &[],
     )
     .expect_err("bad");
     let error = &errors.errors()[0];
     assert_eq!(
         (error.code(), error.path().as_str(), error.position()),
-        (Code::Value, "resources.train.mem", Some((22, 17)))
+        (Code::Value, "executor.slurm.poll", Some((21, 18)))
     );
     assert_eq!(
         error.message(),
-        "expected an amount as in \"16G\", found \"lots\""
+        "expected a time as in \"120s\", \"10min\", \"4h\" or \"2d\", found \"soon\""
+    );
+}
+
+#[test]
+fn removed_keys_are_refused_unless_a_locked_file_names_their_default() {
+    let old = "[training]\ncheckpoint = { keep = 1 }\n[resources]\n";
+    let old = format!("{}\n{old}", GOOD.replace("seed = 7", "seed = 7\ntags = []"));
+    study(&old, &[]).expect("good");
+    let errors = study(&old.replace("tags = []", "tags = [\"a\"]"), &[]).expect_err("bad");
+    assert!(
+        errors
+            .render(false, 110)
+            .contains("`tags` had no effect and was removed")
     );
 }

@@ -34,10 +34,6 @@ fn parameters_follow_from_the_plugin() {
         residualbind["dropout"]["description"],
         "Dropout probability."
     );
-    assert!(
-        residualbind.get("prior").is_some(),
-        "the framework's keys are allowed beside them"
-    );
     assert!(named("bpnet").pointer("/then/properties/dropout").is_none());
     let head = schema
         .pointer("/$defs/Ensemble/properties/head/properties/plugin/enum")
@@ -50,7 +46,7 @@ fn parameters_follow_from_the_plugin() {
 }
 
 #[test]
-fn nothing_of_the_walker_is_left_and_every_reference_has_a_target() {
+fn nothing_of_the_validator_is_left_and_every_reference_has_a_target() {
     let schema = json_schema().expect("a registry without duplicates");
     let text = schema.to_string();
     for keyword in ["x-slot", "x-optional", "x-bare"] {

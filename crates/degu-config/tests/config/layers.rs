@@ -25,7 +25,6 @@ fn a_good_file_is_read() {
         serde_json::json!([96, 128]),
         "the plugin's default"
     );
-    assert_eq!(study.architecture.keys.prior, degu_config::Prior::Gc);
     assert_eq!(
         study.ensemble.head.plugin.name, "point",
         "the built-in default"
@@ -42,15 +41,31 @@ fn a_good_file_is_read() {
 #[test]
 fn layers_win_in_order_and_are_named_as_origins() {
     let folder = Folder::new(&[
-        ("base/a.toml", "[study]\nname = \"a\"\nseed = 1\ntags = [\"a\"]\n[training]\nepochs = 1\nbatch_size = 1\n"),
-        ("base/b.toml", "extends = [\"../root.toml\"]\n[training]\nbatch_size = 2\n"),
-        ("root.toml", "[training]\nepochs = 3\n[executor]\njobs = 9\n"),
+        (
+            "base/a.toml",
+            "[study]\nname = \"a\"\nseed = 1\n[training]\nepochs = 1\nbatch_size = 1\n",
+        ),
+        (
+            "base/b.toml",
+            "extends = [\"../root.toml\"]\n[training]\nbatch_size = 2\n",
+        ),
+        (
+            "root.toml",
+            "[training]\nepochs = 3\n[executor]\njobs = 9\n",
+        ),
         (
             "experiment.toml",
-            &format!("extends = [\"base/a.toml\", \"base/b.toml\"]\n{}", GOOD.replace("seed = 7\n", "")),
+            &format!(
+                "extends = [\"base/a.toml\", \"base/b.toml\"]\n{}",
+                GOOD.replace("seed = 7\n", "")
+            ),
         ),
     ])
-    .env(&[("DEGU_LAB__ENSEMBLE__MEMBERS", "7"), ("DEGU_LAB__STUDY__NAME", "quick"), ("DEGU_DATA", "x")])
+    .env(&[
+        ("DEGU_LAB__ENSEMBLE__MEMBERS", "7"),
+        ("DEGU_LAB__STUDY__NAME", "quick"),
+        ("DEGU_DATA", "x"),
+    ])
     .set(&["study.name=quicker", "architecture.dropout=0.3"]);
     let study = folder.study("experiment.toml");
     assert_eq!(study.identity.name, "quicker");
@@ -72,7 +87,6 @@ fn layers_win_in_order_and_are_named_as_origins() {
         ),
         ("ensemble.head.plugin", "default"),
         ("architecture.dropout", "--set #2: architecture.dropout=0.3"),
-        ("architecture.prior", "experiment.toml:11:9"),
         ("executor.jobs", "root.toml:4:8"),
         ("training.device", "nobody"),
     ];
@@ -131,11 +145,6 @@ fn another_plugin_drops_the_parameters_of_the_old_one_in_files() {
         serde_json::json!({ "layers": 4 })
     );
     assert_eq!(origin(&study, "architecture.dropout"), "nobody");
-    assert_eq!(
-        origin(&study, "architecture.prior"),
-        "base.toml:11:9",
-        "reserved keys stay"
-    );
 }
 
 #[test]
@@ -149,10 +158,17 @@ fn another_plugin_drops_the_parameters_of_the_old_one_in_arguments() {
         study.architecture.plugin.params,
         serde_json::json!({ "layers": 4 })
     );
+    let maps =
+        "[attribute.maps]\nplugin = \"deepshap\"\nreferences = 3\nforms = [\"hypothetical\"]\n";
+    let study = crate::common::study(
+        &format!("{GOOD}{maps}"),
+        &["attribute.maps.plugin=saliency"],
+    )
+    .expect("good");
     assert_eq!(
-        origin(&study, "architecture.prior"),
-        "experiment.toml:11:9",
-        "reserved keys stay"
+        origin(&study, "attribute.maps.forms"),
+        "experiment.toml:22:9",
+        "the framework's keys stay"
     );
 
     let variables = [
@@ -181,17 +197,12 @@ fn another_plugin_drops_the_parameters_of_the_old_one_in_arms() {
         points[1].study.architecture.plugin.params,
         serde_json::json!({ "layers": 4 })
     );
-    assert_eq!(
-        points[1].study.architecture.keys.prior,
-        degu_config::Prior::Gc,
-        "reserved keys stay"
-    );
     let origin = points[1]
         .study
         .config()
         .origin("architecture.layers")
         .expect("set");
-    assert_eq!(origin.to_string(), "arm b (experiment.toml:24:33)");
+    assert_eq!(origin.to_string(), "arm b (experiment.toml:23:33)");
 }
 
 #[test]
@@ -221,7 +232,7 @@ fn the_drop_reaches_nested_heads_named_blocks_and_kinds() {
     assert!(study.distill.augmentation.is_none());
     assert_eq!(
         study.training.optimizer,
-        degu_config::OptimizerConfig::default()
+        degu_nn::optim::OptimizerConfig::default()
     );
     assert_eq!(
         (study.split.train_fraction, study.split.column.as_deref()),
@@ -245,7 +256,7 @@ fn arguments_remove_append_and_quote() {
         &[
             "attribute.\"my.maps\".references=5",
             "~attribute.old",
-            "study.tags+=[\"x\", \"y\"]",
+            "report.show+=[\"x\", \"y\"]",
             "evaluation.metrics+=[{ plugin = \"crps\", draws = 10 }]",
             "evaluation.splits+=[\"validation\"]",
         ],
@@ -253,7 +264,7 @@ fn arguments_remove_append_and_quote() {
     .expect("good");
     assert_eq!(study.attribute.keys().collect::<Vec<_>>(), ["my.maps"]);
     assert_eq!(study.attribute["my.maps"].plugin.params["references"], 5);
-    assert_eq!(study.identity.tags, ["x", "y"]);
+    assert_eq!(study.report.show, ["x", "y"]);
     let names: Vec<&str> = study
         .evaluation
         .metrics
@@ -283,13 +294,13 @@ fn a_value_that_is_not_toml_is_a_string() {
         GOOD,
         &[
             "study.title=K562, first try",
-            "study.tags=[\"a\"]",
+            "report.show=[\"a\"]",
             "study.seed=11",
         ],
     )
     .expect("good");
     assert_eq!(study.identity.title.as_deref(), Some("K562, first try"));
-    assert_eq!((study.identity.seed, study.identity.tags.len()), (11, 1));
+    assert_eq!((study.identity.seed, study.report.show.len()), (11, 1));
 }
 
 #[test]
@@ -357,7 +368,7 @@ fn students_inherit_training() {
     let listing: Vec<String> = study.listing().iter().map(ToString::to_string).collect();
     assert!(
         listing
-            .contains(&"distill.training.optimizer.beta1 = 0.8   experiment.toml:23:49".to_owned()),
+            .contains(&"distill.training.optimizer.beta1 = 0.8   experiment.toml:22:49".to_owned()),
         "{listing:#?}"
     );
 }

@@ -60,9 +60,6 @@ mlflow = { uri = "http://localhost", experiment = "e" }
 kind = "slurm"
 [executor.slurm]
 extra = ["--constraint=$${h100}"]
-[resources]
-default = { cpus = 2, mem = "4G", time = "1h" }
-train = { gpus = 0.5 }
 "#;
 
 fn rich() -> (Folder, Study) {
@@ -109,7 +106,7 @@ fn keys_do_not_depend_on_how_the_file_is_written() {
         (
             "parts.toml",
             "# the same study\nextends = [\"parts/data.toml\"]\ncalibration.main = { alpha = [1e-1], plugin = \"split-conformal\" }\n\
-             ensemble.members = 5\n[architecture]\ndropout = 2e-1\nprior = \"gc\"\nplugin = \"residualbind\"\n\
+             ensemble.members = 5\n[architecture]\ndropout = 2e-1\nplugin = \"residualbind\"\n\
              [study]\nseed = 7\nname = \"k562\"\n",
         ),
     ]);

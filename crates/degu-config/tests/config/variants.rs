@@ -145,7 +145,7 @@ fn the_example_names_434_trainings_of_members() {
         .expect("set");
     assert_eq!(
         origin.to_string(),
-        "sweep low_data, point 4 (experiment.toml:42:58)"
+        "sweep low_data, point 4 (experiment.toml:41:58)"
     );
 }
 

@@ -127,7 +127,11 @@ fn train(backend: &mut dyn Backend, fit: &Fit, steps: u64) -> crate::Result<Vec<
         lr: 3e-3,
         momentum: None,
     };
-    let update = Update::new(&optimizer, rates, 0.0);
+    let update = Update {
+        optimizer,
+        rates,
+        clip: None,
+    };
     let dropout = root().child("dropout");
     let batch = Batch {
         codes: &all,

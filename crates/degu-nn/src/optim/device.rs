@@ -26,12 +26,11 @@ struct Slot {
     count: usize,
 }
 
-/// Moments, and 1 where a parameter loses weight.
+/// The moments of all parameters.
 #[derive(Debug)]
 struct Flat {
     first: Tensor,
     second: Option<Tensor>,
-    decays: Option<Tensor>,
 }
 
 impl DeviceOptimizer {
@@ -48,7 +47,7 @@ impl DeviceOptimizer {
     ) -> Result<Self> {
         let update = config.update();
         let (mut slots, mut start) = (Vec::with_capacity(parameters.len()), 0);
-        let (mut first, mut second, mut decays) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut first, mut second) = (Vec::new(), Vec::new());
         for (name, var) in parameters {
             let count = var.elem_count();
             for (moments, flat) in [(&state.first, &mut first), (&state.second, &mut second)] {
@@ -64,8 +63,6 @@ impl DeviceOptimizer {
                     None => flat.resize(flat.len() + count, 0.0),
                 }
             }
-            let decay = f32::from(u8::from(update.decay.includes(var.rank())));
-            decays.resize(decays.len() + count, decay);
             slots.push(Slot {
                 name: name.clone(),
                 start,
@@ -77,9 +74,6 @@ impl DeviceOptimizer {
         let flat = Flat {
             first: vector(first)?,
             second: update.adaptive.then(|| vector(second)).transpose()?,
-            decays: (update.weight_decay > 0.0)
-                .then(|| vector(decays))
-                .transpose()?,
         };
         Ok(Self {
             step: state.step,
@@ -173,6 +167,11 @@ impl DeviceOptimizer {
 impl Flat {
     /// The parameters after a step.
     fn apply(&mut self, u: Update, step: u64, lr: f64, w: &Tensor, g: Tensor) -> Result<Tensor> {
+        let g = if u.coupled && u.weight_decay > 0.0 {
+            (g + (w * u.weight_decay)?)?
+        } else {
+            g
+        };
         let Some(second) = &self.second else {
             return self.momentum(u, step, lr, w, g);
         };
@@ -182,19 +181,16 @@ impl Flat {
         let size = lr / (1.0 - u.beta1.powi(t));
         let root = (1.0 - u.beta2.powi(t)).sqrt();
         let change = (&first / second.sqrt()?.affine(1.0 / root, u.eps)?)?;
-        let kept = match &self.decays {
-            Some(decays) => (w * decays.affine(-lr * u.weight_decay, 1.0)?)?,
-            None => w.clone(),
+        let kept = if u.coupled || u.weight_decay <= 0.0 {
+            w.clone()
+        } else {
+            (w * w.ones_like()?.affine(-lr * u.weight_decay, 1.0)?)?
         };
         (self.first, self.second) = (first, Some(second));
         Ok((kept - (change * size)?)?)
     }
 
     fn momentum(&mut self, u: Update, step: u64, lr: f64, w: &Tensor, g: Tensor) -> Result<Tensor> {
-        let g = match &self.decays {
-            Some(decays) => (g + ((w * decays)? * u.weight_decay)?)?,
-            None => g,
-        };
         let velocity = if step == 1 {
             g.clone()
         } else {

@@ -1,6 +1,6 @@
 //! The arithmetic of one step.
 
-use super::config::{Decay, OptimizerConfig};
+use super::config::OptimizerConfig;
 
 /// Constants of one step.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +11,8 @@ pub(super) struct Update {
     pub(super) beta2: f64,
     pub(super) eps: f64,
     pub(super) weight_decay: f64,
-    pub(super) decay: Decay,
+    /// Whether the weight decay is a part of the gradient.
+    pub(super) coupled: bool,
 }
 
 impl Default for Update {
@@ -23,7 +24,7 @@ impl Default for Update {
             beta2: 0.999,
             eps: 1e-8,
             weight_decay: 0.0,
-            decay: Decay::All,
+            coupled: true,
         }
     }
 }
@@ -35,6 +36,7 @@ impl OptimizerConfig {
                 beta1: o.beta1,
                 beta2: o.beta2,
                 eps: o.eps,
+                weight_decay: o.weight_decay,
                 ..Update::default()
             },
             Self::AdamW(o) => Update {
@@ -42,7 +44,7 @@ impl OptimizerConfig {
                 beta2: o.beta2,
                 eps: o.eps,
                 weight_decay: o.weight_decay,
-                decay: o.decay,
+                coupled: false,
                 ..Update::default()
             },
             Self::Sgd(o) => Update {
@@ -50,7 +52,6 @@ impl OptimizerConfig {
                 nesterov: o.nesterov,
                 beta1: o.momentum,
                 weight_decay: o.weight_decay,
-                decay: o.decay,
                 ..Update::default()
             },
         }
@@ -63,7 +64,6 @@ impl Update {
         self,
         step: u64,
         lr: f64,
-        decay: f64,
         w: &mut [f64],
         g: &[f32],
         first: &mut [f32],
@@ -72,9 +72,16 @@ impl Update {
         let step = i32::try_from(step).unwrap_or(i32::MAX);
         let size = lr / (1.0 - self.beta1.powi(step));
         let root = (1.0 - self.beta2.powi(step)).sqrt();
-        let keep = 1.0 - lr * decay;
+        let (penalty, keep) = if self.coupled {
+            (self.weight_decay, 1.0)
+        } else {
+            (0.0, 1.0 - lr * self.weight_decay)
+        };
         for (((w, g), m), v) in w.iter_mut().zip(g).zip(first).zip(second) {
-            let g = f64::from(*g);
+            let mut g = f64::from(*g);
+            if penalty > 0.0 {
+                g += penalty * *w;
+            }
             let m_new = self.beta1 * f64::from(*m) + (1.0 - self.beta1) * g;
             let v_new = self.beta2 * f64::from(*v) + (1.0 - self.beta2) * g * g;
             (*m, *v) = (m_new as f32, v_new as f32);
@@ -83,17 +90,9 @@ impl Update {
     }
 
     /// One step of gradient descent with momentum.
-    pub(super) fn sgd(
-        self,
-        step: u64,
-        lr: f64,
-        decay: f64,
-        w: &mut [f64],
-        g: &[f32],
-        velocity: &mut [f32],
-    ) {
+    pub(super) fn sgd(self, step: u64, lr: f64, w: &mut [f64], g: &[f32], velocity: &mut [f32]) {
         for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
-            let g = f64::from(*g) + decay * *w;
+            let g = f64::from(*g) + self.weight_decay * *w;
             let v_new = if step == 1 {
                 g
             } else {

@@ -77,8 +77,8 @@ impl Job<'_> {
         dynamic: Option<Dynamic<'_>>,
         context: &TaskContext<'_>,
     ) -> Result<()> {
-        let options = options::fit_options(self.training)?;
-        let device = options::device(self.training.device).open()?;
+        let options = options::fit_options(self.training);
+        let device = self.training.device.open()?;
         self.training.precision.prepare(&device)?;
         let architecture = self.architecture.build()?;
         let bind = || self.head.bind(&self.info);
@@ -122,21 +122,12 @@ impl Job<'_> {
     /// The phase on unchanged data, if the study or the augmentation asks for one.
     fn fine_tune(&self, main: &FitOptions) -> Option<FitOptions> {
         if let Some(config) = self.training.fine_tune {
-            return Some(options::fine_tune_options(
-                main,
-                config.epochs,
-                config.lr,
-                config.patience,
-            ));
+            let mut options = main.fine_tune(config.epochs, config.lr);
+            options.early_stopping.get_or_insert_default().patience = config.patience;
+            return Some(options);
         }
-        let own = self.augmentation.as_ref()?.fine_tune()?;
-        let patience = main.early_stopping.patience;
-        Some(options::fine_tune_options(
-            main,
-            own.epochs,
-            own.learning_rate,
-            patience,
-        ))
+        let asked = self.augmentation.as_ref()?.fine_tune()?;
+        Some(main.fine_tune(asked.epochs, asked.learning_rate))
     }
 
     fn phase(

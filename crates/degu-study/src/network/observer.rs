@@ -1,7 +1,7 @@
 //! Hands progress to the executor and checkpoints to the store.
 
 use degu_train::{
-    EpochRecord, TrainError, checkpoint::Checkpoint, fit::FitObserver, stopping::EarlyStopping,
+    EpochRecord, TrainError, checkpoint::Checkpoint, fit::FitObserver, stopping::StoppingState,
 };
 
 use degu_workflow::execute::TaskContext;
@@ -45,7 +45,7 @@ impl<'a, 'c> Observer<'a, 'c> {
 }
 
 impl FitObserver for Observer<'_, '_> {
-    fn epoch(&mut self, record: &EpochRecord, of: usize, stopping: &EarlyStopping) {
+    fn epoch(&mut self, record: &EpochRecord, of: usize, stopping: &StoppingState) {
         let now = std::time::Instant::now();
         let rate = self
             .last

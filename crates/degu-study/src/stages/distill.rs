@@ -13,7 +13,6 @@ use super::teacher;
 use crate::{
     error::Result,
     network::{self, Dynamic, Job, REVISION},
-    options,
     plan::{
         digests::FileDigests,
         fields::{of, training, value},
@@ -189,6 +188,6 @@ fn networks(
     }
     Ok(Teacher {
         members,
-        ddof: options::ddof(study.distill.ddof),
+        ddof: study.distill.ddof,
     })
 }

@@ -14,7 +14,6 @@ use degu_workflow::{execute::TaskContext, key::KeyFields, store::Artifact};
 use crate::{
     error::Result,
     forecasts::{self, ModelForecast},
-    options,
     plan::{digests::FileDigests, fields::value},
     results::{Evaluation, PointResults, PreparedData, evaluation::FILE},
     stage::{Stage, root, seed},
@@ -80,7 +79,7 @@ fn evaluate(
 ) -> Result<Evaluation> {
     let study = &point.study;
     let metrics = scores::metrics(study, data)?;
-    let ddof = options::ddof(study.distill.ddof);
+    let ddof = study.distill.ddof;
     let root = root(point);
     let mut evaluation = Evaluation::default();
     for (split, rows) in data.evaluated(&study.evaluation.splits) {

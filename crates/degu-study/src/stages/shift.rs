@@ -15,7 +15,6 @@ use serde_json::json;
 use super::calibrate;
 use crate::{
     error::{Result, StageError},
-    options,
     plan::{
         digests::FileDigests,
         fields::{of, value},
@@ -107,7 +106,7 @@ impl Stage for Shift {
         };
         let mut networks = self.networks(study, context)?;
         let mut watch = ShiftWatch::new(study, &self.name, &data, context)?;
-        let ddof = options::ddof(study.distill.ddof);
+        let ddof = study.distill.ddof;
         let mut curves = Curves::default();
         for severity in severities(&block.keys) {
             let codes = changes.codes(severity)?;

@@ -62,7 +62,7 @@ impl Stage for Predict {
     fn run(&self, point: &Point, context: &TaskContext<'_>) -> Result<()> {
         let members = member_predictions(context)?;
         let distill = &point.study.distill;
-        let ddof = options::ddof(distill.ddof);
+        let ddof = distill.ddof;
         let forecast = combine(members.iter().cloned().map(Ok), ddof)?;
         let output = context.output();
         output.write_bytes(PREDICTIONS, &forecast.to_bytes()?)?;
@@ -96,7 +96,7 @@ fn labels(
         }
         trained.push(seen);
     }
-    let ddof = options::ddof(point.study.distill.ddof);
+    let ddof = point.study.distill.ddof;
     let labels = held_out(members, &trained, forecast, &train, ddof)?;
     let unknown = |values: &[f32]| {
         let missing = |row: &&usize| values[**row * labels.width].is_nan();

@@ -78,7 +78,7 @@ pub(super) fn provenance(study: &Study, plan: &StudyPlan, models: &[TrainedModel
         NamedValue::new("program", concat!("degu-lab ", env!("CARGO_PKG_VERSION"))),
         NamedValue::new("seed", study.identity.seed.to_string()),
         NamedValue::new("kernels", degu_train::backend::kernels()),
-        NamedValue::new("device", study.training.device.to_string()),
+        NamedValue::new("device", String::from(study.training.device)),
     ];
     for id in ["prepare", "predict/teacher", "evaluate"] {
         if let Some(key) = key(id) {
@@ -100,7 +100,7 @@ pub(super) fn provenance(study: &Study, plan: &StudyPlan, models: &[TrainedModel
         entries,
         bitwise: Some(!matches!(
             study.training.device,
-            degu_config::DeviceChoice::Cuda(_)
+            degu_train::Device::Cuda(_)
         )),
     }
 }

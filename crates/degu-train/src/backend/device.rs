@@ -6,16 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Result, TrainError};
 
-/// A device as an experiment file names it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Where to compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("pattern" = "^(auto|cpu|cuda(:[0-9]+)?)$"))]
 #[serde(try_from = "String", into = "String")]
 pub enum Device {
-    /// The first CUDA device if the binary has CUDA and one is there, the CPU otherwise.
+    /// The first CUDA device that is given to the process, or else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// A CUDA device by number.
+    /// A CUDA device by its number; an error where it is missing.
     Cuda(usize),
 }
 
@@ -30,7 +31,9 @@ impl TryFrom<String> for Device {
                 .strip_prefix("cuda:")
                 .and_then(|n| n.parse().ok())
                 .map(Self::Cuda)
-                .ok_or_else(|| format!("expected `auto`, `cpu` or `cuda:N`, found `{other}`")),
+                .ok_or_else(|| {
+                    format!("expected \"auto\", \"cpu\" or \"cuda:0\", found {other:?}")
+                }),
         }
     }
 }
@@ -52,7 +55,7 @@ impl Device {
     /// # Errors
     ///
     /// [`TrainError::Device`] if CUDA was asked for and cannot be had; never a silent CPU run.
-    pub fn open(&self) -> Result<candle_core::Device> {
+    pub fn open(self) -> Result<candle_core::Device> {
         let cuda = |n: usize| {
             if cfg!(feature = "cuda") {
                 candle_core::Device::new_cuda_with_stream(n).map_err(reason)
@@ -62,8 +65,8 @@ impl Device {
         };
         match self {
             Self::Cpu => Ok(candle_core::Device::Cpu),
-            Self::Cuda(n) => cuda(*n).map_err(|problem| TrainError::Device {
-                device: self.clone().into(),
+            Self::Cuda(n) => cuda(n).map_err(|problem| TrainError::Device {
+                device: self.into(),
                 problem,
             }),
             Self::Auto => Ok(cuda(0).unwrap_or_else(|reason| {

@@ -209,6 +209,13 @@ fn refuse_noise(batch: &Batch<'_>) -> Result<()> {
 
 fn adam_step(update: &Update) -> Result<AdamStep> {
     let (beta1, beta2, eps, weight_decay) = match &update.optimizer {
+        OptimizerConfig::Adam(adam) if adam.weight_decay > 0.0 => {
+            return Err(unsupported(
+                "the optimizer `adam` with `weight_decay`",
+                "kernel in the fused engine",
+                "use `adamw`, or `training.backend = \"autograd\"`",
+            ));
+        }
         OptimizerConfig::Adam(adam) => (adam.beta1, adam.beta2, adam.eps, 0.0),
         OptimizerConfig::AdamW(adam) => (adam.beta1, adam.beta2, adam.eps, adam.weight_decay),
         OptimizerConfig::Sgd(_) => {

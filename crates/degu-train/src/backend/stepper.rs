@@ -26,10 +26,10 @@ impl Stepper {
         device: &Device,
     ) -> Result<Self> {
         Ok(if device.is_cpu() {
-            Self::Host(Optimizer::resume(config.clone(), state))
+            Self::Host(Optimizer::resume(*config, state))
         } else {
             Self::Device(DeviceOptimizer::new(
-                config.clone(),
+                *config,
                 &state,
                 parameters,
                 device,

@@ -196,7 +196,11 @@ fn steps_round_to_bf16_and_predictions_do_not() {
         lr: 1e-2,
         momentum: None,
     };
-    let update = Update::new(&OptimizerConfig::default(), rates, 0.0);
+    let update = Update {
+        optimizer: OptimizerConfig::default(),
+        rates,
+        clip: None,
+    };
     let losses = |precision| {
         let mut network = rounded(0.3, BackendKind::Autograd, 1, precision).unwrap();
         let start = network.predict(&codes, 8).unwrap();

@@ -15,12 +15,12 @@ impl Fitter<'_> {
         epoch: usize,
         batch_size: usize,
     ) -> Result<()> {
-        if self.options.recalibrate == 0 {
+        let Some(count) = self.options.recalibrate else {
             return Ok(());
-        }
+        };
         let stream = self.stream("recalibration").child(format!("epoch/{epoch}"));
         let mut rows = shuffled(train, &stream);
-        rows.truncate(self.options.recalibrate.max(2));
+        rows.truncate(count.max(2));
         let mut codes = Vec::new();
         self.data.examples.gather(&rows, &mut codes);
         backend.recalibrate(&codes, rows.len(), batch_size)

@@ -1,14 +1,11 @@
 //! What training is asked for.
 
 use degu_nn::{optim::OptimizerConfig, schedule::Schedule};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::stopping::Direction;
+use crate::stopping::EarlyStopping;
 
-/// What training is asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// What one phase of training is asked for.
+#[derive(Debug, Clone, PartialEq)]
 pub struct FitOptions {
     /// Largest number of epochs.
     pub epochs: usize,
@@ -18,39 +15,28 @@ pub struct FitOptions {
     pub optimizer: OptimizerConfig,
     /// Schedule of the learning rate.
     pub schedule: Schedule,
-    /// When to stop.
-    pub early_stopping: StoppingOptions,
-    /// Largest norm of the gradient over all parameters; 0 does not clip.
-    pub gradient_clip: f64,
+    /// When to stop before the last epoch; `None` never stops, and the epoch with the lowest
+    /// validation loss is the best.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Largest norm of the gradient over all parameters; `None` does not clip.
+    pub gradient_clip: Option<f64>,
     /// Training rows, drawn anew after each epoch, that running statistics of batch norms are
-    /// computed from before the network is evaluated, with dropout off; 0 keeps the running
+    /// computed from before the network is evaluated, with dropout off; `None` keeps the running
     /// averages of the training steps.
-    pub recalibrate: usize,
-    /// A checkpoint after so many steps, besides the one after each epoch; 0 for none.
+    pub recalibrate: Option<usize>,
+    /// Steps between checkpoints, besides the one after each epoch; 0 for none.
     pub checkpoint_steps: u64,
 }
 
-/// Early stopping.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StoppingOptions {
-    /// Whether smaller or larger is better.
-    pub direction: Direction,
-    /// Watches the validation loss, or the mean Pearson correlation over tasks.
-    pub metric: Watched,
-    /// Epochs without improvement; 0 never stops.
-    pub patience: usize,
-    /// Smallest improvement that counts.
-    pub min_delta: f64,
-}
-
-/// What early stopping and the plateau schedule watch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Watched {
-    /// Loss on the validation rows.
-    #[default]
-    Loss,
-    /// Pearson correlation of predicted mean and label on the validation rows, averaged over tasks.
-    Pearson,
+impl FitOptions {
+    /// A further phase with another number of epochs and another learning rate.
+    #[must_use]
+    pub fn fine_tune(&self, epochs: usize, rate: f64) -> Self {
+        Self {
+            epochs,
+            optimizer: self.optimizer.with_lr(rate),
+            schedule: self.schedule.with_lr(rate),
+            ..self.clone()
+        }
+    }
 }

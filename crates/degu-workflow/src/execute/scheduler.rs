@@ -292,17 +292,13 @@ impl<'a> Scheduler<'a> {
     fn work(&self, place: usize) -> Work<'a> {
         let node = &self.plan.nodes()[place];
         let share = self.options.threads / self.options.jobs.max(1);
-        let threads = match node.task.resources.threads {
-            0 => share.max(1),
-            asked => asked,
-        };
         Work {
             node,
             store: self.store,
             runner: self.runner,
             options: self.options,
             observer: self.observer,
-            threads,
+            threads: share.max(1),
             attempt: self.attempts[place],
         }
     }

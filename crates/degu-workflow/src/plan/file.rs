@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, Resources};
+use super::Plan;
 use crate::{
     key::{Key, KeyFields},
     store::{StoreError, files},
@@ -41,9 +41,6 @@ pub struct PlanFileTask {
     pub inputs: Vec<String>,
     /// What the key is made of.
     pub fields: KeyFields,
-    /// What it asks of the machine.
-    #[serde(default)]
-    pub resources: Resources,
 }
 
 impl Plan {
@@ -60,7 +57,6 @@ impl Plan {
                 .map(|&input| self.nodes()[input].task.id.clone())
                 .collect(),
             fields: node.task.fields.clone(),
-            resources: node.task.resources,
         });
         PlanFile {
             schema: SCHEMA,

@@ -124,7 +124,8 @@ impl Survey<'_> {
                     "stage": node.task.stage(),
                     "key": node.key,
                     "inputs": inputs,
-                    "threads": node.task.resources.threads,
+                    // 0: the executor divides the machine among its jobs.
+                    "threads": 0,
                     "status": state,
                     "estimate": estimate,
                 })

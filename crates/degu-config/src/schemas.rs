@@ -8,18 +8,18 @@ use serde_json::{Map, Value, json};
 use super::{
     node::Table,
     path::{KeyPath, Step, quoted},
+    sections::Sections,
     slot::{BARE, NONE, OPTIONAL, SLOT},
-    study::Sections,
 };
 
 /// The schema of an experiment file, and of every plugin that is linked.
 #[derive(Debug)]
-pub(crate) struct Book {
+pub(crate) struct SchemaSet {
     root: Value,
     slots: BTreeMap<String, (Slot, BTreeMap<&'static str, Value>)>,
 }
 
-impl Book {
+impl SchemaSet {
     /// Reads the registry.
     ///
     /// # Errors
@@ -99,20 +99,20 @@ impl Book {
 
     /// Where each known key belongs: `dropout` to `[architecture]`. Of plugins, those that the tree
     /// names.
-    pub(crate) fn homes(&self, tree: &Table) -> BTreeMap<String, Vec<String>> {
-        let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    pub(crate) fn tables_with_key(&self, tree: &Table) -> BTreeMap<String, Vec<String>> {
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
         self.collect(
             &self.root,
             &self.root,
             Some(tree),
             &mut Vec::new(),
-            &mut homes,
+            &mut tables,
         );
-        for list in homes.values_mut() {
+        for list in tables.values_mut() {
             // The table that others inherit from comes first.
-            list.sort_by_key(|home| home.matches('.').count());
+            list.sort_by_key(|table| table.matches('.').count());
         }
-        homes
+        tables
     }
 
     fn collect(
@@ -121,7 +121,7 @@ impl Book {
         root: &Value,
         tree: Option<&Table>,
         path: &mut Vec<String>,
-        homes: &mut BTreeMap<String, Vec<String>>,
+        tables: &mut BTreeMap<String, Vec<String>>,
     ) {
         const DEPTH: usize = 3;
         if path.len() > DEPTH {
@@ -130,10 +130,10 @@ impl Book {
         let schema = variant(schema, root);
         let mut add = |properties: &Map<String, Value>, path: &[String]| {
             for key in properties.keys().filter(|_| !path.is_empty()) {
-                let home = format!("[{}]", path.join("."));
-                let list: &mut Vec<String> = homes.entry(key.clone()).or_default();
-                if !list.contains(&home) {
-                    list.push(home);
+                let table = format!("[{}]", path.join("."));
+                let list: &mut Vec<String> = tables.entry(key.clone()).or_default();
+                if !list.contains(&table) {
+                    list.push(table);
                 }
             }
         };
@@ -154,7 +154,7 @@ impl Book {
                     root,
                     tree.and_then(|tree| tree.table(key)),
                     path,
-                    homes,
+                    tables,
                 );
                 path.pop();
             }
@@ -165,7 +165,7 @@ impl Book {
         {
             for entry in tree.map(|tree| tree.entries.as_slice()).unwrap_or_default() {
                 path.push(quoted(&entry.key));
-                self.collect(inner, root, entry.node.as_table(), path, homes);
+                self.collect(inner, root, entry.node.as_table(), path, tables);
                 path.pop();
             }
         }
@@ -176,14 +176,15 @@ impl Book {
     pub(crate) fn for_editors(&self) -> Value {
         let mut definitions = Map::new();
         let mut root = self.root.clone();
-        if let Some(Value::Object(own)) = root.as_object_mut().and_then(|root| root.remove("$defs"))
+        if let Some(Value::Object(sections)) =
+            root.as_object_mut().and_then(|root| root.remove("$defs"))
         {
-            definitions.extend(own);
+            definitions.extend(sections);
         }
         for (slot, (_, plugins)) in &self.slots {
             for (name, schema) in plugins {
-                let own = schema.get("$defs").and_then(Value::as_object);
-                for (definition, schema) in own.into_iter().flatten() {
+                let inner = schema.get("$defs").and_then(Value::as_object);
+                for (definition, schema) in inner.into_iter().flatten() {
                     let mut schema = schema.clone();
                     rename_references(&mut schema, slot, name);
                     definitions.insert(format!("{slot}.{name}.{definition}"), schema);
@@ -257,8 +258,8 @@ impl Book {
             let mut schema = self.plugin(slot, name).cloned().unwrap_or_default();
             rename_references(&mut schema, slot, name);
             let mut properties = framework.clone();
-            if let Some(Value::Object(own)) = schema.get("properties").cloned() {
-                properties.extend(own);
+            if let Some(Value::Object(parameters)) = schema.get("properties").cloned() {
+                properties.extend(parameters);
             }
             properties.insert(
                 "plugin".to_owned(),

@@ -1,17 +1,16 @@
 //! Values that may be one of several.
 
-use degu_core::suggest::nearest;
 use serde_json::Value as Json;
 
-use super::{At, Walker, has_type};
+use super::{At, Validator, has_type};
 use crate::{
-    error::{Code, ConfigError},
+    error::{Code, ConfigError, suggestion},
     expect::{describe, list},
     node::{Node, Value},
     path::{KeyPath, Step},
 };
 
-impl<'a> Walker<'a> {
+impl<'a> Validator<'a> {
     /// A value that may be one of several: by its constants, by the key that says its kind, or by
     /// its type.
     pub(super) fn choose(&mut self, node: &Node, branches: &[At<'a>], path: &KeyPath) {
@@ -52,8 +51,7 @@ impl<'a> Walker<'a> {
             .map(|branch| describe(branch.schema))
             .collect();
         let message = format!("expected {}, found {}", expected.join(" or "), node.found());
-        let error = ConfigError::new(Code::Type, path.clone(), message).at(&node.place);
-        self.report(error.label("wrong type"));
+        self.report(Code::Type, path, &node.place, "wrong type", message);
     }
 
     /// Reports a word that is none of a branch's, naming the tables that could stand there instead.
@@ -79,10 +77,7 @@ impl<'a> Walker<'a> {
         let mut expected: Vec<String> = known.iter().map(ToString::to_string).collect();
         expected.extend(tables.iter().cloned());
         let words: Vec<&str> = known.iter().filter_map(|k| k.as_str()).collect();
-        let label = nearest(word, words.iter().copied()).map_or_else(
-            || "not known".to_owned(),
-            |near| format!("did you mean \"{near}\"?"),
-        );
+        let label = suggestion(word, words, '"', "not known");
         let message = format!("expected {}, found {}", expected.join(", "), node.found());
         let mut error = ConfigError::new(Code::Value, path.clone(), message)
             .at(&node.place)
@@ -91,7 +86,7 @@ impl<'a> Walker<'a> {
             let written = table.replace("..", word);
             error = error.help(format!("if `{word}` is meant as such: {key} = {written}"));
         }
-        self.report(error);
+        self.errors.push(error);
         true
     }
 
@@ -109,10 +104,10 @@ impl<'a> Walker<'a> {
             let error = ConfigError::new(Code::Type, path.clone(), message)
                 .at(&node.place)
                 .label("wrong type");
-            return self.report(error.help(format!(
-                "write {{ {tag} = \"{}\" }}",
-                known.first().unwrap_or(&"..")
-            )));
+            let example = known.first().unwrap_or(&"..");
+            self.errors
+                .push(error.help(format!("write {{ {tag} = \"{example}\" }}")));
+            return;
         };
         match table.get(tag) {
             None => self.missing(
@@ -137,24 +132,17 @@ impl<'a> Walker<'a> {
             return;
         }
         let texts: Vec<&str> = known.iter().filter_map(Json::as_str).collect();
-        let near = node
-            .as_str()
-            .and_then(|text| nearest(text, texts.iter().copied()));
         let message = format!("expected {}, found {}", list(known), node.found());
         let code = if node.as_str().is_some() || texts.len() < known.len() {
             Code::Value
         } else {
             Code::Type
         };
-        let label = near.map_or_else(
+        let label = node.as_str().map_or_else(
             || "not known".to_owned(),
-            |near| format!("did you mean \"{near}\"?"),
+            |text| suggestion(text, texts, '"', "not known"),
         );
-        self.report(
-            ConfigError::new(code, path.clone(), message)
-                .at(&node.place)
-                .label(label),
-        );
+        self.report(code, path, &node.place, label, message);
     }
 }
 

@@ -1,5 +1,10 @@
-//! Pass one of the validation: the merged tree against the schemas. Reports everything, each with
-//! its place.
+//! A JSON-Schema validator for values that know where they were written; it reports all errors.
+//!
+//! It knows the keywords `type`, `enum`, `const`, `minimum`, `maximum`, `exclusiveMinimum`,
+//! `exclusiveMaximum`, `minLength`, `minItems`, `maxItems`, `uniqueItems`, `prefixItems`, `items`,
+//! `properties`, `additionalProperties`, `required`, `oneOf`, `anyOf`, local `$ref`s, and the
+//! marks of plugin tables (`x-slot`, `x-optional`, `x-bare`). It ignores all others, `pattern`
+//! among them.
 
 mod choice;
 mod plugin;
@@ -10,13 +15,15 @@ use degu_core::{Slot, suggest::nearest};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    book::{Book, variant},
     error::{Code, ConfigError},
     expect::{describe, outside},
-    node::{Node, Table, Value},
+    node::{Entry, Node, Table, Value},
     path::KeyPath,
+    retired,
+    schemas::{SchemaSet, variant},
     slot::SLOT,
     source::Place,
+    write,
 };
 
 /// The table of a plugin that is known, found on the way.
@@ -28,11 +35,11 @@ pub(crate) struct SlotUse {
     pub(crate) table: Table,
 }
 
-/// Walks the tree of a study.
-pub(crate) struct Walker<'a> {
-    book: &'a Book,
+/// The errors of a tree, and the plugin tables in it.
+pub(crate) struct Validator<'a> {
+    schemas: &'a SchemaSet,
     tree: &'a Table,
-    homes: OnceCell<BTreeMap<String, Vec<String>>>,
+    tables: OnceCell<BTreeMap<String, Vec<String>>>,
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) slots: Vec<SlotUse>,
 }
@@ -77,21 +84,19 @@ impl<'a> At<'a> {
     }
 }
 
-impl<'a> Walker<'a> {
-    /// Walks a whole study. `file` stands for sections that are missing.
-    pub(crate) fn study(book: &'a Book, tree: &'a Table, file: &Place) -> Self {
-        let (errors, slots) = (Vec::new(), Vec::new());
-        let homes = OnceCell::new();
-        let mut walker = Self {
-            book,
+impl<'a> Validator<'a> {
+    /// Validates a whole study. `file` stands for sections that are missing.
+    pub(crate) fn validate(schemas: &'a SchemaSet, tree: &'a Table, file: &Place) -> Self {
+        let mut validator = Self {
+            schemas,
             tree,
-            homes,
-            errors,
-            slots,
+            tables: OnceCell::new(),
+            errors: Vec::new(),
+            slots: Vec::new(),
         };
-        let root = At::new(book.root(), book.root());
-        walker.table(tree, file, root, &KeyPath::default());
-        walker
+        let root = At::new(schemas.root(), schemas.root());
+        validator.table(tree, file, root, &KeyPath::default());
+        validator
     }
 
     fn node(&mut self, node: &Node, at: At<'a>, path: &KeyPath) {
@@ -109,20 +114,14 @@ impl<'a> Walker<'a> {
         }
         if !has_type(node, at.schema) {
             let message = format!("expected {}, found {}", describe(at.schema), node.found());
-            return self.report(
-                ConfigError::new(Code::Type, path.clone(), message)
-                    .at(&node.place)
-                    .label("wrong type"),
-            );
+            return self.report(Code::Type, path, &node.place, "wrong type", message);
         }
         match &node.value {
             Value::Int(_) | Value::Float(_) => self.range(node, at, path),
             Value::Str(text) => {
                 let least = at.get("minLength").and_then(Json::as_u64).unwrap_or(0);
                 if (text.chars().count() as u64) < least {
-                    let error = ConfigError::new(Code::Range, path.clone(), "must not be empty")
-                        .at(&node.place);
-                    self.report(error.label("empty"));
+                    self.report(Code::Range, path, &node.place, "empty", "must not be empty");
                 }
             }
             Value::Array(array) => self.array(node, array, at, path),
@@ -135,14 +134,8 @@ impl<'a> Walker<'a> {
         if let Some(value) = node.as_f64()
             && let Some(range) = outside(value, at.schema)
         {
-            let found = node.found();
-            let found = found.rsplit(' ').next().unwrap_or_default();
-            let message = format!("must be {range}, found {found}");
-            self.report(
-                ConfigError::new(Code::Range, path.clone(), message)
-                    .at(&node.place)
-                    .label("out of range"),
-            );
+            let message = format!("must be {range}, found {}", write::inline(node));
+            self.report(Code::Range, path, &node.place, "out of range", message);
         }
     }
 
@@ -158,11 +151,7 @@ impl<'a> Walker<'a> {
                 (_, most) => format!("at most {}", most.unwrap_or_default()),
             };
             let message = format!("expected {expected} elements, found {length}");
-            self.report(
-                ConfigError::new(Code::Range, path.clone(), message)
-                    .at(&node.place)
-                    .label("wrong length"),
-            );
+            self.report(Code::Range, path, &node.place, "wrong length", message);
         }
         let first = at.get("prefixItems").and_then(Json::as_array);
         for (i, element) in array.iter().enumerate() {
@@ -178,50 +167,33 @@ impl<'a> Walker<'a> {
             for (i, element) in array.iter().enumerate() {
                 if values[..i].contains(&values[i]) {
                     let message = format!("{} is listed twice", values[i]);
-                    let error =
-                        ConfigError::new(Code::Value, path.index(i), message).at(&element.place);
-                    self.report(error.label("already in the list"));
+                    let label = "already in the list";
+                    self.report(Code::Value, &path.index(i), &element.place, label, message);
                 }
             }
         }
     }
 
     fn table(&mut self, table: &Table, place: &Place, at: At<'a>, path: &KeyPath) {
-        let empty = Map::new();
         let known = at.properties();
         let more = at.get("additionalProperties");
         for entry in &table.entries {
-            let below = path.key(&entry.key);
-            match (known.and_then(|known| known.get(&entry.key)), more) {
-                (Some(schema), _) => self.node(&entry.node, at.to(schema), &below),
-                (None, Some(Json::Object(_))) => {
-                    if let Some(schema) = more {
-                        self.node(&entry.node, at.to(schema), &below);
-                    }
+            let schema = known.and_then(|known| known.get(&entry.key));
+            match (schema.or(more), path.0.is_empty()) {
+                (Some(schema @ Json::Object(_)), _) => {
+                    self.node(&entry.node, at.to(schema), &path.key(&entry.key));
                 }
-                (None, Some(Json::Bool(false))) => {
-                    let keys: Vec<&str> =
-                        known.unwrap_or(&empty).keys().map(String::as_str).collect();
-                    let message = if path.0.is_empty() {
-                        "there is no such section"
+                (Some(Json::Bool(false)), top) => {
+                    let keys = known.into_iter().flat_map(Map::keys).map(String::as_str);
+                    let keys: Vec<&str> = keys.collect();
+                    let (message, owner) = if top {
+                        ("there is no such section", "sections".to_owned())
                     } else {
-                        "unknown key"
+                        ("unknown key", format!("keys of [{path}]"))
                     };
-                    let owner = if path.0.is_empty() {
-                        "sections".to_owned()
-                    } else {
-                        format!("keys of [{path}]")
-                    };
-                    self.unknown(
-                        &entry.key,
-                        &entry.key_place,
-                        path,
-                        message.to_owned(),
-                        &keys,
-                        &owner,
-                    );
+                    self.unknown(entry, path, message, &keys, &owner);
                 }
-                (None, _) => {}
+                _ => {}
             }
         }
         self.required(table, place, at, path);
@@ -242,70 +214,73 @@ impl<'a> Walker<'a> {
     }
 
     fn missing(&mut self, key: &str, place: &Place, path: &KeyPath, more: &str) {
-        let (message, help) = if path.0.is_empty() {
+        let (message, label, help) = if path.0.is_empty() {
             (
                 format!("the section [{key}] is missing"),
+                "in this file",
                 format!("add [{key}]; a file may also extend one that has it"),
             )
         } else {
             (
                 format!("`{key}` is missing"),
+                "in this table",
                 format!("add `{key} = ..`{more}"),
             )
         };
         let error = ConfigError::new(Code::MissingKey, path.key(key), message).at(place);
-        self.report(
-            error
-                .label(if path.0.is_empty() {
-                    "in this file"
-                } else {
-                    "in this table"
-                })
-                .help(help),
-        );
+        self.errors.push(error.label(label).help(help));
     }
 
     fn unknown(
         &mut self,
-        key: &str,
-        place: &Place,
+        entry: &Entry,
         path: &KeyPath,
-        message: String,
+        message: &str,
         known: &[&str],
         owner: &str,
     ) {
-        let near = nearest(key, known.iter().copied());
+        let key = entry.key.as_str();
+        let below = path.key(key);
         let here = format!("[{path}]");
-        let homes = self.homes.get_or_init(|| self.book.homes(self.tree));
-        let elsewhere = homes.get(key).map(|homes| {
-            let homes: Vec<&str> = homes
-                .iter()
-                .map(String::as_str)
-                .filter(|home| *home != here)
-                .take(3)
-                .collect();
-            homes.join(" or ")
-        });
-        let label = match (near, elsewhere) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, Some(homes)) if !homes.is_empty() => format!("`{key}` belongs to {homes}"),
-            _ => "not known here".to_owned(),
+        let tables = self
+            .tables
+            .get_or_init(|| self.schemas.tables_with_key(self.tree));
+        let elsewhere = tables.get(key).into_iter().flatten();
+        let elsewhere: Vec<&str> = elsewhere
+            .map(String::as_str)
+            .filter(|table| *table != here)
+            .take(3)
+            .collect();
+        let label = match nearest(key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if elsewhere.is_empty() => "not known here".to_owned(),
+            None => format!("`{key}` belongs to {}", elsewhere.join(" or ")),
         };
-        let help = if known.is_empty() {
-            format!("{owner}: none")
+        let known = if known.is_empty() {
+            "none".to_owned()
         } else {
-            format!("{owner}: {}", known.join(", "))
+            known.join(", ")
         };
-        self.report(
-            ConfigError::new(Code::UnknownKey, path.key(key), message)
-                .at(place)
-                .label(label)
-                .help(help),
-        );
+        let help = if retired::is_retired(&below) {
+            format!("`{key}` had no effect and was removed from the format: leave it out")
+        } else {
+            format!("{owner}: {known}")
+        };
+        let error = ConfigError::new(Code::UnknownKey, below, message);
+        self.errors
+            .push(error.at(&entry.key_place).label(label).help(help));
     }
 
-    fn report(&mut self, error: ConfigError) {
-        self.errors.push(error);
+    fn report(
+        &mut self,
+        code: Code,
+        path: &KeyPath,
+        place: &Place,
+        label: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        let error = ConfigError::new(code, path.clone(), message);
+        self.errors.push(error.at(place).label(label));
     }
 }
 
