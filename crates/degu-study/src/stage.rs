@@ -16,7 +16,7 @@ use crate::{
 
 /// One task of a stage: `train` of member 3, or `calibrate` with one block of the study.
 ///
-/// A stage is a folder below [`stages`](crate::stages) with implementations of this trait and a
+/// A stage is a folder below `stages` with implementations of this trait and a
 /// line in its list. Nothing else knows which stages there are.
 pub trait Stage: Debug + Send + Sync {
     /// Name of the task at the base point.

@@ -55,7 +55,7 @@ impl TestMetric {
             IntervalMetric::Score => "winkler",
         };
         // Tables name an error rate by the fraction that it was read as.
-        let exact = Alpha::from_f64(alpha).map_or(alpha, |a| a.value());
+        let exact = Alpha::from_f64(alpha).map_or(alpha, Alpha::value);
         // Coverage is best where it was promised.
         let better = (interval != IntervalMetric::Coverage).then_some(false);
         Self {

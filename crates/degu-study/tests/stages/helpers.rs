@@ -1,5 +1,4 @@
 //! A study of a few rows, with networks whose predictions are made by hand.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{fmt::Write as _, path::Path};
 
@@ -139,7 +138,7 @@ impl Bench {
     pub(crate) fn of(table: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let study = study(folder.path(), "bench", table);
-        let store = Store::open(&folder.path().join("store")).unwrap();
+        let store = Store::open(folder.path().join("store")).unwrap();
         let points = study.points(&Selection::default()).unwrap();
         let plan = plan(points, Some(&store)).unwrap();
         Self {
@@ -217,6 +216,7 @@ pub(crate) fn off_by(offset: f32, epistemic: Option<f32>) -> HostForecast {
 }
 
 /// Members that miss by 1 on either side, a student that misses by half of that.
+#[expect(clippy::unnecessary_wraps, reason = "what runs of a bench take")]
 pub(crate) fn by_hand(model: ModelId) -> Option<HostForecast> {
     match model {
         ModelId::Member(0) => Some(off_by(1.0, None)),

@@ -1,5 +1,7 @@
 //! Each stage by itself on a few rows: what it writes follows from what it reads.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod helpers;
 mod judging;
 mod naming;

@@ -34,7 +34,7 @@ fn a_study_named_like_a_model_changes_nothing_but_its_name() {
     let bench = Bench::new();
     let quiet = |_: &StudyEvent| {};
     let mut known: Option<BTreeMap<String, String>> = None;
-    for name in ["plain", "member-7", "Student"] {
+    for name in ["plain", "member_7", "student"] {
         let study = study(bench.path(), name, &table());
         let outcome = run::run(&study, &run::Request::default(), &quiet).unwrap();
         assert!(
@@ -74,7 +74,7 @@ fn tasks_are_named_by_stage_and_unit() {
         "train/member-1",
     ];
     assert_eq!(names, expected);
-    let again = study(bench.path(), "Ensemble", &table());
+    let again = study(bench.path(), "ensemble", &table());
     let points = again.points(&Selection::default()).unwrap();
     let again = plan(points, None).unwrap();
     for name in expected {

@@ -35,7 +35,8 @@ fn networks_are_trained_explained_and_followed() {
     bench.ok("attribute/saliency", train);
     let results = bench.results(&["attribute/saliency"], Depth::Everything);
     let (summary, maps) = &results.attribution[0];
-    assert_eq!(summary.ids, ["row-58", "row-59", "row-60"]);
+    // The test rows with the highest measurements.
+    assert_eq!(summary.ids, ["row-60", "row-68", "row-76"]);
     let tensors: Vec<&str> = summary.maps.iter().map(|m| m.tensor.as_str()).collect();
     for tensor in tensors {
         assert_eq!(maps[tensor].0, [3, 32, 4], "{tensor}");

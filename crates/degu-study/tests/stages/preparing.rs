@@ -4,7 +4,7 @@ use degu_core::Split;
 use degu_study::{Depth, PreparedData};
 use degu_train::HostForecast;
 
-use crate::helpers::{Bench, PARTS, by_hand, measured, sequence, table};
+use crate::helpers::{Bench, PARTS, ROWS, by_hand, measured, sequence, table};
 
 #[test]
 fn rows_are_in_the_parts_that_the_table_names() {
@@ -54,9 +54,10 @@ fn the_teacher_is_the_mean_and_the_spread_of_its_members() {
     let bytes = artifact.bytes("predictions.safetensors").unwrap();
     let teacher = HostForecast::from_bytes(&bytes).unwrap();
     let spread = teacher.epistemic.unwrap();
-    for row in 0..teacher.rows {
+    assert_eq!(spread.len(), ROWS);
+    for (row, spread) in spread.iter().enumerate() {
         assert!((teacher.mean[row] - measured(row)).abs() < 1e-5);
         // Two members at a distance of 1 from their mean, ddof 0.
-        assert!((spread[row] - 1.0).abs() < 1e-5, "{}", spread[row]);
+        assert!((spread - 1.0).abs() < 1e-5, "{spread}");
     }
 }

@@ -254,7 +254,7 @@ impl ser::Serializer for ToValue {
         variant: &'static str,
         value: &T,
     ) -> Result<Value, KeyError> {
-        Ok(tagged(variant, value.serialize(self)?))
+        Ok(tagged(Some(variant), value.serialize(self)?))
     }
     fn serialize_seq(self, _: Option<usize>) -> Result<List, KeyError> {
         Ok(List::default())
@@ -297,8 +297,11 @@ impl ser::Serializer for ToValue {
     }
 }
 
-fn tagged(variant: &str, value: Value) -> Value {
-    Value::Object(Map::from_iter([(variant.to_owned(), value)]))
+fn tagged(variant: Option<&str>, value: Value) -> Value {
+    match variant {
+        Some(variant) => Value::Object(Map::from_iter([(variant.to_owned(), value)])),
+        None => value,
+    }
 }
 
 #[derive(Default)]
@@ -314,11 +317,7 @@ impl List {
     }
 
     fn finish(self) -> Value {
-        let list = Value::Array(self.items);
-        match self.variant {
-            Some(variant) => tagged(variant, list),
-            None => list,
-        }
+        tagged(self.variant, Value::Array(self.items))
     }
 }
 
@@ -336,11 +335,7 @@ impl Table {
     }
 
     fn finish(self) -> Value {
-        let table = Value::Object(self.map);
-        match self.variant {
-            Some(variant) => tagged(variant, table),
-            None => table,
-        }
+        tagged(self.variant, Value::Object(self.map))
     }
 }
 

@@ -131,7 +131,7 @@ impl<'a> Block<'a> {
         Fit {
             calibrator,
             tune: (!tune.is_empty()).then(|| inputs.part(&tune)),
-            fit: fit_part,
+            rows: fit_part,
         }
     }
 
@@ -214,7 +214,7 @@ impl<'a> Block<'a> {
 struct Fit<'a> {
     calibrator: &'a dyn Calibrator,
     tune: Option<Part>,
-    fit: Part,
+    rows: Part,
 }
 
 impl Fit<'_> {
@@ -224,6 +224,6 @@ impl Fit<'_> {
         let target = target.forecast();
         Ok(self
             .calibrator
-            .fit(tune.as_ref(), &self.fit.set(), Some(&target))?)
+            .fit(tune.as_ref(), &self.rows.set(), Some(&target))?)
     }
 }

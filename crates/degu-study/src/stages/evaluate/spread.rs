@@ -39,7 +39,7 @@ pub(super) fn of_models(
                 let unchanged = held_out.then(|| of(&test));
                 let unit = &data.info.unit;
                 all.extend(of_model(
-                    source,
+                    &source,
                     &of(&rows),
                     unchanged.as_ref(),
                     unit,
@@ -54,7 +54,7 @@ pub(super) fn of_models(
 /// Every spread of one model on the rows of a task; against those of `test` rows where there are
 /// such.
 fn of_model(
-    source: UncertaintySource,
+    source: &UncertaintySource,
     rows: &TaskRows,
     test: Option<&TaskRows>,
     unit: &str,
