@@ -136,7 +136,7 @@ fn named_model(folder: &Path, name: &str, seed: u64) {
     let card = ModelCard {
         format: FORMAT,
         name: name.to_owned(),
-        model: None,
+        model: name.rsplit_once(' ').and_then(|(_, id)| id.parse().ok()),
         written_by: "tests".to_owned(),
         architecture: plugin("deepstarr", architecture.params.clone()),
         head: plugin("distilled", head.params.clone()),

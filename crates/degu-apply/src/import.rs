@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`keras`] | weights of Keras (`save_weights`, `model.save`) in HDF5 |
 
+mod arrange;
 pub mod keras;
 mod layers;
 mod tensors;

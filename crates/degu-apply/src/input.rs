@@ -337,10 +337,10 @@ mod tests {
         SequenceReader::open(spec, window())
     }
 
-    fn file(folder: &Path, name: &str, text: &str) -> Option<PathBuf> {
+    fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
         let path = folder.join(name);
         fs_err::write(&path, text).unwrap();
-        Some(path)
+        path
     }
 
     #[test]
@@ -348,7 +348,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = ">good\nACGT\n>short\nAC\n>odd\nAC!T\n>whole\nACGTAC\n";
         let mut spec = InputSpec {
-            fasta: file(folder.path(), "x.fa", text),
+            fasta: Some(file(folder.path(), "x.fa", text)),
             skip_invalid: true,
             ..InputSpec::default()
         };
@@ -373,7 +373,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = "seq\tkind\nACGT\tp\nTTTT\te\nGGGG\tp\n";
         let spec = InputSpec {
-            table: file(folder.path(), "t.tsv", text),
+            table: Some(file(folder.path(), "t.tsv", text)),
             category_column: Some("kind".to_owned()),
             ..InputSpec::default()
         };
@@ -393,12 +393,12 @@ mod tests {
     fn intervals_of_a_genome_are_read_on_their_strand() {
         let folder = tempfile::tempdir().unwrap();
         let spec = InputSpec {
-            bed: file(
+            bed: Some(file(
                 folder.path(),
                 "x.bed",
                 "c\t0\t4\ta\t0\t+\nc\t0\t4\tb\t0\t-\n",
-            ),
-            genome: file(folder.path(), "g.fa", ">c\nAACGTT\n"),
+            )),
+            genome: Some(file(folder.path(), "g.fa", ">c\nAACGTT\n")),
             ..InputSpec::default()
         };
         let batch = open(&spec).unwrap().next_batch(9).unwrap().unwrap();
@@ -414,10 +414,10 @@ mod tests {
             open(&InputSpec::default()),
             Err(ApplyError::Argument { name: "input", .. })
         ));
-        let fasta = file(folder.path(), "x.fa", ">a\nACGT\n");
+        let fasta = Some(file(folder.path(), "x.fa", ">a\nACGT\n"));
         let spec = |bed: &str| InputSpec {
             fasta: fasta.clone(),
-            bed: file(folder.path(), "x.bed", bed),
+            bed: Some(file(folder.path(), "x.bed", bed)),
             ..InputSpec::default()
         };
         let batch = open(&spec("c\t5\t9\ta\n"))
