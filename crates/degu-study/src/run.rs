@@ -10,10 +10,9 @@ use serde_json::json;
 
 use crate::{
     error::StageError,
-    unsupported,
     plan::{StudyPlan, plan},
     stages::prepare,
-    summary, tasks,
+    summary, tasks, unsupported,
 };
 use degu_config::{ConfigErrors, Selection, Study};
 use degu_workflow::execute::{Options, RunSummary, execute};

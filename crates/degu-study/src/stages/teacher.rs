@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     error::{Result, StageError},
-    network, options,
+    network,
     plan::{digests::FileDigests, fields::value},
     results::{PointResults, PreparedData, network::PREDICTIONS},
     stage::{Stage, member_predictions, root},

@@ -28,12 +28,7 @@ impl Stepper {
         Ok(if device.is_cpu() {
             Self::Host(Optimizer::resume(*config, state))
         } else {
-            Self::Device(DeviceOptimizer::new(
-                *config,
-                &state,
-                parameters,
-                device,
-            )?)
+            Self::Device(DeviceOptimizer::new(*config, &state, parameters, device)?)
         })
     }
 
