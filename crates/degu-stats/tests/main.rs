@@ -1,4 +1,4 @@
-//! Laws, simulations and oracle values. One binary.
+//! Properties, simulations and oracle values. One binary.
 
 mod coverage;
 mod properties;

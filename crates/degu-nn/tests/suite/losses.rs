@@ -1,4 +1,4 @@
-//! Values and gradients of the losses against `tests/data/heads.json`, and their laws.
+//! Values and gradients of the losses against `tests/data/heads.json`, and their properties.
 
 use candle_core::{DType, Tensor, Var};
 use degu_core::{Ctx, Masked, Result};

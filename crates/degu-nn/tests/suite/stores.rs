@@ -1,4 +1,4 @@
-//! Laws of the parameter store.
+//! Properties of the parameter store.
 
 use std::collections::BTreeMap;
 

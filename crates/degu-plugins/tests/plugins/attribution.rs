@@ -1,4 +1,4 @@
-//! Attribution methods, through the registry, against oracles and laws.
+//! Attribution methods, through the registry, against oracles and properties.
 
 #[path = "../../../degu-nn/tests/suite/golden_model.rs"]
 mod golden_model;
@@ -7,5 +7,5 @@ mod contract;
 mod ensemble;
 mod errors;
 mod goldens;
-mod laws;
+mod properties;
 mod support;
