@@ -46,7 +46,7 @@ fn a_page_has_parameters_with_type_range_default_and_meaning() {
     let page = ok(&["plugins", "show", "architecture/deepstarr"]);
     for part in [
         "dropout = 0.4   (number, 0 to 0.99)",
-        "filters = [256, 60, 60, 120]   (list of 4 whole numbers, at least 0)",
+        "filters = [256, 60, 60, 120]   (list of 4 whole numbers, at least 1)",
         "Dropout probability after each dense layer.",
         "https://doi.org/10.1038/s41588-022-01048-5",
         "[architecture] plugin = \"deepstarr\"",

@@ -5,13 +5,13 @@ mod comparison;
 mod split;
 
 use degu_core::{Component, Components};
-use degu_train::stopping::Direction;
+use degu_train::stopping::{Direction, EarlyStopping};
 
 use super::{
     error::{Code, ConfigError},
     node::{Table, Value},
     path::KeyPath,
-    sections::{Distill, Ensemble, LabelMembers, Labels, Partial, TrackSink, Training, Vary},
+    sections::{Distill, Ensemble, LabelMembers, Labels, Partial, TrackSink, Vary},
     source::Place,
 };
 
@@ -118,12 +118,9 @@ impl Rules<'_> {
             }
             self.member_head(ensemble);
         }
-        if let Some(training) = &partial.training {
-            self.early_stopping(&["training", "early_stopping"], training);
-        }
+        self.early_stopping(&["training", "early_stopping"]);
+        self.early_stopping(&["distill", "training", "early_stopping"]);
         if let Some(distill) = &partial.distill {
-            let table = ["distill", "training", "early_stopping"];
-            self.early_stopping(&table, &distill.training);
             self.targets(distill);
             self.student_head(distill);
         }
@@ -259,8 +256,12 @@ impl Rules<'_> {
     }
 
     /// Early stopping watches its metric in the direction in which it gets better.
-    fn early_stopping(&mut self, table: &[&'static str], training: &Training) {
-        let Some(stopping) = &training.early_stopping else {
+    /// Read from the tree: the section may have other mistakes.
+    fn early_stopping(&mut self, table: &[&'static str]) {
+        let node = self.tree.at(&KeyPath::of(table));
+        let Some(stopping) =
+            node.and_then(|node| serde_json::from_value::<EarlyStopping>(node.to_json()).ok())
+        else {
             return;
         };
         let better = stopping.metric.better();

@@ -278,6 +278,6 @@ fn a_scalar_network_refuses_profiles_by_name() {
     assert_eq!(degu_lab(&["run", &file, "--progress", "none"]), 5);
     let told = events(&folder.path().join("runs/scalar"))
         .iter()
-        .any(|e| e.to_string().contains("deepstarr") && e.to_string().contains("profile output"));
+        .any(|e| e.to_string().contains("DeepStarr") && e.to_string().contains("profile output"));
     assert!(told);
 }

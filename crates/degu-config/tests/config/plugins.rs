@@ -3,7 +3,8 @@
 
 use degu_core::{
     Architecture, Attributor, Augmentation, Build, Calibrator, Components, Dataset, Error, FileRef,
-    Head, LabelInfo, Metric, PluginConfig, Result, Shift, UncertaintyHead, register,
+    Head, Invalid, LabelInfo, Metric, PluginConfig, Result, Shift, UncertaintyHead, check,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,9 @@ plugin! { Architecture "residualbind" ResidualBind {
     /// Nonlinearity of the first layer.
     activation: Activation = Activation::Relu,
 }
+    fn check(&self) -> Result<(), Invalid> {
+        check::range("filters", self.filters[0], ..=self.filters[1])
+    }
 }
 
 plugin! { Architecture "bpnet" BpNet {

@@ -22,7 +22,7 @@ fn levels_that_make_no_sense_are_refused() {
     for (levels, word) in [
         (json!([0.1, 0.9]), "0.5, the median"),
         (json!([0.5, 0.1]), "ascending"),
-        (json!([0.5, 0.5]), "ascending"),
+        (json!([0.5, 0.5]), "distinct"),
         (json!([0.0, 0.5]), "(0, 1)"),
     ] {
         let error = plugin.resolve_json(&json!({"levels": levels})).unwrap_err();
