@@ -99,6 +99,10 @@ fn replaced(word: &str) -> String {
     if let Some(key) = word.strip_prefix("store/objects/") {
         return format!("store/objects/{}", key.replace(hex, ""));
     }
+    // The line that registered a plugin.
+    if let Some((file, _)) = word.rsplit_once(".rs:") {
+        return format!("{file}.rs:[line])");
+    }
     let fields: Vec<String> = word
         .split('\t')
         .map(|field| {

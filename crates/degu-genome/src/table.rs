@@ -76,7 +76,8 @@ pub fn table_column(
 /// ```
 pub struct TableReader {
     lines: LineReader,
-    parser: csv_core::Reader,
+    // Boxed: its tables take half a kilobyte.
+    parser: Box<csv_core::Reader>,
     columns: Vec<String>,
     /// The cells of the current row, one behind the other, without their quotes.
     text: Vec<u8>,
@@ -144,10 +145,12 @@ impl TableReader {
         };
         let mut table = Self {
             lines,
-            parser: csv_core::ReaderBuilder::new()
-                .delimiter(delimiter)
-                .terminator(csv_core::Terminator::Any(b'\n'))
-                .build(),
+            parser: Box::new(
+                csv_core::ReaderBuilder::new()
+                    .delimiter(delimiter)
+                    .terminator(csv_core::Terminator::Any(b'\n'))
+                    .build(),
+            ),
             columns: Vec::new(),
             text: vec![0; 1024],
             ends: vec![0; 32],

@@ -51,7 +51,7 @@ impl Attributor for Ism {
         let mut maps = vec![Vec::with_capacity(n * length * 4); targets.len()];
         for (i, row) in codes.to_vec2::<u8>()?.iter().enumerate() {
             let edits = substitutions(row);
-            let values = self.values(model, row, i, &edits, &targets, seeds.get(i))?;
+            let values = self.values(model, row, i, &edits, targets, seeds.get(i))?;
             for ((map, values), own) in maps.iter_mut().zip(values).zip(&own) {
                 map.extend(centred(row, &edits, &values, own[i]));
             }

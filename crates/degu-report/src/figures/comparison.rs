@@ -99,8 +99,7 @@ fn figure(comparison: &Comparison) -> Figure {
 fn caption(label: &str, baseline: &str) -> Caption {
     Caption::new(
         format!(
-            "How much each change of the study moves {label}, against the unchanged study “{}”.",
-            baseline
+            "How much each change of the study moves {label}, against the unchanged study “{baseline}”."
         ),
         "Each grey dot is one replicate (ensemble and students trained again from another seed, the same one in both arms); the diamond is the mean, the bar its 95 % confidence interval. An asterisk marks missing replicates, named in the table.",
         "A bar that does not touch the zero line is a difference beyond the noise of training. A bar across zero says that this study cannot tell. With many arms some bars miss zero by chance: the table has the adjusted p.",
