@@ -36,8 +36,8 @@ pub struct DatasetInfo {
     pub unit: String,
     /// Whether a target is one number or a profile.
     pub output: OutputKind,
-    /// Bases that the dataset puts before and after each element (the adaptors of an assay); whoever
-    /// predicts new elements with a model of these data puts them there as well.
+    /// Bases that the dataset puts before and after each element (the adaptors of an assay);
+    /// whoever predicts new elements with a model of these data puts them there as well.
     #[serde(default)]
     pub flanks: (String, String),
     /// Largest number of replicate measurements per task; 1 if the targets carry no replicate

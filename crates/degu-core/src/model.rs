@@ -310,7 +310,7 @@ pub trait UncertaintyHead: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Missing`](crate::Error::Missing) if the labels lack what the head needs.
+    /// [`Error::Missing`] if the labels lack what the head needs.
     fn bind(&self, info: &LabelInfo) -> Result<Box<dyn Head>>;
 }
 

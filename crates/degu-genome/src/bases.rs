@@ -15,15 +15,17 @@ pub trait Bases: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`GenomeError::UnknownName`] naming the most similar chromosome.
+    /// [`GenomeError::UnknownName`](crate::GenomeError::UnknownName) naming the most similar
+    /// chromosome.
     fn length(&self, chromosome: &str) -> Result<u64>;
 
     /// Codes of `[start, end)`, 0-based.
     ///
     /// # Errors
     ///
-    /// [`GenomeError::UnknownName`]; [`GenomeError::OutOfRange`] if the window leaves the
-    /// chromosome or ends before it starts; [`GenomeError::Io`].
+    /// [`GenomeError::UnknownName`](crate::GenomeError::UnknownName);
+    /// [`GenomeError::OutOfRange`](crate::GenomeError::OutOfRange) if the window leaves the
+    /// chromosome or ends before it starts; [`GenomeError::Io`](crate::GenomeError::Io).
     fn bases(&self, chromosome: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>>;
 
     /// The name this genome uses for a chromosome that a file calls with or without `chr`; never

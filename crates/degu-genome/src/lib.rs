@@ -34,8 +34,8 @@
 //! Everything is re-exported here. Coordinates are 0-based and half-open; codes are A 0, C 1, G 2,
 //! T 3, N 4.
 //!
-//! - sequences: `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws` (random
-//!   numbers)
+//! - sequences: `alphabet` (codes, strands), `one_hot`, `shuffle`, `ersatz` (edits), `draws`
+//!   (random numbers)
 //! - sets of sequences: `split`, `cluster` (near-duplicates, leakage), `inspect`
 //! - tables: `table` and `row` (TSV, CSV), `assay` (replicates and barcodes), `xlsx`, `hdf5`
 //! - genomes: `fasta`, `bases` (windows of a genome), `indexed` (genomes on disk), `interval`

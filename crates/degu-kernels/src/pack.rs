@@ -6,7 +6,8 @@ use crate::isa::Isa;
 /// Most outputs that are few.
 pub(crate) const FEW: usize = 4;
 
-/// Whether a convolution is computed by the kernels for few outputs, with `lanes` values in a vector.
+/// Whether a convolution is computed by the kernels for few outputs, with `lanes` values in a
+/// vector.
 pub(crate) fn is_narrow(taps: usize, c_in: usize, c_out: usize, lanes: usize) -> bool {
     taps > 1 && (1..=FEW).contains(&c_out) && c_in >= lanes
 }

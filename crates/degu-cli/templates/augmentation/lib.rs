@@ -6,8 +6,8 @@
 //!
 //! # Model
 //!
-//! With probability `p`, `width` neighbouring bases at a random place become N, whose one-hot row is
-//! zero.
+//! With probability `p`, `width` neighbouring bases at a random place become N, whose one-hot row
+//! is zero.
 //!
 //! # Parameters
 //!

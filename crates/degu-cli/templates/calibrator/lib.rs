@@ -6,8 +6,8 @@
 //!
 //! # Model
 //!
-//! Half the width at miscoverage alpha is the `ceil((n + 1)(1 - alpha))`-th smallest `|y - mean|` of
-//! the calibration rows, one row of each group; infinite with too few rows.
+//! Half the width at miscoverage alpha is the `ceil((n + 1)(1 - alpha))`-th smallest `|y - mean|`
+//! of the calibration rows, one row of each group; infinite with too few rows.
 //!
 //! # Parameters
 //!

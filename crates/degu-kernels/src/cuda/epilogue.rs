@@ -31,7 +31,8 @@ pub struct DeviceDropout<'a> {
     pub rate: f64,
 }
 
-/// The operations after a linear layer, as [`Epilogue`](crate::Epilogue) has them, for `count` sequences.
+/// The operations after a linear layer, as [`Epilogue`](crate::Epilogue) has them, for `count`
+/// sequences.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceEpilogue<'a> {
     /// Sequences.
@@ -241,8 +242,8 @@ fn code(activation: Activation) -> i32 {
 }
 
 impl Device {
-    /// Runs an epilogue: the linear output to `out` `[rows / pool, channels]`, plus `add` where there is
-    /// one.
+    /// Runs an epilogue: the linear output to `out` `[rows / pool, channels]`, plus `add` where
+    /// there is one.
     ///
     /// # Errors
     ///
@@ -272,8 +273,8 @@ impl Device {
         unsafe { self.launch("epilogue_forward", one_each(total), &arguments) }
     }
 
-    /// First backward pass of the epilogue's batch norm: gradients of gamma and beta, to their places
-    /// in `gradients`, and the terms of the second.
+    /// First backward pass of the epilogue's batch norm: gradients of gamma and beta, to their
+    /// places in `gradients`, and the terms of the second.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use crate::simd::{Simd, by_channels};
 ///
 /// # Panics
 ///
-/// As [`epilogue_forward`].
+/// As [`epilogue_forward`](crate::epilogue_forward).
 #[expect(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"

@@ -23,7 +23,7 @@ const MIN_DELTA: f64 = 1e-6;
 ///
 /// # Panics
 ///
-/// As [`epilogue_forward`].
+/// As [`epilogue_forward`](crate::epilogue_forward).
 #[expect(
     clippy::needless_pass_by_value,
     reason = "a view to write through is given away"

@@ -12,7 +12,7 @@ use crate::simd::{Simd, by_channels};
 ///
 /// # Panics
 ///
-/// As [`epilogue_forward`].
+/// As [`epilogue_forward`](crate::epilogue_forward).
 pub fn epilogue_sums(
     isa: Isa,
     epilogue: &Epilogue<'_>,

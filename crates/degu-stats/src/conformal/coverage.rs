@@ -33,8 +33,8 @@ impl CoverageBand {
 ///
 /// With continuous scores the coverage given a calibration set of `n_cal` rows follows Beta(k, n +
 /// 1 − k), where `k` is [`Alpha::rank`](crate::Alpha::rank), so the count follows the beta-binomial
-/// distribution. `level` 0.9 gives the 5–95 % band: the ends are the smallest counts c with
-/// P(X ≤ c) ≥ 0.05 and ≥ 0.95. A rank above `n_cal` stands for infinite intervals, which cover every row.
+/// distribution. `level` 0.9 gives the 5–95 % band: the ends are the smallest counts c with P(X ≤
+/// c) ≥ 0.05 and ≥ 0.95. A rank above `n_cal` stands for infinite intervals, which cover every row.
 ///
 /// # Errors
 ///

@@ -20,7 +20,8 @@ pub(super) struct Fused<N> {
 }
 
 impl<N: FlatNetwork> Fused<N> {
-    /// A network whose last layer is the head's, with these weights; its head is computed on `device`.
+    /// A network whose last layer is the head's, with these weights; its head is computed on
+    /// `device`.
     ///
     /// # Errors
     ///

@@ -21,7 +21,7 @@ pub fn winograd_sums([taps, c_in, c_out]: [usize; 3]) -> usize {
 ///
 /// # Panics
 ///
-/// As [`winograd_forward`].
+/// As [`winograd_forward`](crate::winograd_forward).
 pub fn winograd_weight_gradient(
     isa: Isa,
     [taps, c_in, c_out]: [usize; 3],

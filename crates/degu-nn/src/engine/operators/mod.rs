@@ -1,10 +1,10 @@
-//! Layers that are neither convolutions of all channels nor part of an epilogue: bidirectional LSTM,
-//! self-attention, layer norm, channel softmax, grouped convolution, pools whose windows overlap or
-//! leave gaps, crops.
+//! Layers that are neither convolutions of all channels nor part of an epilogue: bidirectional
+//! LSTM, self-attention, layer norm, channel softmax, grouped convolution, pools whose windows
+//! overlap or leave gaps, crops.
 //!
 //! Each takes the place of a block's linear part: it computes `[rows, channels]` from the block's
-//! input, the epilogue follows, and its backward pass starts from the gradient that the epilogue leaves in
-//! the same place. What it needs of its own input it reads again.
+//! input, the epilogue follows, and its backward pass starts from the gradient that the epilogue
+//! leaves in the same place. What it needs of its own input it reads again.
 
 mod attention;
 mod groups;

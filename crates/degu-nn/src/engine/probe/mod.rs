@@ -52,7 +52,8 @@ struct Scratch {
 }
 
 impl Probe {
-    /// Freezes an engine whose tensors are loaded and that has no [operator](Engine::operator): those have no rules here.
+    /// Freezes an engine whose tensors are loaded and that has no [operator](Engine::operator):
+    /// those have no rules here.
     pub fn new(mut engine: Engine) -> Self {
         engine.pack([true, true]);
         engine.refresh_running();
