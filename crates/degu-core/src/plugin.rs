@@ -74,7 +74,8 @@ impl<T: ?Sized + SlotTrait> Plugin<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) for an unknown key, a wrong type or a value out of range.
+    /// [`Error::Config`](crate::Error::Config) for an unknown key, a wrong type or a value out of
+    /// range.
     pub fn resolve(&self, source: &PluginTable<'_>) -> Result<Resolved<T>> {
         (self.resolver)(self.name, self.revision, source)
     }

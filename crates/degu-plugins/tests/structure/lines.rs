@@ -31,6 +31,7 @@ const LONG: &[&str] = &[
     "crates/degu-report/src/figures/learning.rs draw",
     "crates/degu-report/src/figures/reliability.rs figure",
     "crates/degu-report/src/figures/selective.rs figure",
+    "crates/degu-train/src/fit.rs step",
 ];
 
 /// Files that still read a model's role from its name. Shrinks only.
